@@ -1,0 +1,74 @@
+# intel: build, install, test. `make help` lists the targets.
+
+EXTENSION  = intel
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" intel.control)
+
+MODULE_big = intel
+OBJS       = $(sort $(patsubst %.c,%.o,$(wildcard src/*/*.c)))
+
+# The install script is these fragments in this order; header first, footer
+# (grants, dump settings) last.
+SQL_FRAGMENTS = \
+	src/extension/header.sql \
+	src/base/base.sql \
+	src/extension/footer.sql
+
+BUILT_SQL = src/extension/intel--$(EXTVERSION).sql
+DATA           = $(wildcard src/extension/upgrade/intel--*--*.sql)
+DATA_built     = $(BUILT_SQL)
+EXTRA_CLEAN    = $(OBJS:.o=.d) src/extension/intel--*.sql build
+
+REGRESS        = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+
+# -MMD writes what every object was built from into a .d file beside it.
+PG_CPPFLAGS = -Isrc -DINTEL_VERSION='"$(EXTVERSION)"' -MMD -MP
+PG_CFLAGS   = -std=gnu99 -fvisibility=hidden -Wall -Wextra -Wno-declaration-after-statement
+SHLIB_LINK  = -lcurl -ljansson -lcrypto -lm
+
+# Bitcode would only serve JIT inlining of functions that loop over vectors,
+# where a call costs nothing, and it cannot hold CPU-specific functions.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS      := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Warnings are for this code, not for the server's headers.
+override CPPFLAGS := $(patsubst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS))
+
+# The kernels gain from vectorisation beyond PGXS's -O2.
+src/vector/distance%.o: override CFLAGS += -O3
+
+$(OBJS): intel.control Makefile
+-include $(OBJS:.o=.d)
+
+$(BUILT_SQL): $(SQL_FRAGMENTS) intel.control Makefile
+	@for f in $(SQL_FRAGMENTS); do \
+		printf -- '-- %s\n' "$$f"; sed 's/@EXTVERSION@/$(EXTVERSION)/g' "$$f"; echo; \
+	done > $@.tmp && mv $@.tmp $@
+
+# ---- for developers ------------------------------------------------------
+
+.PHONY: help deps test lint format strict
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+deps: ## install the Debian packages that build and tests need
+	@test/deps.sh
+
+test: ## install, then run pg_regress, isolation and TAP tests in a private cluster
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/run.sh $(TESTS)
+
+lint: ## check layers, rooms, SQL rules, exported symbols, versions and format
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/lint/run.sh
+
+format: ## rewrite the C sources with clang-format
+	clang-format-14 -i src/*/*.[ch]
+
+strict: ## build with gcc and clang, warnings as errors and assertions on
+	@for cc in gcc clang; do \
+		$(MAKE) -s clean && $(MAKE) -s all CC=$$cc \
+			COPT='-Werror -Wno-ignored-optimization-argument -DUSE_ASSERT_CHECKING' || exit 1; \
+		echo "$$cc: no warnings"; \
+	done; $(MAKE) -s clean

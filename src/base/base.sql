@@ -1,0 +1,19 @@
+-- Who is acting. Policies and defaults of every user-facing table use these.
+
+CREATE FUNCTION @extschema@.subject() RETURNS text
+    AS 'MODULE_PATHNAME', 'intel_subject'
+    LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.subject() IS
+    'the user behind the role: member "sub" of request.jwt.claims, or null';
+
+CREATE FUNCTION @extschema@.tenant() RETURNS text
+    AS 'MODULE_PATHNAME', 'intel_tenant'
+    LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.tenant() IS
+    'the tenant: the claim, else the setting, that intel.tenant_claim names, or null';
+
+CREATE FUNCTION @extschema@.version() RETURNS text
+    AS 'MODULE_PATHNAME', 'intel_version'
+    LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.version() IS
+    'version of the loaded library';

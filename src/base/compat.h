@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Differences between server versions, and how functions are exported.
+ *
+ * This is the only file that looks at PG_VERSION_NUM. A wrapper has the
+ * signature of the newest server and maps it to the older ones.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_BASE_COMPAT_H
+#define INTEL_BASE_COMPAT_H
+
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 150000
+#error "intel needs PostgreSQL 15 or newer"
+#endif
+
+#define PG16_GE (PG_VERSION_NUM >= 160000)
+#define PG17_GE (PG_VERSION_NUM >= 170000)
+#define PG18_GE (PG_VERSION_NUM >= 180000)
+
+/*
+ * The library is built with hidden visibility, because backends load it into
+ * one global namespace. INTEL_FUNCTION(x) declares and exports intel_x, the C
+ * symbol behind the SQL function x.
+ */
+#define INTEL_EXPORT __attribute__((visibility("default")))
+
+#define INTEL_FUNCTION(name) \
+	extern INTEL_EXPORT Datum intel_##name(PG_FUNCTION_ARGS); \
+	extern INTEL_EXPORT const Pg_finfo_record *pg_finfo_intel_##name(void); \
+	PG_FUNCTION_INFO_V1(intel_##name)
+
+#endif /* INTEL_BASE_COMPAT_H */

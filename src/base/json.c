@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.c
+ *		jansson with PostgreSQL's memory rules.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "base/json.h"
+
+/* Integers beyond 64 bits become reals: a provider's number is no reason to refuse its answer. */
+#define PARSE_FLAGS (JSON_DECODE_ANY)
+
+static void
+release_document(void *arg)
+{
+	json_decref((json_t *) arg);
+}
+
+static void
+out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("Failed while building a JSON document.")));
+}
+
+json_t *
+json_adopt(json_t *doc)
+{
+	MemoryContextCallback *callback;
+
+	if (doc == NULL)
+		out_of_memory();
+	callback = MemoryContextAllocExtended(
+		CurrentMemoryContext, sizeof(MemoryContextCallback), MCXT_ALLOC_NO_OOM);
+	if (callback == NULL)
+	{
+		json_decref(doc);
+		out_of_memory();
+	}
+	callback->func = release_document;
+	callback->arg = doc;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return doc;
+}
+
+json_t *
+json_parse(const char *text, size_t len)
+{
+	json_t *doc = json_loadb(text, len, PARSE_FLAGS, NULL);
+
+	return doc != NULL ? json_adopt(doc) : NULL;
+}
+
+char *
+json_text(const json_t *doc)
+{
+	char *dumped = json_dumps(doc, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text;
+
+	if (dumped == NULL)
+		out_of_memory();
+	text = MemoryContextAllocExtended(CurrentMemoryContext, strlen(dumped) + 1,
+									  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	if (text != NULL)
+		strcpy(text, dumped);
+	free(dumped);
+	if (text == NULL)
+		out_of_memory();
+	return text;
+}
+
+json_t *
+json_from_jsonb(Jsonb *value)
+{
+	char *text = JsonbToCString(NULL, &value->root, VARSIZE(value));
+	json_t *doc = json_parse(text, strlen(text));
+
+	if (doc == NULL)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("JSON document cannot be read"),
+						errdetail("It is nested too deeply, or has a number "
+								  "out of range.")));
+	pfree(text);
+	return doc;
+}
+
+Jsonb *
+json_to_jsonb(const json_t *doc)
+{
+	char *text = json_text(doc);
+	Jsonb *value =
+		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+
+	pfree(text);
+	return value;
+}
+
+const char *
+json_string_member(const json_t *object, const char *key, const char *if_none)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value != NULL ? value : if_none;
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * module.c
+ *		Entry point of the library: defines settings, registers what needs
+ *		preload, and nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+
+extern INTEL_EXPORT const Pg_magic_struct *Pg_magic_func(void);
+extern INTEL_EXPORT void _PG_init(void);
+
+PG_MODULE_MAGIC;
+
+INTEL_FUNCTION(version);
+
+void
+_PG_init(void)
+{
+	guc_init();
+}
+
+Datum
+intel_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(INTEL_VERSION));
+}

@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm.h
+ *		Calls to models: prepared in a transaction, sent without one.
+ *
+ * Life of a call:
+ *
+ *	1. llm_call_prepare, in a transaction, as the user: finds model and
+ *	   provider, checks the grant and the egress rules, redacts, builds the
+ *	   HTTP request, resolves the secret. Everything the call needs is now in
+ *	   plain memory.
+ *	2. llm_http_start and llm_http_wait, with or without a transaction. No
+ *	   catalog, no snapshot, no ereport from inside libcurl.
+ *	   A builtin model has no HTTP: llm_call_run_local instead.
+ *	3. llm_http_next hands the call back with its outcome filled in.
+ *
+ * Nothing here writes a table: what becomes of the outcome is the caller's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_LLM_LLM_H
+#define INTEL_LLM_LLM_H
+
+#include "utils/jsonb.h"
+
+typedef enum LlmTask
+{
+	LLM_TASK_COMPLETE, /* {prompt, system?, ...} -> {content, ...} */
+	LLM_TASK_CHAT,	   /* {messages, ...} -> {message, ...} */
+	LLM_TASK_EMBED,	   /* {contents} -> {embeddings, dimensions, ...} */
+} LlmTask;
+
+typedef enum LlmOutcome
+{
+	LLM_PENDING,   /* not finished */
+	LLM_SUCCEEDED, /* result is set */
+	LLM_RETRYABLE, /* failed, may work later: timeouts, 408, 409, 429, 5xx */
+	LLM_PERMANENT, /* failed, will fail again: 4xx, malformed answers */
+} LlmOutcome;
+
+/* One call. All memory belongs to its own context, a child of the creator's. */
+typedef struct LlmCall
+{
+	MemoryContext cxt;
+	LlmTask task;
+	char *model;	/* catalogue name */
+	char *provider; /* catalogue name */
+	bool is_local;	/* builtin: no HTTP */
+	int timeout_ms; /* of the whole call */
+	void *tag;		/* the caller's own */
+
+	/* filled in when finished */
+	LlmOutcome outcome;
+	int sqlstate;		 /* of the failure, class IN or standard */
+	char *message;		 /* of the failure; names, numbers, codes only */
+	int http_status;	 /* 0: none received */
+	int64 retry_after_ms; /* asked for by the provider, or -1 */
+	char *result;		 /* JSON text in server encoding; see LlmTask */
+	int64 input_tokens;	 /* reported by the provider, or -1 */
+	int64 output_tokens;
+	int64 latency_ms;
+
+	struct LlmCallState *state; /* private to llm */
+} LlmCall;
+
+/*
+ * Prepare a call of task for request as the current user, in a child of the
+ * current context. Runs SQL, so it needs a transaction. Raises for everything
+ * that is wrong before sending: unknown model (42704), no grant (42501),
+ * provider switched off or host refused (IN002), secret missing (55000) or
+ * file not private (42501), wrong request members (22023).
+ */
+extern LlmCall *llm_call_prepare(LlmTask task, Jsonb *request);
+
+/* Run a builtin model; fills in the outcome. No transaction needed. */
+extern void llm_call_run_local(LlmCall *call);
+
+/* Wipe secrets and free. Cancels it first when it is in flight. */
+extern void llm_call_free(LlmCall *call);
+
+/*
+ * Raise the failure of a finished call as an error with its SQLSTATE; DETAIL
+ * has the seconds to wait where the provider gave them.
+ */
+extern void llm_call_raise(const LlmCall *call) pg_attribute_noreturn();
+
+/*
+ * A set of calls in flight. One per process is enough; it keeps connections
+ * open between calls. Freed with the memory context that created it.
+ */
+typedef struct LlmHttp LlmHttp;
+
+extern LlmHttp *llm_http_create(void);
+extern void llm_http_start(LlmHttp *http, LlmCall *call);
+extern int llm_http_in_flight(const LlmHttp *http);
+
+/*
+ * Wait until a call has finished, the process latch is set, or timeout_ms has
+ * passed (-1: no limit), and drive transfers meanwhile. Resets the latch when
+ * it was set; does not look at interrupts: the caller does, with
+ * CHECK_FOR_INTERRUPTS, after every return. Dies with the postmaster.
+ */
+extern void llm_http_wait(LlmHttp *http, long timeout_ms);
+
+/* The next finished call, or NULL. */
+extern LlmCall *llm_http_next(LlmHttp *http);
+
+#endif /* INTEL_LLM_LLM_H */

@@ -11,6 +11,7 @@ OBJS       = $(sort $(patsubst %.c,%.o,$(wildcard src/*/*.c)))
 SQL_FRAGMENTS = \
 	src/extension/header.sql \
 	src/base/base.sql \
+	src/vector/vector.sql \
 	src/extension/footer.sql
 
 BUILT_SQL = src/extension/intel--$(EXTVERSION).sql

@@ -28,9 +28,24 @@
  */
 #define INTEL_EXPORT __attribute__((visibility("default")))
 
-#define INTEL_FUNCTION(name) \
-	extern INTEL_EXPORT Datum intel_##name(PG_FUNCTION_ARGS); \
-	extern INTEL_EXPORT const Pg_finfo_record *pg_finfo_intel_##name(void); \
+#define INTEL_FUNCTION(name)                                                  \
+	extern INTEL_EXPORT Datum intel_##name(PG_FUNCTION_ARGS);                 \
+	extern INTEL_EXPORT const Pg_finfo_record *pg_finfo_intel_##name(void);   \
 	PG_FUNCTION_INFO_V1(intel_##name)
+
+/*
+ * Soft errors of input functions: before 16, every error is a hard one.
+ */
+#if PG16_GE
+#include "nodes/miscnodes.h"
+#else
+#define errsave(context, ...)                                                 \
+	do                                                                        \
+	{                                                                         \
+		(void) (context);                                                     \
+		ereport(ERROR, __VA_ARGS__);                                          \
+	} while (0)
+#define ereturn(context, dummy_value, ...) errsave(context, __VA_ARGS__)
+#endif
 
 #endif /* INTEL_BASE_COMPAT_H */

@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "vector/vector.h"
 
 extern INTEL_EXPORT const Pg_magic_struct *Pg_magic_func(void);
 extern INTEL_EXPORT void _PG_init(void);
@@ -25,6 +26,7 @@ void
 _PG_init(void)
 {
 	guc_init();
+	vector_init();
 }
 
 Datum

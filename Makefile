@@ -12,6 +12,7 @@ SQL_FRAGMENTS = \
 	src/extension/header.sql \
 	src/base/base.sql \
 	src/vector/vector.sql \
+	src/text/text.sql \
 	src/extension/footer.sql
 
 BUILT_SQL = src/extension/intel--$(EXTVERSION).sql

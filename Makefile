@@ -12,13 +12,14 @@ SQL_FRAGMENTS = \
 	src/extension/header.sql \
 	src/base/base.sql \
 	src/vector/vector.sql \
+	src/redact/redact.sql \
 	src/text/text.sql \
 	src/extension/footer.sql
 
 BUILT_SQL = src/extension/intel--$(EXTVERSION).sql
 DATA           = $(wildcard src/extension/upgrade/intel--*--*.sql)
 DATA_built     = $(BUILT_SQL)
-EXTRA_CLEAN    = $(OBJS:.o=.d) src/extension/intel--*.sql build
+EXTRA_CLEAN    = $(OBJS:.o=.d) src/extension/intel--*.sql build $(REDACT_TABLES)
 
 REGRESS        = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
 
@@ -43,6 +44,17 @@ src/vector/distance%.o: override CFLAGS += -O3
 
 $(OBJS): intel.control Makefile
 -include $(OBJS:.o=.d)
+
+# The scanner's tables are made from lists and from what perl knows of Unicode.
+REDACT_TABLES = src/redact/redact_words.h src/redact/redact_fold.h
+
+src/redact/redact_words.h: src/redact/redact_tables.pl $(wildcard src/redact/lists/*.txt)
+	perl src/redact/redact_tables.pl words $(sort $(filter %.txt,$^)) > $@.tmp && mv $@.tmp $@
+
+src/redact/redact_fold.h: src/redact/redact_tables.pl
+	perl src/redact/redact_tables.pl fold > $@.tmp && mv $@.tmp $@
+
+$(filter src/redact/%,$(OBJS)): | $(REDACT_TABLES)
 
 $(BUILT_SQL): $(SQL_FRAGMENTS) intel.control Makefile
 	@for f in $(SQL_FRAGMENTS); do \

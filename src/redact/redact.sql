@@ -1,0 +1,126 @@
+-- Personal data and secrets: finding, replacing, and the policies that say how.
+
+CREATE TABLE @extschema@.redaction_policy (
+    name      text NOT NULL CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),
+    entity    text NOT NULL,
+    action    text NOT NULL DEFAULT 'replace',
+    params    jsonb,
+    min_score real CHECK (min_score > 0 AND min_score <= 1),
+    regions   text[],
+    PRIMARY KEY (name, entity)
+);
+COMMENT ON TABLE @extschema@.redaction_policy IS
+    'what is redacted and how: one row per policy and entity, group of entities, or ALL';
+COMMENT ON COLUMN @extschema@.redaction_policy.name IS 'name of the policy';
+COMMENT ON COLUMN @extschema@.redaction_policy.entity IS
+    'an entity or group of pii_entities(), or ALL; the more special row wins';
+COMMENT ON COLUMN @extschema@.redaction_policy.action IS 'replace, mask, remove or keep';
+COMMENT ON COLUMN @extschema@.redaction_policy.params IS
+    'of the action: replace {"with": text}; mask {"char": text, "keep_last": n}';
+COMMENT ON COLUMN @extschema@.redaction_policy.min_score IS
+    'candidates below are left alone; null: 0.5';
+COMMENT ON COLUMN @extschema@.redaction_policy.regions IS
+    'ISO country codes whose national identifiers count; null: all';
+
+-- Who may send text must be able to read what is done to it.
+GRANT SELECT ON @extschema@.redaction_policy TO PUBLIC;
+
+CREATE FUNCTION @extschema@._redaction_policy_check() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel__redaction_policy_check'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._redaction_policy_check() IS
+    'refuses policy rows that cannot be followed, and changes of built-in policies';
+REVOKE ALL ON FUNCTION @extschema@._redaction_policy_check() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@._redaction_policy_changed() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel__redaction_policy_changed'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._redaction_policy_changed() IS
+    'lets every session forget the policies it has compiled';
+REVOKE ALL ON FUNCTION @extschema@._redaction_policy_changed() FROM PUBLIC;
+
+CREATE TRIGGER redaction_policy_check
+    BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.redaction_policy
+    FOR EACH ROW EXECUTE FUNCTION @extschema@._redaction_policy_check();
+CREATE TRIGGER redaction_policy_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.redaction_policy
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._redaction_policy_changed();
+ALTER TABLE @extschema@.redaction_policy ENABLE ALWAYS TRIGGER redaction_policy_check;
+ALTER TABLE @extschema@.redaction_policy ENABLE ALWAYS TRIGGER redaction_policy_changed;
+
+INSERT INTO @extschema@.redaction_policy (name, entity, action, min_score) VALUES
+    ('default', 'STRUCTURED', 'replace', 0.5),
+    ('default', 'SECRETS', 'replace', 0.5),
+    ('strict', 'ALL', 'replace', 0.4),
+    ('secrets', 'SECRETS', 'replace', 0.5),
+    ('none', 'ALL', 'keep', NULL);
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.redaction_policy',
+    'WHERE name NOT IN (''default'', ''strict'', ''secrets'', ''none'')');
+
+CREATE FUNCTION @extschema@.pii_entities(
+    OUT entity text, OUT "group" text, OUT region text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'intel_pii_entities'
+    LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 200;
+COMMENT ON FUNCTION @extschema@.pii_entities() IS
+    'the entities that can be found, with their group and, if national, country';
+
+CREATE FUNCTION @extschema@.detect_pii(
+    content text, policy text DEFAULT 'default',
+    OUT entity text, OUT start integer, OUT length integer, OUT value text,
+    OUT score real, OUT rule text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'intel_detect_pii'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION @extschema@.detect_pii(text, text) IS
+    'personal data and secrets in a text; start and length are characters as in substring()';
+
+CREATE FUNCTION @extschema@.contains_pii(content text, policy text DEFAULT 'default')
+    RETURNS boolean
+    AS 'MODULE_PATHNAME', 'intel_contains_pii'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.contains_pii(text, text) IS
+    'does a text hold anything that the policy looks for?';
+
+CREATE FUNCTION @extschema@.redact(content text, policy text DEFAULT 'default')
+    RETURNS text
+    AS 'MODULE_PATHNAME', 'intel_redact_text'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.redact(text, text) IS
+    'the text with everything that the policy finds treated as it says';
+
+CREATE FUNCTION @extschema@.redact(content jsonb, policy text DEFAULT 'default')
+    RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'intel_redact_jsonb'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.redact(jsonb, text) IS
+    'the document with strings, numbers and keys redacted; keys are context of their values';
+
+CREATE FUNCTION @extschema@.pseudonymize(
+    content text, policy text DEFAULT 'default',
+    OUT content text, OUT mapping jsonb) RETURNS record
+    AS 'MODULE_PATHNAME', 'intel_pseudonymize'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pseudonymize(text, text) IS
+    'the text with numbered placeholders, and what each of them stands for';
+
+CREATE FUNCTION @extschema@.restore(content text, mapping jsonb) RETURNS text
+    AS 'MODULE_PATHNAME', 'intel_restore'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.restore(text, jsonb) IS
+    'the text with placeholders of a mapping replaced by what they stand for';
+
+CREATE FUNCTION @extschema@.set_redaction(
+    policy text, entity text, action text DEFAULT 'replace', params jsonb DEFAULT NULL,
+    min_score real DEFAULT NULL, regions text[] DEFAULT NULL) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        INSERT INTO @extschema@.redaction_policy (name, entity, action, params, min_score, regions)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT ON CONSTRAINT redaction_policy_pkey DO UPDATE
+        SET action = EXCLUDED.action, params = EXCLUDED.params,
+            min_score = EXCLUDED.min_score, regions = EXCLUDED.regions
+    $$;
+COMMENT ON FUNCTION @extschema@.set_redaction(text, text, text, jsonb, real, text[]) IS
+    'add or change what a policy does about an entity; makes the policy if it is new';
+REVOKE ALL ON FUNCTION @extschema@.set_redaction(text, text, text, jsonb, real, text[]) FROM PUBLIC;

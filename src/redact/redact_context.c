@@ -1,0 +1,282 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_context.c
+ *		Words near a candidate that tell what it is.
+ *
+ * Words are looked up only around candidates, and each at most once: the
+ * tokeniser runs from where it stopped, or from CTX_BEFORE bytes before the
+ * candidate if that is further on, to CTX_AFTER bytes behind it. What it
+ * finds stays in a ring that is larger than a window can fill.
+ *
+ * A word is a run of letters, and also that run with digits behind it
+ * ("sha256"); an underscore or the step from lower to upper case ends it, so
+ * that phone_number and phoneNumber are words too.
+ *
+ * Pure: no postgres.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "redact/redact_scan_int.h"
+
+#define REDACT_WORDS_DATA
+#include "redact/redact_words.h"
+
+#define MAX_WORD 40
+
+bool
+redact_word_find(uint32_t hash, const uint8_t *word, uint32_t len,
+				 RedactWord *found)
+{
+	uint32_t slot = hash & REDACT_WORDS_MASK;
+
+	while (redact_word_slots[slot] != 0)
+	{
+		const uint8_t *entry = redact_word_blob + redact_word_slots[slot];
+
+		if (entry[0] == len && memcmp(entry + 5, word, len) == 0)
+		{
+			found->len = len;
+			found->ctx[0] = entry[1];
+			found->ctx[1] = entry[2];
+			found->flags = entry[3] | entry[4] << 8;
+			found->chars = (const char *) entry + 5;
+			return true;
+		}
+		slot = (slot + 1) & REDACT_WORDS_MASK;
+	}
+	return false;
+}
+
+/* A word of a text, folded to lower case. */
+typedef struct CtxWord
+{
+	uint32_t start;
+	uint32_t len; /* of the letters */
+	uint8_t folded[MAX_WORD];
+	RedactWord entry;
+} CtxWord;
+
+static bool
+look_up(const uint8_t *word, uint32_t len, RedactWord *found)
+{
+	uint32_t hash = REDACT_HASH_INIT;
+
+	for (uint32_t i = 0; i < len; i++)
+		hash = redact_hash_byte(hash, word[i]);
+	return redact_word_find(hash, word, len, found);
+}
+
+/* "first second" of a text, where second was found to end a phrase. */
+static bool
+look_up_phrase(const uint8_t *text, uint32_t first, uint32_t first_len,
+			   const CtxWord *second, RedactWord *found)
+{
+	uint8_t phrase[2 * MAX_WORD + 1];
+	uint32_t len = 0;
+
+	for (uint32_t i = 0; i < first_len; i++)
+		phrase[len++] = redact_lower(text[first + i]);
+	phrase[len++] = ' ';
+	memcpy(phrase + len, second->folded, second->len);
+	return look_up(phrase, len + second->len, found);
+}
+
+/*
+ * The next word of text at or after *pos. Returns false at the end; *pos is
+ * behind the word.
+ */
+static bool
+next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
+{
+	uint32_t i = *pos;
+	uint8_t before;
+
+	while (i < len && !(redact_class[text[i]] & CC_ALPHA))
+		i++;
+	if (i >= len)
+	{
+		*pos = len;
+		return false;
+	}
+	word->start = i;
+	word->len = 0;
+	before = 0;
+	while (i < len)
+	{
+		uint8_t class = redact_class[text[i]];
+
+		if (!(class & CC_ALPHA) || ((class & CC_UPPER) && (before & CC_LOWER)))
+			break;
+		if (word->len < MAX_WORD)
+			word->folded[word->len] = redact_lower(text[i]);
+		word->len++;
+		before = class;
+		i++;
+	}
+	*pos = i;
+	return true;
+}
+
+/* Add the classes of a word that ended at end to the ring. */
+static void
+add_hit(RedactScanner *s, uint32_t start, uint32_t end,
+		const RedactWord *entry)
+{
+	RedactCtxHit *hit;
+
+	if (entry->ctx[0] == 0)
+		return;
+	hit = &s->ring[s->ring_next++ % CTX_RING];
+	hit->start = start;
+	hit->end = end;
+	hit->ctx[0] = entry->ctx[0];
+	hit->ctx[1] = entry->ctx[1];
+}
+
+/* Find context words up to canonical position upto. */
+static void
+tokenise(RedactScanner *s, uint32_t upto)
+{
+	const uint8_t *text = s->text;
+	uint32_t end = upto < s->len ? upto : s->len;
+
+	while (s->ctx_pos < end)
+	{
+		CtxWord word;
+		RedactWord entry;
+		uint32_t pos = s->ctx_pos;
+		uint32_t skip;
+		bool known;
+
+		/* to the next letter or placeholder */
+		while (pos < end && !(redact_class[text[pos]] & CC_ALPHA) &&
+			   text[pos] != '<')
+			pos++;
+		if (pos < end && text[pos] == '<')
+		{
+			skip = redact_placeholder(s, pos);
+			s->ctx_pos = pos + (skip > 0 ? skip : 1);
+			continue;
+		}
+		if (pos >= end || !next_word(text, s->len, &pos, &word))
+		{
+			s->ctx_pos = end;
+			return;
+		}
+		s->ctx_pos = pos;
+		if (word.len > MAX_WORD)
+		{
+			s->ctx_prev_len = 0;
+			continue;
+		}
+
+		/* with the digits behind it, else alone */
+		known = false;
+		if (redact_class_at(s, pos) & CC_DIGIT)
+		{
+			uint32_t len = word.len;
+
+			for (uint32_t i = pos; len < MAX_WORD && i < pos + 4 &&
+								   (redact_class_at(s, i) & CC_DIGIT);
+				 i++)
+				word.folded[len++] = text[i];
+			known = look_up(word.folded, len, &entry);
+		}
+		if (!known)
+			known = look_up(word.folded, word.len, &entry);
+		if (known)
+		{
+			add_hit(s, word.start, pos, &entry);
+			if ((entry.flags & REDACT_WORD_PHRASE) && s->ctx_prev_len > 0 &&
+				word.start - (s->ctx_prev + s->ctx_prev_len) <= 3)
+			{
+				RedactWord phrase;
+
+				if (look_up_phrase(text, s->ctx_prev, s->ctx_prev_len, &word,
+								   &phrase))
+					add_hit(s, s->ctx_prev, pos, &phrase);
+			}
+		}
+		s->ctx_prev = word.start;
+		s->ctx_prev_len = word.len;
+	}
+}
+
+static inline void
+add_class(RedactCtx *ctx, uint8_t class)
+{
+	ctx->bits[class >> 6] |= UINT64_C(1) << (class & 63);
+}
+
+RedactCtx
+redact_context(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	RedactCtx ctx = s->key_ctx;
+	uint32_t from = start > CTX_BEFORE ? start - CTX_BEFORE : 0;
+	uint32_t kept = s->ring_next < CTX_RING ? s->ring_next : CTX_RING;
+
+	if (s->ctx_pos < from)
+	{
+		/* not from within a word */
+		while (from < start && (redact_class_at(s, from) & CC_ALPHA))
+			from++;
+		s->ctx_pos = from;
+		s->ctx_prev_len = 0;
+	}
+	tokenise(s, end + CTX_AFTER);
+
+	kept = s->ring_next < CTX_RING ? s->ring_next : CTX_RING;
+	for (uint32_t i = 1; i <= kept; i++)
+	{
+		const RedactCtxHit *hit = &s->ring[(s->ring_next - i) % CTX_RING];
+
+		if (hit->end + CTX_BEFORE < start)
+			break;
+		if (hit->start >= end + CTX_AFTER ||
+			(hit->start >= start && hit->end <= end))
+			continue;
+		add_class(&ctx, hit->ctx[0]);
+		if (hit->ctx[1] != 0)
+			add_class(&ctx, hit->ctx[1]);
+	}
+	ctx.bits[0] &= ~UINT64_C(1);
+	return ctx;
+}
+
+RedactCtx
+redact_context_of(const char *text, size_t len)
+{
+	RedactCtx ctx = {{0, 0}};
+	uint32_t pos = 0;
+	CtxWord word;
+	RedactWord entry;
+	uint32_t prev = 0;
+	uint32_t prev_len = 0;
+
+	/* a key that is longer says nothing */
+	if (len > 256)
+		len = 256;
+	while (next_word((const uint8_t *) text, len, &pos, &word))
+	{
+		if (word.len > MAX_WORD)
+			continue;
+		if (look_up(word.folded, word.len, &entry))
+		{
+			add_class(&ctx, entry.ctx[0]);
+			add_class(&ctx, entry.ctx[1]);
+			if ((entry.flags & REDACT_WORD_PHRASE) && prev_len > 0 &&
+				look_up_phrase((const uint8_t *) text, prev, prev_len, &word,
+							   &entry))
+			{
+				add_class(&ctx, entry.ctx[0]);
+				add_class(&ctx, entry.ctx[1]);
+			}
+		}
+		prev = word.start;
+		prev_len = word.len;
+	}
+	ctx.bits[0] &= ~UINT64_C(1);
+	return ctx;
+}

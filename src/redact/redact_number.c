@@ -1,0 +1,313 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_number.c
+ *		Numbers: cards, national identifiers, telephones.
+ *
+ * A number is read once as groups of digits with separators between, and
+ * then offered to every scheme that allows its length. Schemes compete: nine
+ * digits can be a social security number, a bank's routing number and a
+ * Dutch citizen's number at once, and a check digit alone is passed by one
+ * random number in ten. So a candidate's score comes from the strength of
+ * its check, the way it is written, and the words around it; the best one
+ * stands for the number.
+ *
+ * Pure: no postgres.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "redact/redact_check.h"
+#include "redact/redact_net.h"
+#include "redact/redact_number.h"
+#include "redact/redact_scan_int.h"
+
+/* ---- reading -------------------------------------------------------- */
+
+/* Bytes of separator at i, within a number: up to two, before a digit. */
+static int
+separator_length(const RedactScanner *s, uint32_t i, uint8_t *kind)
+{
+	uint8_t c = redact_at(s, i);
+	uint8_t next = redact_at(s, i + 1);
+
+	switch (c)
+	{
+		case ' ':
+		case '-':
+		case '.':
+		case '/':
+		case '_':
+			*kind = c;
+			if (redact_class[next] & CC_DIGIT)
+				return 1;
+			/* " - ", "- ", "  " */
+			if (next == ' ' || next == '-')
+			{
+				if (redact_class_at(s, i + 2) & CC_DIGIT)
+				{
+					*kind = c == ' ' && next == ' ' ? '~' : '=';
+					return 2;
+				}
+				if (c == ' ' && next == '-' && redact_at(s, i + 2) == ' ' &&
+					(redact_class_at(s, i + 3) & CC_DIGIT))
+				{
+					*kind = '=';
+					return 3;
+				}
+			}
+			return 0;
+		case '\n':
+		case '\t':
+		case '\r':
+			*kind = '~';
+			if (c == '\r' && next == '\n')
+				return (redact_class_at(s, i + 2) & CC_DIGIT) ? 2 : 0;
+			return (redact_class[next] & CC_DIGIT) ? 1 : 0;
+		default:
+			return 0;
+	}
+}
+
+void
+redact_number_read(const RedactScanner *s, uint32_t pos, RedactNumber *number)
+{
+	uint32_t i = pos;
+	int n = 0;
+
+	number->ngroups = 0;
+	while (number->ngroups < NUMBER_GROUPS && n < NUMBER_DIGITS)
+	{
+		NumberGroup *group = &number->groups[number->ngroups];
+		uint8_t kind = 0;
+		int skip;
+
+		group->start = i;
+		group->first = n;
+		while (n < NUMBER_DIGITS && (redact_class_at(s, i) & CC_DIGIT))
+			number->digits[n++] = redact_at(s, i++) - '0';
+		group->len = n - group->first;
+		group->end = i;
+		group->sep = 0;
+		number->ngroups++;
+		if (redact_class_at(s, i) & CC_DIGIT)
+			break; /* longer than anything we know */
+		skip = separator_length(s, i, &kind);
+		if (skip == 0)
+			break;
+		group->sep = kind;
+		i += skip;
+	}
+}
+
+/* Are the first n groups of the lengths in shape ("3-2-4"), any one separator? */
+bool
+redact_number_shape(const RedactNumber *number, int n, const char *shape)
+{
+	uint8_t sep = number->groups[0].sep;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (*shape == '\0' || number->groups[i].len != *shape - '0')
+			return false;
+		if (i + 1 < n && number->groups[i].sep != sep)
+			return false;
+		shape++;
+		if (*shape == '-')
+			shape++;
+	}
+	return *shape == '\0' && sep != '~' && sep != '=';
+}
+
+/* How the separators between the first n groups look. */
+typedef enum Separation
+{
+	SEP_NONE,	/* one group */
+	SEP_PLAIN,	/* all alike, one character */
+	SEP_STRANGE /* mixed, doubled, over a line end */
+} Separation;
+
+static Separation
+separation(const RedactNumber *number, int n)
+{
+	if (n == 1)
+		return SEP_NONE;
+	for (int i = 0; i + 1 < n; i++)
+	{
+		uint8_t sep = number->groups[i].sep;
+
+		if (sep != number->groups[0].sep || sep == '~' || sep == '=' ||
+			sep == '_')
+			return SEP_STRANGE;
+	}
+	return SEP_PLAIN;
+}
+
+/* ---- cards ---------------------------------------------------------- */
+
+/* Groups as cards are printed: fours, or Amex and Diners, or one block. */
+static bool
+card_shape(const RedactNumber *number, int n, int total)
+{
+	if (n == 1)
+		return true;
+	if (total == 15 && redact_number_shape(number, n, "4-6-5"))
+		return true;
+	if (total == 14 && redact_number_shape(number, n, "4-6-4"))
+		return true;
+	for (int i = 0; i < n; i++)
+	{
+		if (number->groups[i].len != 4 && i + 1 < n)
+			return false;
+	}
+	return true;
+}
+
+static int
+score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
+{
+	const uint8_t *d = number->digits;
+	int range = check_card_range(d, total);
+	bool near = redact_ctx_has(ctx, REDACT_CTX_CARD);
+	Separation sep = separation(number, n);
+	bool shape = card_shape(number, n, total);
+	int score;
+
+	if (range == 0 || !check_luhn(d, total))
+		return 0;
+	if (range == 2)
+		score = shape && sep != SEP_STRANGE ? 85 : shape ? 70 : 55;
+	else
+		score = shape && sep == SEP_PLAIN ? 60 : 40;
+	if (near)
+		score += 30;
+	else if (redact_ctx_has(ctx, REDACT_CTX_NEGATIVE))
+		score -= 20;
+	return score;
+}
+
+/* ---- the arbiter of one number -------------------------------------- */
+
+typedef struct Best
+{
+	RedactEntity entity;
+	int score;
+	uint32_t end;
+	const char *rule;
+} Best;
+
+static void
+consider(const RedactScanner *s, Best *best, RedactEntity entity, int score,
+		 uint32_t end, const char *rule)
+{
+	if (score < s->profile->min_score[entity] || score <= best->score)
+		return;
+	best->entity = entity;
+	best->score = score;
+	best->end = end;
+	best->rule = rule;
+}
+
+static int
+score_ssn(const RedactNumber *number, int n, const RedactCtx *ctx)
+{
+	bool near = redact_ctx_has(ctx, REDACT_CTX_SSN);
+	bool valid = check_us_ssn(number->digits, 9);
+
+	if (redact_number_shape(number, n, "3-2-4") &&
+		number->groups[0].sep != '/')
+		return valid ? (near ? 98 : 80) : near ? 75 : 0;
+	if (!near)
+		return 0;
+	return valid ? 85 : 60;
+}
+
+/* Everything that the first n groups can be. */
+static void
+consider_groups(RedactScanner *s, const RedactNumber *number, int n,
+				const RedactCtx *ctx, Best *best)
+{
+	const NumberGroup *last = &number->groups[n - 1];
+	int total = last->first + last->len;
+
+	if (total >= 12 && total <= 19)
+		consider(s, best, REDACT_CREDIT_CARD,
+				 score_card(number, n, total, ctx), last->end, "card");
+	if (total == 9)
+		consider(s, best, REDACT_US_SSN, score_ssn(number, n, ctx), last->end,
+				 "us_ssn");
+}
+
+/* Letters directly before or behind: part of a longer code? */
+static bool
+is_glued(const RedactScanner *s, uint32_t start, uint32_t end)
+{
+	return (redact_class_at(s, start - 1) & CC_ALPHA) ||
+		   (redact_class_at(s, end) & CC_ALPHA);
+}
+
+/* The fraction of a decimal number, or a part of a longer dotted one. */
+static bool
+is_fraction(const RedactScanner *s, uint32_t pos)
+{
+	uint8_t c = redact_at(s, pos - 1);
+
+	return (c == '.' || c == ',') && (redact_class_at(s, pos - 2) & CC_DIGIT);
+}
+
+uint32_t
+redact_verify_digit(RedactScanner *s, uint32_t pos)
+{
+	RedactNumber number;
+	RedactCtx ctx;
+	Best best = {0, 0, 0, NULL};
+	uint32_t end;
+
+	if (pos >= s->token_end)
+		redact_verify_token(s, pos);
+	redact_verify_code(s, pos);
+	end = redact_verify_ipv4(s, pos);
+	if (end > 0)
+		return end;
+	if (redact_at(s, pos + 2) == ':' || redact_at(s, pos + 2) == '-')
+	{
+		end = redact_verify_mac(s, pos);
+		if (end > 0)
+			return end;
+	}
+
+	redact_number_read(s, pos, &number);
+	end = number.groups[0].end;
+	if (redact_class_at(s, end) & CC_DIGIT)
+	{
+		/* too long for anything: skip it all */
+		while (redact_class_at(s, end) & CC_DIGIT)
+			end++;
+		return end;
+	}
+
+	if (number.groups[number.ngroups - 1].end - pos >= 3 &&
+		!is_fraction(s, pos))
+	{
+		ctx = redact_context(s, pos, number.groups[number.ngroups - 1].end);
+		for (int n = 1; n <= number.ngroups; n++)
+		{
+			if (is_glued(s, pos, number.groups[n - 1].end) &&
+				number.groups[n - 1].first + number.groups[n - 1].len < 15)
+				continue;
+			consider_groups(s, &number, n, &ctx, &best);
+		}
+		if (best.score > 0)
+			redact_offer(s, pos, best.end, best.entity, best.score, best.rule);
+	}
+	if (best.score < 80 &&
+		(end - pos > 2 || number.ngroups > 1 || redact_at(s, end) == ')' ||
+		 redact_at(s, end + 1) == '('))
+	{
+		uint32_t phone = redact_verify_phone(s, pos, &number);
+
+		if (phone > end)
+			return phone;
+	}
+	return best.score > 0 ? best.end : end;
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_number.h
+ *		A number as it is written, for those that verify it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_REDACT_NUMBER_H
+#define INTEL_REDACT_NUMBER_H
+
+#include "redact/redact_scan_int.h"
+
+#define NUMBER_GROUPS 20
+#define NUMBER_DIGITS 24
+
+typedef struct NumberGroup
+{
+	uint32_t start; /* canonical bytes */
+	uint32_t end;
+	uint8_t first; /* index of its first digit */
+	uint8_t len;
+	uint8_t
+		sep; /* what follows before the next group; '~' blanks, '=' mixed */
+} NumberGroup;
+
+typedef struct RedactNumber
+{
+	NumberGroup groups[NUMBER_GROUPS];
+	int ngroups;
+	uint8_t digits[NUMBER_DIGITS + 1];
+} RedactNumber;
+
+extern void redact_number_read(const RedactScanner *s, uint32_t pos,
+							   RedactNumber *number);
+
+/* Are these n groups of the lengths "3-2-4" with one separator throughout? */
+extern bool redact_number_shape(const RedactNumber *number, int n,
+								const char *shape);
+
+/*
+ * The telephone number whose first digits are at pos; offers it and returns
+ * its end, or 0.
+ */
+extern uint32_t redact_verify_phone(RedactScanner *s, uint32_t pos,
+									const RedactNumber *number);
+
+/* Codes of letters and digits around the digit at pos. */
+extern void redact_verify_code(RedactScanner *s, uint32_t pos);
+
+#endif /* INTEL_REDACT_NUMBER_H */

@@ -1,0 +1,362 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_phone.c
+ *		Telephone numbers as people write them.
+ *
+ * There is no check digit, so a number is believed by its form: a calling
+ * code, the groups of North America, a trunk zero, brackets, an extension;
+ * or by words near it. What looks like a date, a range or an amount is not
+ * one.
+ *
+ * Pure: no postgres.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "redact/redact_number.h"
+#include "redact/redact_scan_int.h"
+
+#define PHONE_GROUPS 8
+#define PHONE_DIGITS 17
+
+typedef struct Phone
+{
+	uint32_t start; /* with '+' and bracket */
+	bool plus;
+	bool bracket; /* an area code in brackets */
+	bool slash;	  /* a '/' between groups */
+	int ngroups;
+	uint8_t len[PHONE_GROUPS];
+	uint8_t first[PHONE_GROUPS];
+	uint32_t end[PHONE_GROUPS]; /* behind the group */
+	uint8_t sep[PHONE_GROUPS];	/* main separator before the group */
+	uint8_t digits[PHONE_DIGITS + 1];
+} Phone;
+
+/* Length of the calling code that the digits start with, or 0. */
+static int
+calling_code(const uint8_t *d, int n)
+{
+	/* the codes of three digits, as bits 200 to 999 */
+	static const uint16_t ranges[][2] = {
+		{211, 213}, {216, 216}, {218, 218}, {220, 258}, {260, 269}, {290, 291},
+		{297, 299}, {350, 359}, {370, 378}, {380, 383}, {385, 387}, {389, 389},
+		{420, 421}, {423, 423}, {500, 509}, {590, 599}, {670, 670}, {672, 683},
+		{685, 692}, {800, 800}, {808, 808}, {850, 850}, {852, 853}, {855, 856},
+		{870, 870}, {878, 878}, {880, 883}, {886, 886}, {888, 888}, {960, 968},
+		{970, 977}, {979, 979}, {992, 996}, {998, 998}};
+	static const char two[] = "20273031323334363940414344454647484951525354"
+							  "5556575860616263646566818284869091929394959"
+							  "8";
+	int code;
+
+	if (n < 4)
+		return 0;
+	if (d[0] == 1 || d[0] == 7)
+		return 1;
+	for (int i = 0; two[i] != '\0'; i += 2)
+	{
+		if (two[i] - '0' == d[0] && two[i + 1] - '0' == d[1])
+			return 2;
+	}
+	code = d[0] * 100 + d[1] * 10 + d[2];
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+	{
+		if (code >= ranges[i][0] && code <= ranges[i][1])
+			return 3;
+	}
+	return 0;
+}
+
+/*
+ * The separator at i, up to a digit: one blank, dash, dot or slash, brackets
+ * around. Returns its length and its main character.
+ */
+static int
+phone_separator(const RedactScanner *s, uint32_t i, uint8_t *kind)
+{
+	uint32_t from = i;
+	int marks = 0;
+
+	*kind = 0;
+	while (i - from < 4)
+	{
+		uint8_t c = redact_at(s, i);
+
+		if (redact_class[c] & CC_DIGIT)
+			return *kind == 0 ? 0 : (int) (i - from);
+		if (c == '-' || c == '.' || c == '/')
+		{
+			if (marks++ > 0)
+				return 0;
+			*kind = c;
+		}
+		else if (c == '(' || c == ')')
+			*kind = *kind == 0 ? c : *kind;
+		else if (c == ' ')
+		{
+			if (redact_at(s, i + 1) == ' ')
+				return 0;
+			*kind = *kind == 0 ? c : *kind;
+		}
+		else
+			return 0;
+		i++;
+	}
+	return 0;
+}
+
+/* Read the groups from pos; false when it cannot start a number. */
+static bool
+phone_read(const RedactScanner *s, uint32_t pos, Phone *phone)
+{
+	uint32_t i = pos;
+	int n = 0;
+	uint8_t sep = 0;
+	uint8_t before = redact_at(s, pos - 1);
+
+	memset(phone, 0, sizeof(*phone));
+	phone->start = pos;
+	if (before == '(')
+	{
+		phone->bracket = true;
+		before = redact_at(s, --phone->start - 1);
+		if (before == ' ' && redact_at(s, phone->start - 2) == '+')
+			phone->start--;
+	}
+	if (before == '+')
+	{
+		phone->plus = true;
+		before = redact_at(s, --phone->start - 1);
+		if (!phone->bracket && before == '(')
+		{
+			phone->bracket = true;
+			before = redact_at(s, --phone->start - 1);
+		}
+	}
+	if ((redact_class[before] & CC_ALNUM) || before == '_' || before == '$' ||
+		before == '\\')
+		return false;
+	if ((before == '-' || before == '.' || before == '/' || before == ',' ||
+		 before == '\'') &&
+		(redact_class_at(s, phone->start - 2) & CC_ALNUM))
+		return false;
+
+	while (phone->ngroups < PHONE_GROUPS)
+	{
+		int g = phone->ngroups;
+		int skip;
+
+		phone->first[g] = n;
+		phone->sep[g] = sep;
+		while (n < PHONE_DIGITS && (redact_class_at(s, i) & CC_DIGIT))
+			phone->digits[n++] = redact_at(s, i++) - '0';
+		if (redact_class_at(s, i) & CC_DIGIT)
+			break; /* too long: drop this group */
+		phone->len[g] = n - phone->first[g];
+		phone->end[g] = i;
+		phone->ngroups++;
+		skip = phone_separator(s, i, &sep);
+		if (skip == 0)
+			break;
+		if (sep == '(' || sep == ')' || redact_at(s, i) == ')' ||
+			redact_at(s, i + skip - 1) == '(')
+			phone->bracket = true;
+		i += skip;
+	}
+	return phone->ngroups > 0;
+}
+
+/* "x123", " ext. 123", " extension 123", " #123" behind a number. */
+static uint32_t
+extension_end(const RedactScanner *s, uint32_t pos)
+{
+	static const char *const words[] = {"extension", "extn",	  "ext", "x",
+										"#",		 "durchwahl", "int"};
+	uint32_t i = pos;
+	uint32_t digits;
+
+	while (i < pos + 2 && (redact_at(s, i) == ' ' || redact_at(s, i) == ','))
+		i++;
+	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+	{
+		size_t len = strlen(words[w]);
+		size_t k = 0;
+
+		while (k < len &&
+			   redact_lower(redact_at(s, i + k)) == (uint8_t) words[w][k])
+			k++;
+		if (k < len)
+			continue;
+		i += len;
+		while (i < pos + 16 &&
+			   (redact_at(s, i) == ' ' || redact_at(s, i) == '.' ||
+				redact_at(s, i) == ':'))
+			i++;
+		digits = i;
+		while (i - digits < 7 && (redact_class_at(s, i) & CC_DIGIT))
+			i++;
+		if (i == digits || (redact_class_at(s, i) & CC_ALNUM))
+			return 0;
+		return i;
+	}
+	return 0;
+}
+
+static int
+group_value(const Phone *p, int g)
+{
+	int value = 0;
+
+	for (int i = 0; i < p->len[g]; i++)
+		value = value * 10 + p->digits[p->first[g] + i];
+	return value;
+}
+
+/* Three groups that are a date, or that start with one. */
+static bool
+looks_like_date(const Phone *p, int n)
+{
+	int a, b, c;
+
+	if (p->bracket || n < 3 || p->sep[1] != p->sep[2])
+		return false;
+	if (p->len[0] > 4 || p->len[1] > 2 || p->len[2] > 4)
+		return false;
+	a = group_value(p, 0);
+	b = group_value(p, 1);
+	c = group_value(p, 2);
+	if (p->len[0] == 4 && p->len[2] <= 2)
+		return a >= 1000 && a < 2200 && b >= 1 && b <= 12 && c >= 1 && c <= 31;
+	if (p->len[0] <= 2 && (p->len[2] == 4 || (p->len[2] == 2 && n == 3)))
+		return a >= 1 && b >= 1 && a <= 31 && b <= 31 &&
+			   (a <= 12 || b <= 12) &&
+			   (p->len[2] == 2 ? p->sep[1] == '/' || p->sep[1] == '.'
+							   : c >= 1000 && c < 2200);
+	return false;
+}
+
+/* What the first n groups are worth by their form alone. */
+static int
+score_form(const Phone *p, int n)
+{
+	const uint8_t *d = p->digits;
+	int total = p->first[n - 1] + p->len[n - 1];
+	int g = 0;
+	bool plain_blank = n > 1 && p->sep[1] == ' ';
+
+	if (p->plus)
+	{
+		int code = calling_code(d, total);
+
+		if (code == 0 || total - code < 5 || total > 15)
+			return 0;
+		return total >= 9 ? 85 : 60;
+	}
+	if (n == 1)
+	{
+		if (total == 10 && d[0] >= 2 && d[3] >= 2)
+			return 35;
+		return total >= 7 && total <= 13 ? 25 : 0;
+	}
+	if (looks_like_date(p, n))
+		return 0;
+	for (int i = 1; i < n; i++)
+	{
+		if (p->sep[i] == '/' && i > 1)
+			return 0;
+		if (p->len[i] < 2)
+			return 0;
+	}
+
+	/* an international prefix in digits */
+	if ((d[0] == 0 && d[1] == 0 && d[2] != 0) ||
+		(p->len[0] == 3 && d[0] == 0 && d[1] == 1 && d[2] == 1))
+	{
+		int prefix = d[1] == 0 ? 2 : 3;
+
+		if (total - prefix >= 8 && total - prefix <= 15 &&
+			calling_code(d + prefix, total - prefix) > 0)
+			return 60;
+		return 0;
+	}
+
+	/* North America: [1] 3 3 4 */
+	if (n == 4 && p->len[0] == 1 && d[0] == 1)
+		g = 1;
+	if (n - g == 3 && p->len[g] == 3 && p->len[g + 1] == 3 &&
+		p->len[g + 2] == 4)
+	{
+		bool valid = d[p->first[g]] >= 2 && d[p->first[g + 1]] >= 2;
+
+		if (!valid)
+			return p->bracket ? 50 : 45;
+		return p->bracket ? 80 : plain_blank ? 60 : 75;
+	}
+	if (p->bracket && total >= 6 && total <= 13)
+		return d[0] == 0 ? 60 : total >= 8 ? 55 : 40;
+
+	/* a trunk zero, then groups */
+	if (d[0] == 0 && total >= 9 && total <= 11 && p->len[0] >= 2 &&
+		p->len[0] <= 5 && n <= 5)
+		return n >= 3 ? 55 : 45;
+	if (total >= 6 && total <= 12)
+		return 30;
+	return 0;
+}
+
+uint32_t
+redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
+{
+	Phone phone;
+	RedactCtx ctx;
+	int best_score = 0;
+	uint32_t best_end = 0;
+	bool near;
+
+	(void) number;
+	if (!redact_wants(s, REDACT_PHONE_NUMBER) || !phone_read(s, pos, &phone))
+		return 0;
+	ctx = redact_context(s, phone.start, phone.end[phone.ngroups - 1]);
+	near = redact_ctx_has(&ctx, REDACT_CTX_PHONE);
+
+	for (int n = phone.ngroups; n >= 1; n--)
+	{
+		uint32_t end = phone.end[n - 1];
+		uint8_t next = redact_at(s, end);
+		uint32_t ext = extension_end(s, end);
+		int score = score_form(&phone, n);
+
+		if (score == 0)
+			continue;
+		if (ext > 0)
+			score += 20;
+		else if (redact_class[next] & CC_ALPHA)
+			continue;
+		/* a time, an amount, a percentage, a longer code */
+		if ((next == ':' || next == ',' || next == '.' || next == '_') &&
+			(redact_class_at(s, end + 1) & CC_DIGIT))
+			continue;
+		if (next == '%' ||
+			(next == '-' && (redact_class_at(s, end + 1) & CC_ALPHA) && !near))
+			continue;
+		if (near)
+			score += score < 50 ? 40 : 20;
+		else if (redact_ctx_has(&ctx, REDACT_CTX_NEGATIVE))
+			score -= 25;
+		if (score > best_score)
+		{
+			best_score = score;
+			best_end = ext > 0 ? ext : end;
+		}
+	}
+	if (best_score < s->profile->min_score[REDACT_PHONE_NUMBER])
+		return 0;
+	if (best_score > 0 && phone.bracket && redact_at(s, best_end) == ')' &&
+		redact_at(s, phone.start) == '(')
+		best_end++;
+	redact_offer(s, phone.start, best_end, REDACT_PHONE_NUMBER, best_score,
+				 "phone");
+	return best_end;
+}

@@ -1,0 +1,362 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_scan.c
+ *		The driver, and the arbiter of overlapping candidates.
+ *
+ * Pure: no postgres.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "redact/redact_scan_int.h"
+
+/* Bytes of canonicalising and of scanning between two returns. */
+#define CANON_SLICE (256 * 1024)
+#define SCAN_SLICE (64 * 1024)
+/* Buffers up to this size are kept between texts. */
+#define KEEP_BYTES (256 * 1024)
+
+#define LOCAL_CHAR (CC_LOCAL | CC_URL)
+const uint8_t redact_class[256] = {
+	[0] = CC_SPACE,
+	['\t'] = CC_SPACE,
+	['\n'] = CC_SPACE,
+	['\v'] = CC_SPACE,
+	['\f'] = CC_SPACE,
+	['\r'] = CC_SPACE,
+	[' '] = CC_SPACE,
+	['0' ... '9'] = CC_DIGIT | CC_LOCAL | CC_B64 | CC_URL,
+	['a' ... 'z'] = CC_LOWER | CC_LOCAL | CC_B64 | CC_URL,
+	['A' ... 'Z'] = CC_UPPER | CC_LOCAL | CC_B64 | CC_URL,
+	[0x80 ... 0xff] = CC_HIGH | CC_LOCAL | CC_URL,
+	['.'] = LOCAL_CHAR,
+	['_'] = LOCAL_CHAR | CC_B64,
+	['-'] = LOCAL_CHAR | CC_B64,
+	['+'] = LOCAL_CHAR | CC_B64,
+	['/'] = CC_B64 | CC_URL,
+	['='] = CC_URL | CC_LOCAL,
+	['%'] = LOCAL_CHAR,
+	['&'] = LOCAL_CHAR,
+	['\''] = CC_LOCAL | CC_URL,
+	['*'] = LOCAL_CHAR,
+	['!'] = LOCAL_CHAR,
+	['#'] = LOCAL_CHAR,
+	['$'] = LOCAL_CHAR,
+	['?'] = LOCAL_CHAR,
+	['^'] = CC_LOCAL,
+	['`'] = CC_LOCAL,
+	['{'] = CC_LOCAL,
+	['|'] = CC_LOCAL,
+	['}'] = CC_LOCAL,
+	['~'] = LOCAL_CHAR,
+	[':'] = CC_URL,
+	['@'] = CC_URL,
+	['('] = CC_URL,
+	[')'] = CC_URL,
+	['['] = CC_URL,
+	[']'] = CC_URL,
+	[','] = CC_URL,
+	[';'] = CC_URL,
+};
+
+/* What a byte makes the driver do. */
+enum
+{
+	TRIGGER_NONE,
+	TRIGGER_DIGIT,
+	TRIGGER_AT,
+	TRIGGER_COLON,
+	TRIGGER_TOKEN, /* may start a token: a capital, '_', '-' */
+	TRIGGER_PLACEHOLDER,
+};
+
+static const uint8_t trigger[256] = {
+	['0' ... '9'] = TRIGGER_DIGIT, ['@'] = TRIGGER_AT,
+	[':'] = TRIGGER_COLON,		   ['='] = TRIGGER_COLON,
+	['A' ... 'Z'] = TRIGGER_TOKEN, ['_'] = TRIGGER_TOKEN,
+	['-'] = TRIGGER_TOKEN,		   ['<'] = TRIGGER_PLACEHOLDER,
+};
+
+RedactScanner *
+redact_scanner_create(void)
+{
+	return calloc(1, sizeof(RedactScanner));
+}
+
+void
+redact_scanner_free(RedactScanner *s)
+{
+	if (s == NULL)
+		return;
+	free(s->buf);
+	free(s->anchors);
+	free(s->spans);
+	free(s);
+}
+
+static void
+trim(void **array, uint32_t *size, size_t elem)
+{
+	if (*size * elem > KEEP_BYTES)
+	{
+		free(*array);
+		*array = NULL;
+		*size = 0;
+	}
+}
+
+void
+redact_scanner_trim(RedactScanner *s)
+{
+	uint32_t spans_size = s->spans_size;
+
+	trim((void **) &s->buf, &s->buf_size, 1);
+	trim((void **) &s->anchors, &s->anchors_size, sizeof(RedactAnchor));
+	trim((void **) &s->spans, &spans_size, sizeof(RedactSpan));
+	s->spans_size = spans_size;
+	s->nspans = 0;
+}
+
+bool
+redact_reserve(RedactScanner *s, void **array, uint32_t *size, uint32_t need,
+			   size_t elem)
+{
+	uint64_t want;
+	void *bigger;
+
+	if (need <= *size)
+		return true;
+	want = (uint64_t) *size + *size / 2 + 64;
+	if (want < need)
+		want = need;
+	if (want > UINT32_MAX)
+		want = UINT32_MAX;
+	bigger = realloc(*array, want * elem);
+	if (bigger == NULL)
+	{
+		s->status = REDACT_NO_MEMORY;
+		return false;
+	}
+	*array = bigger;
+	*size = want;
+	return true;
+}
+
+void
+redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
+					 const char *text, size_t len, const char *key,
+					 size_t key_len)
+{
+	s->profile = profile;
+	s->want_names = false;
+	for (int i = 0; i < REDACT_NENTITIES; i++)
+	{
+		if (redact_entities[i].group == REDACT_GROUP_NAMES &&
+			profile->min_score[i] != REDACT_OFF)
+			s->want_names = true;
+	}
+	s->src = (const uint8_t *) text;
+	s->src_len = len;
+	s->status = len > REDACT_MAX_TEXT ? REDACT_TOO_LONG : REDACT_MORE;
+	s->pos = 0;
+	s->nspans = 0;
+	s->finished = false;
+	s->ring_next = 0;
+	s->ctx_pos = 0;
+	s->ctx_prev_len = 0;
+	s->token_end = 0;
+	memset(&s->key_ctx, 0, sizeof(s->key_ctx));
+	if (key != NULL)
+		s->key_ctx = redact_context_of(key, key_len);
+	redact_canon_begin(s);
+}
+
+void
+redact_offer(RedactScanner *s, uint32_t start, uint32_t end,
+			 RedactEntity entity, int score, const char *rule)
+{
+	RedactSpan *span;
+	uint32_t size = s->spans_size;
+	int i;
+
+	if (score < s->profile->min_score[entity] || start >= end)
+		return;
+	if (!redact_reserve(s, (void **) &s->spans, &size, s->nspans + 1,
+						sizeof(RedactSpan)))
+		return;
+	s->spans_size = size;
+
+	/* verifiers look back a bounded way, so this moves few */
+	for (i = s->nspans; i > 0 && s->spans[i - 1].start > start; i--)
+		s->spans[i] = s->spans[i - 1];
+	span = &s->spans[i];
+	span->start = start;
+	span->len = end - start;
+	span->entity = entity;
+	span->score = score > 100 ? 100 : score;
+	span->rule = rule;
+	s->nspans++;
+}
+
+uint32_t
+redact_placeholder(const RedactScanner *s, uint32_t pos)
+{
+	char name[32];
+	uint32_t len = 0;
+	uint32_t i = pos + 1;
+	uint32_t digits = 0;
+
+	while (len < sizeof(name) - 1 &&
+		   ((redact_class_at(s, i) & CC_UPPER) || redact_at(s, i) == '_'))
+		name[len++] = redact_at(s, i++);
+	if (len < 3)
+		return 0;
+	if (name[len - 1] == '_')
+		len--;
+	name[len] = '\0';
+	while (digits < 7 && (redact_class_at(s, i) & CC_DIGIT))
+		i++, digits++;
+	if (redact_at(s, i) == ':')
+	{
+		/* a keyed hash: base 32 in lower case */
+		for (i++; redact_class_at(s, i) & (CC_LOWER | CC_DIGIT); i++)
+		{
+			if (i > pos + 64)
+				return 0;
+		}
+	}
+	if (redact_at(s, i) != '>' || redact_entity_find(name) < 0)
+		return 0;
+	return i + 1 - pos;
+}
+
+static inline uint32_t
+verify(RedactScanner *s, uint32_t pos, uint8_t kind)
+{
+	uint32_t skip;
+
+	switch (kind)
+	{
+		case TRIGGER_DIGIT:
+			return redact_verify_digit(s, pos);
+		case TRIGGER_AT:
+			return redact_verify_at(s, pos);
+		case TRIGGER_COLON:
+			return redact_verify_colon(s, pos);
+		case TRIGGER_TOKEN:
+			return redact_verify_token(s, pos);
+		case TRIGGER_PLACEHOLDER:
+			skip = redact_placeholder(s, pos);
+			return pos + (skip > 0 ? skip : 1);
+		default:
+			return pos + 1;
+	}
+}
+
+/* Scan a slice of the canonical text. */
+static void
+scan_slice(RedactScanner *s)
+{
+	const uint8_t *text = s->text;
+	uint32_t len = s->len;
+	uint32_t end = len - s->pos > SCAN_SLICE ? s->pos + SCAN_SLICE : len;
+	uint32_t pos = s->pos;
+
+	while (pos < end)
+	{
+		uint8_t kind = trigger[text[pos]];
+
+		if (kind == TRIGGER_NONE)
+			pos++;
+		else
+			pos = verify(s, pos, kind);
+	}
+	s->pos = pos;
+}
+
+/*
+ * Make the candidates disjoint. Candidates that overlap, directly or through
+ * others, become one span over all of them, so that nothing of any is left;
+ * its entity is that of the best score, and of the longest among those.
+ */
+static void
+arbitrate(RedactScanner *s)
+{
+	int kept = 0;
+	int i = 0;
+
+	while (i < s->nspans)
+	{
+		RedactSpan best = s->spans[i];
+		uint32_t start = best.start;
+		uint32_t end = best.start + best.len;
+
+		for (i++; i < s->nspans && s->spans[i].start < end; i++)
+		{
+			const RedactSpan *other = &s->spans[i];
+
+			if (other->start + other->len > end)
+				end = other->start + other->len;
+			if (other->score > best.score ||
+				(other->score == best.score && other->len > best.len))
+				best = *other;
+		}
+		best.start = start;
+		best.len = end - start;
+		s->spans[kept++] = best;
+	}
+	s->nspans = kept;
+}
+
+/* From canonical to original positions, where spans may touch again. */
+static void
+map_back(RedactScanner *s)
+{
+	uint32_t last = 0;
+	int kept = 0;
+
+	for (int i = 0; i < s->nspans; i++)
+	{
+		RedactSpan span = s->spans[i];
+		uint32_t start = span.start;
+		uint32_t end = span.start + span.len;
+
+		redact_canon_map(s, start, end, &start, &end);
+		if (start < last)
+			start = last;
+		if (end <= start)
+			continue;
+		span.start = start;
+		span.len = end - start;
+		last = end;
+		s->spans[kept++] = span;
+	}
+	s->nspans = kept;
+}
+
+RedactStatus
+redact_scanner_step(RedactScanner *s)
+{
+	if (s->status != REDACT_MORE)
+		return s->status;
+	if (!s->canon_done)
+		redact_canon_step(s, CANON_SLICE);
+	else if (s->pos < s->len)
+		scan_slice(s);
+	if (s->status == REDACT_MORE && s->canon_done && s->pos >= s->len)
+	{
+		arbitrate(s);
+		map_back(s);
+		s->status = REDACT_DONE;
+	}
+	return s->status;
+}
+
+const RedactSpan *
+redact_scanner_spans(const RedactScanner *s, int *nspans)
+{
+	*nspans = s->status == REDACT_DONE ? s->nspans : 0;
+	return s->spans;
+}

@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_scan_int.h
+ *		What the scanner and its verifiers share. Not for other modules.
+ *
+ * A verifier is called with the position of a trigger byte in the canonical
+ * text. It may look at a bounded number of bytes on both sides, offers
+ * candidates through redact_offer, and returns the next position to look at,
+ * which is greater than the one it was given.
+ *
+ * Pure: no postgres.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_REDACT_SCAN_INT_H
+#define INTEL_REDACT_SCAN_INT_H
+
+#include "redact/redact_scan.h"
+#include "redact/redact_words.h"
+
+/* Classes of bytes of the canonical text. */
+#define CC_DIGIT 0x01
+#define CC_LOWER 0x02
+#define CC_UPPER 0x04
+#define CC_HIGH 0x08  /* byte of a character beyond ASCII: taken as a letter */
+#define CC_SPACE 0x10 /* blank, tab, line ends, NUL */
+#define CC_LOCAL 0x20 /* may stand in the local part of an e-mail address */
+#define CC_B64 0x40	  /* base64, base64url, and so most tokens */
+#define CC_URL 0x80	  /* may stand in a URL */
+
+#define CC_ALPHA (CC_LOWER | CC_UPPER | CC_HIGH)
+#define CC_ALNUM (CC_ALPHA | CC_DIGIT)
+
+extern const uint8_t redact_class[256];
+
+/* Where canonical and original positions start to differ by another amount. */
+typedef struct RedactAnchor
+{
+	uint32_t canon;
+	uint32_t orig;
+} RedactAnchor;
+
+/* Classes of context words around a candidate, as a set. */
+typedef struct RedactCtx
+{
+	uint64_t bits[2];
+} RedactCtx;
+
+/* A context word that was seen: ends at pos. */
+typedef struct RedactCtxHit
+{
+	uint32_t start;
+	uint32_t end;
+	uint8_t ctx[2]; /* classes; 0: none */
+} RedactCtxHit;
+
+#define CTX_RING 64
+#define CTX_BEFORE 72 /* bytes before a candidate that count as near */
+#define CTX_AFTER 40
+
+struct RedactScanner
+{
+	const RedactProfile *profile;
+	bool want_names; /* an entity of group NAMES is on */
+
+	/* the original */
+	const uint8_t *src;
+	uint32_t src_len;
+	uint32_t src_pos; /* canonicalised so far */
+
+	/* the canonical text: either src itself, or buf */
+	const uint8_t *text;
+	uint32_t len;
+	uint32_t pos; /* scanned so far */
+	bool is_copy;
+	bool canon_done;
+	uint8_t *buf;
+	uint32_t buf_size;
+	RedactAnchor *anchors;
+	uint32_t nanchors;
+	uint32_t anchors_size;
+
+	/* candidates in order of start, in canonical positions until the end */
+	RedactSpan *spans;
+	int nspans;
+	int spans_size;
+	bool finished;
+
+	/* context words seen, newest last; tokenised up to ctx_pos */
+	RedactCtxHit ring[CTX_RING];
+	uint32_t ring_next; /* total number ever written */
+	uint32_t ctx_pos;
+	uint32_t ctx_prev; /* where the word before started, for phrases */
+	uint32_t ctx_prev_len;
+	RedactCtx key_ctx; /* words of the key */
+
+	uint32_t token_end; /* tokens up to here have been looked at */
+	uint32_t depth;		/* of decoded text within text */
+
+	RedactStatus status; /* REDACT_MORE, or why the scan failed */
+};
+
+/* Byte at i; 0, which is a separator, outside the text. */
+static inline uint8_t
+redact_at(const RedactScanner *s, uint32_t i)
+{
+	return i < s->len ? s->text[i] : 0;
+}
+
+static inline uint8_t
+redact_class_at(const RedactScanner *s, uint32_t i)
+{
+	return redact_class[redact_at(s, i)];
+}
+
+static inline uint8_t
+redact_lower(uint8_t c)
+{
+	return (redact_class[c] & CC_UPPER) ? c | 0x20 : c;
+}
+
+/*
+ * Canonical bytes [start, end) may be this entity. Below the threshold of the
+ * profile nothing happens. rule is static text.
+ */
+extern void redact_offer(RedactScanner *s, uint32_t start, uint32_t end,
+						 RedactEntity entity, int score, const char *rule);
+
+static inline bool
+redact_wants(const RedactScanner *s, RedactEntity entity)
+{
+	return s->profile->min_score[entity] != REDACT_OFF;
+}
+
+/* Grow *array to hold at least need elements; false and status set if not. */
+extern bool redact_reserve(RedactScanner *s, void **array, uint32_t *size,
+						   uint32_t need, size_t elem);
+
+/* redact_canon.c: make the canonical text in slices of the original. */
+extern void redact_canon_begin(RedactScanner *s);
+extern void redact_canon_step(RedactScanner *s, uint32_t slice);
+/* Original range of a canonical one. */
+extern void redact_canon_map(const RedactScanner *s, uint32_t start,
+							 uint32_t end, uint32_t *orig_start,
+							 uint32_t *orig_end);
+
+/* redact_context.c: which context words are near [start, end)? */
+extern RedactCtx redact_context(RedactScanner *s, uint32_t start,
+								uint32_t end);
+extern RedactCtx redact_context_of(const char *text, size_t len);
+
+static inline bool
+redact_ctx_has(const RedactCtx *ctx, int class)
+{
+	return (ctx->bits[class >> 6] >> (class & 63)) & 1;
+}
+
+/* A word of the dictionary: folded lower case; NULL when unknown. */
+typedef struct RedactWord
+{
+	uint8_t len;
+	uint8_t ctx[2];
+	uint16_t flags;
+	const char *chars;
+} RedactWord;
+
+#define REDACT_HASH_INIT 2166136261u
+static inline uint32_t
+redact_hash_byte(uint32_t hash, uint8_t c)
+{
+	return (hash ^ c) * 16777619u;
+}
+extern bool redact_word_find(uint32_t hash, const uint8_t *word, uint32_t len,
+							 RedactWord *found);
+
+/*
+ * The placeholder that starts at pos ("<EMAIL_ADDRESS_3>"), or 0: its length.
+ * What stands in one is neither data nor context.
+ */
+extern uint32_t redact_placeholder(const RedactScanner *s, uint32_t pos);
+
+/* Verifiers, one file per family. */
+extern uint32_t redact_verify_digit(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_at(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_colon(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_token(RedactScanner *s, uint32_t pos);
+
+#endif /* INTEL_REDACT_SCAN_INT_H */

@@ -14,6 +14,7 @@ SQL_FRAGMENTS = \
 	src/vector/vector.sql \
 	src/redact/redact.sql \
 	src/text/text.sql \
+	src/llm/llm.sql \
 	src/extension/footer.sql
 
 BUILT_SQL = src/extension/intel--$(EXTVERSION).sql

@@ -48,4 +48,19 @@
 #define ereturn(context, dummy_value, ...) errsave(context, __VA_ARGS__)
 #endif
 
+/*
+ * Waiting: before 17, the set belonged to a memory context, and extensions
+ * had one wait event for all of them.
+ */
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#if PG17_GE
+#include "utils/wait_event.h"
+#else
+#include "pgstat.h"
+#define CreateWaitEventSet(resowner, nevents)                                 \
+	(CreateWaitEventSet)(TopMemoryContext, nevents)
+#define WaitEventExtensionNew(name) PG_WAIT_EXTENSION
+#endif
+
 #endif /* INTEL_BASE_COMPAT_H */

@@ -9,6 +9,16 @@
 #ifndef INTEL_BASE_GUC_H
 #define INTEL_BASE_GUC_H
 
+/* intel.default_embedding_model: of embed without a model */
+extern char *guc_default_embedding_model;
+/* intel.default_model: of complete and chat without a model */
+extern char *guc_default_model;
+/* intel.llm_max_response_bytes: a longer answer is refused */
+extern int guc_llm_max_response_bytes;
+/* intel.llm_timeout: of a call, where the provider has none */
+extern int guc_llm_timeout;
+/* intel.secret_directory: where secrets "file:NAME" are */
+extern char *guc_secret_directory;
 /* intel.tenant_claim: the claim, or else the setting, that names the tenant */
 extern char *guc_tenant_claim;
 

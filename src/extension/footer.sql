@@ -1,3 +1,56 @@
+-- ---- access -------------------------------------------------------------
+-- Functions that send or cost are revoked from PUBLIC; these two give them to
+-- a role and take them back. One list for both, in schema-less signatures.
+
+CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT p.oid::regprocedure
+          FROM pg_proc p
+         WHERE p.pronamespace = '@extschema@'::regnamespace
+           AND p.proname IN (
+               '_call', '_embed', '_embed_batch',
+               'chat', 'complete', 'embed'
+           )
+         ORDER BY p.proname, p.oid
+    $$;
+COMMENT ON FUNCTION @extschema@._sending_functions() IS
+    'internal: functions that grant_access opens to a role';
+REVOKE ALL ON FUNCTION @extschema@._sending_functions() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE STRICT
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        f regprocedure;
+    BEGIN
+        FOR f IN SELECT @extschema@._sending_functions() LOOP
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role);
+        END LOOP;
+    END
+    $$;
+COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
+    'lets a role call models (those granted in model_grant); for the owner of the extension';
+REVOKE ALL ON FUNCTION @extschema@.grant_access(regrole) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE STRICT
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        f regprocedure;
+    BEGIN
+        FOR f IN SELECT @extschema@._sending_functions() LOOP
+            EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
+        END LOOP;
+    END
+    $$;
+COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS
+    'takes back what grant_access gave';
+REVOKE ALL ON FUNCTION @extschema@.revoke_access(regrole) FROM PUBLIC;
+
 -- A library of another version than this script (an upgrade without restart,
 -- a half-copied package) is reported at once, not at the first odd result.
 DO $$

@@ -23,20 +23,7 @@
 
 #include "utils/jsonb.h"
 
-typedef enum LlmTask
-{
-	LLM_TASK_COMPLETE, /* {prompt, system?, ...} -> {content, ...} */
-	LLM_TASK_CHAT,	   /* {messages, ...} -> {message, ...} */
-	LLM_TASK_EMBED,	   /* {contents} -> {embeddings, dimensions, ...} */
-} LlmTask;
-
-typedef enum LlmOutcome
-{
-	LLM_PENDING,   /* not finished */
-	LLM_SUCCEEDED, /* result is set */
-	LLM_RETRYABLE, /* failed, may work later: timeouts, 408, 409, 429, 5xx */
-	LLM_PERMANENT, /* failed, will fail again: 4xx, malformed answers */
-} LlmOutcome;
+#include "llm/llm_types.h"
 
 /* One call. All memory belongs to its own context, a child of the creator's. */
 typedef struct LlmCall
@@ -51,12 +38,12 @@ typedef struct LlmCall
 
 	/* filled in when finished */
 	LlmOutcome outcome;
-	int sqlstate;		 /* of the failure, class IN or standard */
-	char *message;		 /* of the failure; names, numbers, codes only */
-	int http_status;	 /* 0: none received */
+	int sqlstate;		  /* of the failure, class IN or standard */
+	char *message;		  /* of the failure; names, numbers, codes only */
+	int http_status;	  /* 0: none received */
 	int64 retry_after_ms; /* asked for by the provider, or -1 */
-	char *result;		 /* JSON text in server encoding; see LlmTask */
-	int64 input_tokens;	 /* reported by the provider, or -1 */
+	char *result;		  /* JSON text in server encoding; see LlmTask */
+	int64 input_tokens;	  /* reported by the provider, or -1 */
 	int64 output_tokens;
 	int64 latency_ms;
 

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_builtin.c
+ *		Builtin models as models like any other.
+ *
+ * They run in this process and send nothing, so their requests are not
+ * redacted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "base/json.h"
+#include "llm/llm_builtin_answer.h"
+#include "llm/llm_builtin_embed.h"
+#include "llm/llm_int.h"
+#include "llm/llm_provider_int.h"
+
+/* Until the models are there, the library loads without them. */
+#pragma weak builtin_embed
+#pragma weak builtin_answer
+
+static void
+require_models(void)
+{
+	if (builtin_embed == NULL || builtin_answer == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("builtin models are not part of this build")));
+}
+
+StaticAssertDecl(BUILTIN_DIM == LLM_BUILTIN_DIMENSIONS,
+				 "the catalogue promises another dimension");
+
+void
+llm_builtin_vector(const char *text, size_t len, float *out)
+{
+	char *utf8 = pg_server_to_any(text, len, PG_UTF8);
+
+	require_models();
+	if (utf8 != text)
+		len = strlen(utf8);
+	if (!builtin_embed(utf8, len, out))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (utf8 != text)
+		pfree(utf8);
+}
+
+/* Take over a result from malloc. */
+static void
+succeed(LlmCall *call, char *result)
+{
+	LlmReply reply = {.outcome = LLM_SUCCEEDED,
+					  .retry_after_ms = -1,
+					  .usage = {-1, -1, -1, -1, -1},
+					  .result = result};
+
+	if (result == NULL)
+	{
+		reply.outcome = LLM_RETRYABLE;
+		reply.fault = LLM_FAULT_LOCAL;
+	}
+	llm_call_take_reply(call, &reply);
+	llm_reply_free(&reply);
+}
+
+static void
+run_embed(LlmCall *call)
+{
+	const json_t *contents = call->state->ask.contents;
+	size_t n = json_array_size(contents);
+	const LlmUsage usage = {-1, -1, -1, -1, -1};
+	float *values =
+		MemoryContextAllocHuge(call->cxt, n * BUILTIN_DIM * sizeof(float));
+
+	for (size_t i = 0; i < n; i++)
+	{
+		const json_t *text = json_array_get(contents, i);
+
+		if (!builtin_embed(json_string_value(text), json_string_length(text),
+						   values + i * BUILTIN_DIM))
+		{
+			succeed(call, NULL);
+			return;
+		}
+	}
+	succeed(call, llm_result_embeddings(values, n, BUILTIN_DIM, call->model,
+										&usage));
+	pfree(values);
+}
+
+/* Answers the last user message; system messages may hold the sources. */
+static void
+run_answer(LlmCall *call)
+{
+	const json_t *messages = call->state->ask.messages;
+	json_t *system = llm_system_text(&call->state->ask);
+	const json_t *prompt = NULL;
+	size_t i;
+	json_t *message;
+	char *answer;
+	char *result = NULL;
+
+	json_array_foreach (messages, i, message)
+	{
+		if (strcmp(json_string_value(json_object_get(message, "role")),
+				   "user") == 0)
+			prompt = json_object_get(message, "content");
+	}
+	answer =
+		builtin_answer(json_string_value(system), json_string_length(system),
+					   prompt != NULL ? json_string_value(prompt) : "",
+					   json_string_length(prompt));
+	if (answer != NULL)
+		result = llm_result_answer(call->task, answer, call->model);
+	free(answer);
+	json_decref(system);
+	succeed(call, result);
+}
+
+void
+llm_call_run_local(LlmCall *call)
+{
+	require_models();
+	INSTR_TIME_SET_CURRENT(call->state->started);
+	if (call->task == LLM_TASK_EMBED)
+		run_embed(call);
+	else
+		run_answer(call);
+}

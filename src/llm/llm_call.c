@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_call.c
+ *		The life of a call outside the gate and the network.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "base/error.h"
+#include "llm/llm_int.h"
+#include "llm/llm_secret.h"
+
+/* Runs when the context of a call goes, however it goes. Must not raise. */
+static void
+release_call(void *arg)
+{
+	LlmCallState *state = arg;
+
+	if (state->transfer != NULL)
+		llm_http_drop(state->transfer);
+	state->transfer = NULL;
+	if (state->key_header != NULL)
+		llm_secret_wipe(state->key_header, strlen(state->key_header));
+	state->key_header = NULL;
+	llm_ask_free(&state->ask);
+	llm_wire_free(&state->wire);
+}
+
+LlmCall *
+llm_call_create(LlmTask task)
+{
+	MemoryContext cxt = AllocSetContextCreate(
+		CurrentMemoryContext, "intel llm call", ALLOCSET_SMALL_SIZES);
+	LlmCall *call = MemoryContextAllocZero(cxt, sizeof(LlmCall));
+	LlmCallState *state = MemoryContextAllocZero(cxt, sizeof(LlmCallState));
+
+	call->cxt = cxt;
+	call->task = task;
+	call->outcome = LLM_PENDING;
+	call->retry_after_ms = -1;
+	call->input_tokens = -1;
+	call->output_tokens = -1;
+	call->state = state;
+
+	state->release.func = release_call;
+	state->release.arg = state;
+	MemoryContextRegisterResetCallback(cxt, &state->release);
+	return call;
+}
+
+void
+llm_call_free(LlmCall *call)
+{
+	MemoryContextDelete(call->cxt);
+}
+
+static int
+fault_sqlstate(LlmFault fault)
+{
+	switch (fault)
+	{
+		case LLM_FAULT_NONE:
+			break;
+		case LLM_FAULT_TIMEOUT:
+			return ERRCODE_INTEL_TIMEOUT;
+		case LLM_FAULT_REFUSED:
+			return ERRCODE_INTEL_REFUSED;
+		case LLM_FAULT_RATE_LIMITED:
+			return ERRCODE_INTEL_RATE_LIMITED;
+		case LLM_FAULT_QUOTA:
+			return ERRCODE_INTEL_BUDGET;
+		case LLM_FAULT_MALFORMED:
+			return ERRCODE_INTEL_MALFORMED;
+		case LLM_FAULT_KEY:
+			return ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
+		case LLM_FAULT_REJECTED:
+			return ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+		case LLM_FAULT_SERVER:
+			return ERRCODE_SYSTEM_ERROR;
+		case LLM_FAULT_LOCAL:
+			return ERRCODE_INSUFFICIENT_RESOURCES;
+	}
+	return ERRCODE_INTERNAL_ERROR;
+}
+
+static void
+set_latency(LlmCall *call)
+{
+	instr_time now;
+
+	if (INSTR_TIME_IS_ZERO(call->state->started))
+		return;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, call->state->started);
+	call->latency_ms = (int64) INSTR_TIME_GET_MILLISEC(now);
+}
+
+void
+llm_call_fail(LlmCall *call, LlmFault fault, LlmOutcome outcome,
+			  const char *format, ...)
+{
+	char message[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+
+	set_latency(call);
+	call->message = MemoryContextStrdup(call->cxt, message);
+	call->sqlstate = fault_sqlstate(fault);
+	call->outcome = outcome;
+}
+
+/* A failure that the provider reported, or its answer is. */
+static void
+fail_with_reply(LlmCall *call, const LlmReply *reply)
+{
+	const char *code = reply->code != NULL ? reply->code : "no known code";
+	const char *format = NULL;
+
+	switch (reply->fault)
+	{
+		case LLM_FAULT_MALFORMED:
+			llm_call_fail(call, reply->fault, reply->outcome,
+						  "answer of provider \"%s\" cannot be used: %s",
+						  call->provider, reply->problem.text);
+			return;
+		case LLM_FAULT_REFUSED:
+			llm_call_fail(call, reply->fault, reply->outcome,
+						  "answer of provider \"%s\" was refused: %s",
+						  call->provider, reply->problem.text);
+			return;
+		case LLM_FAULT_LOCAL:
+			llm_call_fail(call, reply->fault, reply->outcome,
+						  "out of memory while reading the answer of "
+						  "provider \"%s\"",
+						  call->provider);
+			return;
+		case LLM_FAULT_RATE_LIMITED:
+			format = "provider \"%s\" limits its rate (status %d, %s)";
+			break;
+		case LLM_FAULT_QUOTA:
+			format = "quota at provider \"%s\" is used up (status %d, %s)";
+			break;
+		case LLM_FAULT_KEY:
+			format = "provider \"%s\" did not accept the key (status %d, %s)";
+			break;
+		case LLM_FAULT_REJECTED:
+			format = "provider \"%s\" rejected the request (status %d, %s)";
+			break;
+		default:
+			format = "provider \"%s\" failed (status %d, %s)";
+			break;
+	}
+	llm_call_fail(call, reply->fault, reply->outcome, format, call->provider,
+				  call->http_status, code);
+}
+
+void
+llm_call_take_reply(LlmCall *call, const LlmReply *reply)
+{
+	call->retry_after_ms = reply->retry_after_ms;
+	call->input_tokens = reply->usage.input;
+	call->output_tokens = reply->usage.output;
+	if (reply->outcome == LLM_SUCCEEDED)
+	{
+		size_t size = strlen(reply->result) + 1;
+
+		set_latency(call);
+		call->result =
+			MemoryContextAllocExtended(call->cxt, size, MCXT_ALLOC_HUGE);
+		memcpy(call->result, reply->result, size);
+		call->outcome = LLM_SUCCEEDED;
+	}
+	else
+		fail_with_reply(call, reply);
+}
+
+void
+llm_call_raise(const LlmCall *call)
+{
+	int64 seconds = (call->retry_after_ms + 999) / 1000;
+
+	ereport(ERROR,
+			(errcode(call->sqlstate), errmsg_internal("%s", call->message),
+			 call->retry_after_ms >= 0
+				 ? errdetail("Retry after " INT64_FORMAT " seconds.", seconds)
+				 : 0));
+	pg_unreachable();
+}
+
+void
+llm_call_run(LlmCall *call)
+{
+	static LlmHttp *http = NULL;
+
+	if (call->is_local)
+	{
+		llm_call_run_local(call);
+		return;
+	}
+	if (http == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		http = llm_http_create();
+		MemoryContextSwitchTo(old);
+	}
+	llm_http_start(http, call);
+	while (llm_http_next(http) == NULL)
+	{
+		llm_http_wait(http, -1);
+		CHECK_FOR_INTERRUPTS();
+	}
+}

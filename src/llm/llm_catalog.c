@@ -1,0 +1,415 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_catalog.c
+ *		Models and providers, cached per backend.
+ *
+ * Embedding a million rows must not read the catalogue a million times. The
+ * whole catalogue, which is small, is read at first use and kept until one of
+ * its tables changes. A statement trigger on each table sends a relcache
+ * invalidation for it; that reaches every backend when the change commits,
+ * including those of standbys, and this backend at once, and it is taken back
+ * with the transaction.
+ *
+ * Reading uses a catalog snapshot, which is always new: with the snapshot of
+ * a repeatable read transaction, rows from before a REVOKE could enter the
+ * cache after its invalidation and stay.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/compat.h"
+#include "llm/llm_catalog.h"
+
+INTEL_FUNCTION(_catalog_changed);
+INTEL_FUNCTION(_provider_guard);
+
+/* Column numbers of llm.sql; new columns go to the end. */
+enum
+{
+	PROVIDER_NAME = 1,
+	PROVIDER_KIND,
+	PROVIDER_BASE_URL,
+	PROVIDER_SECRET,
+	PROVIDER_ENABLED,
+	PROVIDER_TIMEOUT_MS,
+	PROVIDER_MAX_CONCURRENCY,
+	PROVIDER_ALLOW_PRIVATE_NETWORK,
+	PROVIDER_REDACTION_POLICY
+};
+
+enum
+{
+	MODEL_NAME = 1,
+	MODEL_PROVIDER,
+	MODEL_MODEL_ID,
+	MODEL_TASK,
+	MODEL_DIMENSIONS
+};
+
+enum
+{
+	GRANT_MODEL = 1,
+	GRANT_GRANTEE
+};
+
+enum
+{
+	TABLE_PROVIDER,
+	TABLE_MODEL,
+	TABLE_GRANT,
+	NTABLES
+};
+
+static const char *const table_names[NTABLES] = {"provider", "model",
+												 "model_grant"};
+
+typedef struct ProviderEntry
+{
+	char name[NAMEDATALEN]; /* hash key */
+	LlmProvider provider;
+} ProviderEntry;
+
+/* The cache. Everything in it lives in cache_cxt. */
+static MemoryContext cache_cxt = NULL;
+static HTAB *models = NULL;
+static bool cache_valid = false;
+static Oid tables[NTABLES];
+
+/* Only sets a flag: the entry may be in use by the caller's caller. */
+static void
+invalidate(Datum arg pg_attribute_unused(), Oid relid)
+{
+	for (int i = 0; i < NTABLES; i++)
+	{
+		if (relid == InvalidOid || relid == tables[i])
+			cache_valid = false;
+	}
+}
+
+static char *
+copy_text(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static int
+get_int4(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+static bool
+get_bool(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* Store text in a hash key; the CHECKs of llm.sql keep names short. */
+static char *
+get_name(HeapTuple tuple, TupleDesc desc, int column, char *name)
+{
+	char *text = copy_text(tuple, desc, column);
+
+	strlcpy(name, text, NAMEDATALEN);
+	pfree(text);
+	return name;
+}
+
+static HTAB *
+create_hash(const char *title, Size entry_size)
+{
+	HASHCTL ctl;
+
+	ctl.keysize = NAMEDATALEN;
+	ctl.entrysize = entry_size;
+	ctl.hcxt = cache_cxt;
+	return hash_create(title, 32, &ctl,
+					   HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+static void
+add_provider(HTAB *providers, HeapTuple tuple, TupleDesc desc)
+{
+	char name[NAMEDATALEN];
+	char *kind = copy_text(tuple, desc, PROVIDER_KIND);
+	ProviderEntry *entry;
+	LlmProvider *provider;
+
+	entry = hash_search(providers, get_name(tuple, desc, PROVIDER_NAME, name),
+						HASH_ENTER, NULL);
+	provider = &entry->provider;
+	provider->name = entry->name;
+	provider->kind = llm_kind_find(kind);
+	provider->base_url = copy_text(tuple, desc, PROVIDER_BASE_URL);
+	provider->secret = copy_text(tuple, desc, PROVIDER_SECRET);
+	provider->enabled = get_bool(tuple, desc, PROVIDER_ENABLED);
+	provider->timeout_ms = get_int4(tuple, desc, PROVIDER_TIMEOUT_MS);
+	provider->allow_private_network =
+		get_bool(tuple, desc, PROVIDER_ALLOW_PRIVATE_NETWORK);
+	provider->redaction_policy =
+		copy_text(tuple, desc, PROVIDER_REDACTION_POLICY);
+	pfree(kind);
+}
+
+static void
+add_model(HTAB *providers, HeapTuple tuple, TupleDesc desc)
+{
+	char name[NAMEDATALEN];
+	char *task = copy_text(tuple, desc, MODEL_TASK);
+	ProviderEntry *provider;
+	LlmModel *model;
+
+	provider =
+		hash_search(providers, get_name(tuple, desc, MODEL_PROVIDER, name),
+					HASH_FIND, NULL);
+	if (provider == NULL || provider->provider.kind == NULL)
+		return; /* cannot be: foreign key and CHECK */
+
+	model = hash_search(models, get_name(tuple, desc, MODEL_NAME, name),
+						HASH_ENTER, NULL);
+	model->provider = &provider->provider;
+	model->model_id = copy_text(tuple, desc, MODEL_MODEL_ID);
+	model->embeds = strcmp(task, "embed") == 0;
+	model->dimensions = get_int4(tuple, desc, MODEL_DIMENSIONS);
+	model->ngrantees = 0;
+	model->grantees = NULL;
+	pfree(task);
+}
+
+static void
+add_grant(HeapTuple tuple, TupleDesc desc)
+{
+	char name[NAMEDATALEN];
+	bool isnull;
+	LlmModel *model = hash_search(
+		models, get_name(tuple, desc, GRANT_MODEL, name), HASH_FIND, NULL);
+	Size size;
+
+	if (model == NULL)
+		return;
+	size = mul_size(sizeof(Oid), model->ngrantees + 1);
+	model->grantees = model->grantees == NULL
+						  ? palloc(size)
+						  : repalloc(model->grantees, size);
+	model->grantees[model->ngrantees++] =
+		DatumGetObjectId(heap_getattr(tuple, GRANT_GRANTEE, desc, &isnull));
+}
+
+/* Call the add function of table i for each of its rows. */
+static void
+read_table(int i, HTAB *providers)
+{
+	Relation rel = table_open(tables[i], AccessShareLock);
+	TupleDesc desc = RelationGetDescr(rel);
+	/* registered, so that long values can be fetched from the toast table */
+	Snapshot snapshot =
+		RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+	SysScanDesc scan =
+		systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (i == TABLE_PROVIDER)
+			add_provider(providers, tuple, desc);
+		else if (i == TABLE_MODEL)
+			add_model(providers, tuple, desc);
+		else
+			add_grant(tuple, desc);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+}
+
+static void
+load(void)
+{
+	static bool registered = false;
+	Oid schema = get_namespace_oid("intel", false);
+	MemoryContext old;
+	HTAB *providers;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+		registered = true;
+	}
+	if (cache_cxt != NULL)
+		MemoryContextDelete(cache_cxt);
+	cache_cxt = AllocSetContextCreate(TopMemoryContext, "intel llm catalogue",
+									  ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(cache_cxt);
+	models = create_hash("intel models", sizeof(LlmModel));
+	providers = create_hash("intel providers", sizeof(ProviderEntry));
+
+	for (int i = 0; i < NTABLES; i++)
+	{
+		tables[i] = get_relname_relid(table_names[i], schema);
+		if (!OidIsValid(tables[i]))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"intel.%s\" does not exist", table_names[i]),
+				 errhint("Use CREATE EXTENSION to install intel.")));
+	}
+
+	/*
+	 * An invalidation that arrives while the tables are read (each open
+	 * accepts them) makes the result stale before it is complete: the flag
+	 * goes up first, so that the message can take it down.
+	 */
+	cache_valid = true;
+	for (int i = 0; i < NTABLES; i++)
+		read_table(i, providers);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+is_granted(const LlmModel *model)
+{
+	Oid user = GetUserId();
+
+	for (int i = 0; i < model->ngrantees; i++)
+	{
+		if (!OidIsValid(model->grantees[i]) ||
+			has_privs_of_role(user, model->grantees[i]))
+			return true;
+	}
+	return superuser_arg(user);
+}
+
+/* Make the cache valid, or leave it invalid. */
+static void
+ensure_loaded(void)
+{
+	/* like every look-up in a cache: hear of changes first */
+	AcceptInvalidationMessages();
+	if (cache_valid)
+		return;
+	PG_TRY();
+	{
+		load();
+	}
+	PG_CATCH();
+	{
+		cache_valid = false;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+const LlmModel *
+llm_catalog_model(const char *name)
+{
+	LlmModel *model = NULL;
+	char key[NAMEDATALEN];
+
+	ensure_loaded();
+	if (strlcpy(key, name, NAMEDATALEN) < NAMEDATALEN)
+		model = hash_search(models, key, HASH_FIND, NULL);
+	if (model == NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%.*s\" does not exist",
+					pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1), name),
+			 errhint("Models are in the table intel.model.")));
+	if (!is_granted(model))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for model \"%s\"", model->name),
+				 errhint("Models are granted in the table "
+						 "intel.model_grant.")));
+	return model;
+}
+
+/* Statement trigger on each table of the catalogue. */
+Datum
+intel__catalog_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"%s\" was not called by a trigger",
+							   "_catalog_changed")));
+	CacheInvalidateRelcache(trigger->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+static bool
+same_text(HeapTuple a, HeapTuple b, TupleDesc desc, int column)
+{
+	char *x = copy_text(a, desc, column);
+	char *y = copy_text(b, desc, column);
+
+	if (x == NULL || y == NULL)
+		return x == y;
+	return strcmp(x, y) == 0;
+}
+
+/*
+ * BEFORE UPDATE row trigger on provider. A key belongs to the place it was
+ * given for: whoever moves the provider elsewhere has to name the key again,
+ * so that a changed address alone, by mistake or by somebody who may update
+ * only that column, never carries a key to another host.
+ */
+Datum
+intel__provider_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple before;
+	HeapTuple after;
+	TupleDesc desc;
+	bool moved;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by an update trigger",
+						"_provider_guard")));
+	before = trigger->tg_trigtuple;
+	after = trigger->tg_newtuple;
+	desc = RelationGetDescr(trigger->tg_relation);
+
+	moved = !same_text(before, after, desc, PROVIDER_BASE_URL) ||
+			!same_text(before, after, desc, PROVIDER_KIND);
+	if (moved && copy_text(before, desc, PROVIDER_SECRET) != NULL &&
+		copy_text(after, desc, PROVIDER_SECRET) != NULL &&
+		!bms_is_member(PROVIDER_SECRET - FirstLowInvalidHeapAttributeNumber,
+					   trigger->tg_updatedcols))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot move a provider together with its secret"),
+				 errhint("Set \"secret\" in the same UPDATE, to the same "
+						 "reference if the new place shall have the key.")));
+	return PointerGetDatum(after);
+}

@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_catalog.h
+ *		Models and providers, cached per backend.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_LLM_CATALOG_H
+#define INTEL_LLM_CATALOG_H
+
+#include "llm/llm_provider.h"
+
+typedef struct LlmProvider
+{
+	char *name;
+	const LlmKind *kind;
+	char *base_url; /* NULL: the kind's own; no trailing slash */
+	char *secret;	/* reference, or NULL */
+	bool enabled;
+	int timeout_ms; /* 0: intel.llm_timeout */
+	bool allow_private_network;
+	char *redaction_policy;
+} LlmProvider;
+
+typedef struct LlmModel
+{
+	char name[NAMEDATALEN]; /* hash key */
+	const LlmProvider *provider;
+	char *model_id;
+	bool embeds;	/* task embed, else chat and complete */
+	int dimensions; /* 0: not stated */
+	int ngrantees;
+	Oid *grantees; /* InvalidOid: everybody */
+} LlmModel;
+
+/*
+ * The model of this name if the current user may use it. Raises 42704 when
+ * there is none, 42501 when it is not granted. The result lives until the
+ * next call of a function of this file or the next invalidation: copy what
+ * must live longer. Needs a transaction, not a snapshot.
+ */
+extern const LlmModel *llm_catalog_model(const char *name);
+
+#endif /* INTEL_LLM_CATALOG_H */

@@ -1,0 +1,277 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_functions.c
+ *		SQL functions that call models and wait for the answer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "base/guc.h"
+#include "base/json.h"
+#include "llm/llm_address.h"
+#include "llm/llm_catalog.h"
+#include "llm/llm_int.h"
+
+INTEL_FUNCTION(_address_class);
+INTEL_FUNCTION(_embed);
+INTEL_FUNCTION(_embed_batch);
+INTEL_FUNCTION(_call);
+
+/* Texts per request of embed(text[]): enough to fill a request, small enough
+ * that one slow answer is not everything. */
+#define BATCH_TEXTS 128
+
+Datum
+intel__address_class(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"public", "private", "forbidden"};
+	char *address = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(names[llm_address_class_text(address)]));
+}
+
+static LlmTask
+task_of_name(const char *name)
+{
+	if (strcmp(name, "complete") == 0)
+		return LLM_TASK_COMPLETE;
+	if (strcmp(name, "chat") == 0)
+		return LLM_TASK_CHAT;
+	if (strcmp(name, "embed") == 0)
+		return LLM_TASK_EMBED;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown task"),
+			 errhint("Tasks are complete, chat and embed.")));
+}
+
+Datum
+intel__call(PG_FUNCTION_ARGS)
+{
+	LlmTask task = task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	LlmCall *call = llm_call_prepare(task, PG_GETARG_JSONB_P(1));
+	Datum result;
+
+	llm_call_run(call);
+	if (call->outcome != LLM_SUCCEEDED)
+		llm_call_raise(call);
+	result = DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result));
+	llm_call_free(call);
+	return result;
+}
+
+/* A one-dimensional real[] of n numbers, which the caller fills in. */
+static ArrayType *
+create_reals(int n, float **values)
+{
+	Size size = ARR_OVERHEAD_NONULLS(1) + sizeof(float) * n;
+	ArrayType *array = palloc0(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT4OID;
+	ARR_DIMS(array)[0] = n;
+	ARR_LBOUND(array)[0] = 1;
+	*values = (float *) ARR_DATA_PTR(array);
+	return array;
+}
+
+/* Whether the model (NULL: the default) is builtin; checks all of it. */
+static bool
+is_builtin_embedding(const char *name)
+{
+	const LlmModel *model =
+		llm_catalog_model(name != NULL ? name : guc_default_embedding_model);
+
+	/* what is wrong with it is reported by llm_call_prepare */
+	return model->embeds && model->provider->enabled &&
+		   model->provider->kind->build == NULL;
+}
+
+static ArrayType *
+embed_builtin(const text *content)
+{
+	float *values;
+	ArrayType *array = create_reals(LLM_BUILTIN_DIMENSIONS, &values);
+
+	llm_builtin_vector(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content),
+					   values);
+	return array;
+}
+
+/*
+ * Embed contents, an array of strings, with a model that is called. Calls
+ * store with each vector, in order.
+ */
+static void
+embed_remote(json_t *contents, const char *model,
+			 void (*store)(ArrayType *array, void *arg), void *arg)
+{
+	json_t *request = json_adopt(json_pack("{s:O}", "contents", contents));
+	LlmCall *call;
+	const json_t *embeddings;
+	json_t *doc;
+	size_t i;
+	json_t *embedding;
+
+	if (model != NULL)
+		json_object_set_new(request, "model", json_string(model));
+	call = llm_call_prepare(LLM_TASK_EMBED, json_to_jsonb(request));
+	llm_call_run(call);
+	if (call->outcome != LLM_SUCCEEDED)
+		llm_call_raise(call);
+
+	doc = json_parse(call->result, strlen(call->result));
+	embeddings = json_object_get(doc, "embeddings");
+	if (json_array_size(embeddings) != json_array_size(contents))
+		elog(ERROR, "result of an embedding call is incomplete");
+	json_array_foreach (embeddings, i, embedding)
+	{
+		float *values;
+		ArrayType *array = create_reals(json_array_size(embedding), &values);
+		size_t j;
+		json_t *number;
+
+		json_array_foreach (embedding, j, number)
+			values[j] = (float) json_number_value(number);
+		store(array, arg);
+	}
+	llm_call_free(call);
+}
+
+static json_t *
+json_of_text(const text *content)
+{
+	char *utf8 = pg_server_to_any(VARDATA_ANY(content),
+								  VARSIZE_ANY_EXHDR(content), PG_UTF8);
+	size_t len = utf8 != VARDATA_ANY(content) ? strlen(utf8)
+											  : VARSIZE_ANY_EXHDR(content);
+
+	return json_stringn(utf8, len);
+}
+
+static void
+store_one(ArrayType *array, void *arg)
+{
+	*(ArrayType **) arg = array;
+}
+
+Datum
+intel__embed(PG_FUNCTION_ARGS)
+{
+	char *model =
+		PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text *content;
+	json_t *contents;
+	ArrayType *result = NULL;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	content = PG_GETARG_TEXT_PP(0);
+	if (is_builtin_embedding(model))
+		PG_RETURN_ARRAYTYPE_P(embed_builtin(content));
+
+	contents = json_adopt(json_array());
+	json_array_append_new(contents, json_of_text(content));
+	embed_remote(contents, model, store_one, &result);
+	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+static void
+store_next(ArrayType *array, void *arg)
+{
+	ArrayType ***next = arg;
+
+	*(*next)++ = array;
+}
+
+/* A vector, or NULL, as a row of a set-returning function. */
+static void
+store_row(ArrayType *array, ReturnSetInfo *rsinfo)
+{
+	Datum value = PointerGetDatum(array);
+	bool isnull = array == NULL;
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &value, &isnull);
+	if (array != NULL)
+		pfree(array);
+}
+
+/* Rows first to last - 1 of the batch; null texts give null vectors. */
+static void
+embed_slice(const Datum *texts, const bool *nulls, int first, int last,
+			const char *model, ReturnSetInfo *rsinfo)
+{
+	json_t *contents = json_adopt(json_array());
+	ArrayType **vectors;
+	ArrayType **next;
+
+	for (int i = first; i < last; i++)
+	{
+		if (!nulls[i])
+			json_array_append_new(contents,
+								  json_of_text(DatumGetTextPP(texts[i])));
+	}
+	vectors = palloc0(sizeof(ArrayType *) * (last - first));
+	if (json_array_size(contents) > 0)
+	{
+		next = vectors;
+		embed_remote(contents, model, store_next, &next);
+	}
+	next = vectors;
+	for (int i = first; i < last; i++)
+		store_row(nulls[i] ? NULL : *next++, rsinfo);
+}
+
+Datum
+intel__embed_batch(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char *model =
+		PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	MemoryContext slice_cxt;
+	MemoryContext old;
+	bool is_builtin;
+	Datum *texts;
+	bool *nulls;
+	int n;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false,
+					  TYPALIGN_INT, &texts, &nulls, &n);
+	is_builtin = is_builtin_embedding(model);
+
+	slice_cxt = AllocSetContextCreate(
+		CurrentMemoryContext, "intel llm embed slice", ALLOCSET_DEFAULT_SIZES);
+	for (int first = 0; first < n; first += BATCH_TEXTS)
+	{
+		int last = Min(first + BATCH_TEXTS, n);
+
+		CHECK_FOR_INTERRUPTS();
+		old = MemoryContextSwitchTo(slice_cxt);
+		if (!is_builtin)
+			embed_slice(texts, nulls, first, last, model, rsinfo);
+		for (int i = first; is_builtin && i < last; i++)
+			store_row(nulls[i] ? NULL
+							   : embed_builtin(DatumGetTextPP(texts[i])),
+					  rsinfo);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(slice_cxt);
+	}
+	MemoryContextDelete(slice_cxt);
+	return (Datum) 0;
+}

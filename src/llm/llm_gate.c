@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_gate.c
+ *		The one way out: what is sent, to whom, and who may.
+ *
+ * llm_call_prepare is the only function that fills in the private half of a
+ * call, and without that nothing can be sent. In its order: the model must
+ * exist and be granted, the provider must be switched on, the request may
+ * only have members that are known, every text in it passes the provider's
+ * redaction policy, and only then the bytes are built and the key is read. A
+ * step that fails raises, so nothing is sent.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+
+#include "base/error.h"
+#include "base/guc.h"
+#include "base/json.h"
+#include "base/query.h"
+#include "llm/llm_catalog.h"
+#include "llm/llm_int.h"
+#include "llm/llm_secret.h"
+
+#define NO_REDACTION "none"
+
+static void
+refuse_request(const LlmProblem *problem)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("request cannot be sent: %s", problem->text)));
+}
+
+/* The model that the request names, or the default of its task. */
+static const LlmModel *
+choose_model(LlmTask task, const json_t *request)
+{
+	const json_t *given = json_object_get(request, "model");
+	const LlmModel *model;
+	const char *name;
+
+	if (given == NULL || json_is_null(given))
+		name = task == LLM_TASK_EMBED ? guc_default_embedding_model
+									  : guc_default_model;
+	else
+		name = json_string_value(given);
+	if (name == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("member \"model\" is not a string")));
+
+	model = llm_catalog_model(name);
+	if (model->embeds != (task == LLM_TASK_EMBED))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" is not for this task", model->name),
+				 errdetail("Its task is \"%s\".",
+						   model->embeds ? "embed" : "chat")));
+	if (!model->provider->enabled)
+		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
+						errmsg("provider \"%s\" is switched off",
+							   model->provider->name),
+						errhint("Its column \"enabled\" in intel.provider is "
+								"false.")));
+	return model;
+}
+
+/*
+ * Put every text of the request through the provider's policy, as the
+ * current user and in SQL, where policies live.
+ */
+static void
+redact_request(LlmAsk *ask, const char *policy)
+{
+	json_t *texts = json_adopt(llm_ask_texts(ask));
+	QueryArg args[2];
+	QueryResult *result;
+	LlmProblem problem;
+	bool isnull;
+	Datum redacted;
+
+	args[0] =
+		query_arg_datum(JSONBOID, JsonbPGetDatum(json_to_jsonb(texts)), false);
+	args[1] = query_arg_text(policy);
+	result =
+		query_run("SELECT intel.redact($1, $2)", args, 2, ActiveSnapshotSet());
+	redacted = query_datum(result, 0, 0, &isnull);
+	if (isnull)
+		elog(ERROR, "redaction of a request gave null");
+	if (!llm_ask_set_texts(ask, json_from_jsonb(DatumGetJsonbP(redacted)),
+						   &problem))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTEL_REFUSED),
+				 errmsg("request cannot be redacted: %s", problem.text)));
+}
+
+static void
+read_key(LlmCallState *state, const char *reference)
+{
+	char key[LLM_SECRET_MAX + 1];
+
+	llm_secret_read(reference, key);
+	/* cannot fail between here and the wipe but for want of memory */
+	state->key_header = palloc_extended(
+		strlen(state->kind->auth_header) + strlen(key) + 1, MCXT_ALLOC_NO_OOM);
+	if (state->key_header != NULL)
+	{
+		strcpy(state->key_header, state->kind->auth_header);
+		strcat(state->key_header, key);
+	}
+	llm_secret_wipe(key, sizeof(key));
+	if (state->key_header == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+/* Bytes and address of the request. The path begins with a slash. */
+static void
+build_request(LlmCallState *state, const LlmProvider *provider)
+{
+	const char *base = provider->base_url != NULL ? provider->base_url
+												  : state->kind->base_url;
+	int len = strlen(base);
+	LlmProblem problem;
+
+	if (!state->kind->build(&state->ask, &state->wire, &problem))
+		refuse_request(&problem);
+	while (len > 0 && base[len - 1] == '/')
+		len--;
+	state->url = psprintf("%.*s%s", len, base, state->wire.path);
+	state->allow_private = provider->allow_private_network;
+}
+
+static int
+choose_timeout(const LlmProvider *provider, const LlmAsk *ask)
+{
+	int timeout =
+		provider->timeout_ms > 0 ? provider->timeout_ms : guc_llm_timeout;
+
+	return ask->timeout_ms > 0 ? Min(ask->timeout_ms, timeout) : timeout;
+}
+
+LlmCall *
+llm_call_prepare(LlmTask task, Jsonb *request)
+{
+	LlmCall *call = llm_call_create(task);
+	LlmCallState *state = call->state;
+	MemoryContext old = MemoryContextSwitchTo(call->cxt);
+	json_t *doc = json_from_jsonb(request);
+	const LlmModel *model = choose_model(task, doc);
+	LlmProvider provider = *model->provider;
+	LlmProblem problem;
+
+	/* the catalogue may be reloaded below: keep copies */
+	call->model = pstrdup(model->name);
+	call->provider = provider.name = pstrdup(provider.name);
+	if (provider.base_url != NULL)
+		provider.base_url = pstrdup(provider.base_url);
+	if (provider.secret != NULL)
+		provider.secret = pstrdup(provider.secret);
+	provider.redaction_policy = pstrdup(provider.redaction_policy);
+	call->is_local = provider.kind->build == NULL;
+
+	if (!llm_ask_check(task, doc, &state->ask, &problem))
+		refuse_request(&problem);
+	state->kind = provider.kind;
+	state->ask.model_id = pstrdup(model->model_id);
+	state->ask.dimensions = model->dimensions;
+	state->ask.is_public = provider.base_url == NULL;
+	call->timeout_ms = choose_timeout(&provider, &state->ask);
+
+	if (!call->is_local)
+	{
+		if (strcmp(provider.redaction_policy, NO_REDACTION) != 0)
+			redact_request(&state->ask, provider.redaction_policy);
+		build_request(state, &provider);
+		if (provider.secret != NULL)
+			read_key(state, provider.secret);
+	}
+	MemoryContextSwitchTo(old);
+	return call;
+}

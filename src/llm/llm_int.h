@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_int.h
+ *		What the files of llm share about a call. Stays in this folder.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_LLM_INT_H
+#define INTEL_LLM_INT_H
+
+#include "portability/instr_time.h"
+
+#include "llm/llm.h"
+#include "llm/llm_provider.h"
+
+struct LlmTransfer;
+
+#define LLM_BUILTIN_DIMENSIONS 384
+
+/*
+ * The private half of a call. Only llm_gate.c fills it in, so only what has
+ * passed the gate can be sent.
+ */
+typedef struct LlmCallState
+{
+	const LlmKind *kind;
+	LlmAsk ask;	  /* checked and redacted; owned */
+	LlmWire wire; /* owned */
+
+	char *url;
+	char *key_header; /* wiped with the call; NULL: no key */
+	bool allow_private;
+
+	instr_time started;
+	struct LlmTransfer *transfer; /* of llm_http.c while in flight */
+	MemoryContextCallback release;
+} LlmCallState;
+
+/* An empty call in a child of the current context. */
+extern LlmCall *llm_call_create(LlmTask task);
+
+/* Finish a call: with a reply of its provider, or with a failure. */
+extern void llm_call_take_reply(LlmCall *call, const LlmReply *reply);
+extern void llm_call_fail(LlmCall *call, LlmFault fault, LlmOutcome outcome,
+						  const char *format, ...) pg_attribute_printf(4, 5);
+
+/* Run a call to its end in this backend, interruptibly. */
+extern void llm_call_run(LlmCall *call);
+
+/*
+ * Forget a transfer, closing its connection; safe in a memory context
+ * callback. For llm_call.c only.
+ */
+extern void llm_http_drop(struct LlmTransfer *transfer);
+
+/* The embedding of text in server encoding by the builtin model. */
+extern void llm_builtin_vector(const char *text, size_t len, float *out);
+#endif /* INTEL_LLM_INT_H */

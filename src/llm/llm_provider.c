@@ -1,0 +1,360 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider.c
+ *		What all providers have in common: errors, headers, waiting times.
+ *
+ * An answer of a provider is read like a page from disk: nothing in it is
+ * trusted. Of an error's own words only codes that are listed here are ever
+ * shown, because providers quote prompts and parts of keys in theirs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "llm/llm_provider_int.h"
+
+/* A wait beyond a day is as good as a day. */
+#define MAX_WAIT_MS ((int64_t) 24 * 3600 * 1000)
+
+static const LlmKind llm_kind_builtin = {.name = "builtin"};
+
+static const LlmKind *const kinds[] = {&llm_kind_openai, &llm_kind_anthropic,
+									   &llm_kind_gemini, &llm_kind_ollama,
+									   &llm_kind_builtin};
+
+const LlmKind *
+llm_kind_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	{
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	}
+	return NULL;
+}
+
+/* ---- headers ------------------------------------------------------------ */
+
+void
+llm_headers_init(LlmHeaders *headers)
+{
+	headers->retry_after_ms = -1;
+	headers->should_retry = -1;
+}
+
+/* Milliseconds of value units, clamped; -1 when it is no sensible number. */
+static int64_t
+wait_ms(double value, double unit_ms)
+{
+	double ms = value * unit_ms;
+
+	if (!(ms >= 0)) /* also NaN */
+		return -1;
+	return ms > (double) MAX_WAIT_MS ? MAX_WAIT_MS : (int64_t) (ms + 0.5);
+}
+
+/*
+ * Seconds ("20", "1.5"), a duration ("6m0s", "12ms", "22s"), or an HTTP date.
+ */
+static int64_t
+parse_wait(const char *text, int64_t now)
+{
+	char *end;
+	double total = 0;
+	double number = strtod(text, &end);
+	struct tm tm;
+
+	if (end != text && *end == '\0')
+		return wait_ms(number, 1000);
+
+	/* strtod also takes "inf" and hexadecimal numbers: durations do not */
+	if (isdigit((unsigned char) text[0]) && end != text)
+	{
+		const char *p = text;
+
+		while (*p != '\0')
+		{
+			double unit;
+
+			number = strtod(p, &end);
+			if (end == p)
+				return -1;
+			if (strncmp(end, "ms", 2) == 0)
+				unit = 1, end += 2;
+			else if (*end == 's')
+				unit = 1000, end++;
+			else if (*end == 'm')
+				unit = 60000, end++;
+			else if (*end == 'h')
+				unit = 3600000, end++;
+			else
+				return -1;
+			total += number * unit;
+			p = end;
+		}
+		return wait_ms(total, 1);
+	}
+
+	memset(&tm, 0, sizeof(tm));
+	if (strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) != NULL)
+	{
+		int64_t then = (int64_t) timegm(&tm);
+
+		return then <= now ? 0 : wait_ms((double) (then - now), 1000);
+	}
+	return -1;
+}
+
+/* Value of a header line as a C string if its name is name. */
+static bool
+header_is(const char *line, size_t len, const char *name, char *value,
+		  size_t size)
+{
+	size_t name_len = strlen(name);
+
+	if (len <= name_len || line[name_len] != ':' ||
+		strncasecmp(line, name, name_len) != 0)
+		return false;
+	line += name_len + 1;
+	len -= name_len + 1;
+	while (len > 0 && (*line == ' ' || *line == '\t'))
+		line++, len--;
+	while (len > 0 && isspace((unsigned char) line[len - 1]))
+		len--;
+	if (len >= size || memchr(line, '\0', len) != NULL)
+		return false;
+	memcpy(value, line, len);
+	value[len] = '\0';
+	return true;
+}
+
+void
+llm_headers_read(LlmHeaders *headers, const char *line, size_t len,
+				 int64_t now)
+{
+	char value[64];
+
+	/* the finer one wins, in whatever order they come */
+	if (header_is(line, len, "retry-after-ms", value, sizeof(value)))
+	{
+		char *end;
+		double ms = strtod(value, &end);
+
+		if (end != value && *end == '\0' && wait_ms(ms, 1) >= 0)
+			headers->retry_after_ms = wait_ms(ms, 1);
+	}
+	else if (header_is(line, len, "retry-after", value, sizeof(value)))
+	{
+		if (headers->retry_after_ms < 0)
+			headers->retry_after_ms = parse_wait(value, now);
+	}
+	else if (header_is(line, len, "x-should-retry", value, sizeof(value)))
+	{
+		if (strcmp(value, "true") == 0)
+			headers->should_retry = 1;
+		else if (strcmp(value, "false") == 0)
+			headers->should_retry = 0;
+	}
+}
+
+/* ---- errors ------------------------------------------------------------- */
+
+/* Codes that may be shown; the words of all providers. */
+static const char *const known_codes[] = {
+	"api_error",
+	"authentication_error",
+	"billing_error",
+	"content_filter",
+	"context_length_exceeded",
+	"exceed_context_size_error",
+	"FAILED_PRECONDITION",
+	"INTERNAL",
+	"INVALID_ARGUMENT",
+	"insufficient_quota",
+	"invalid_api_key",
+	"invalid_request_error",
+	"model_not_found",
+	"NOT_FOUND",
+	"not_found_error",
+	"overloaded_error",
+	"PERMISSION_DENIED",
+	"permission_error",
+	"rate_limit_error",
+	"rate_limit_exceeded",
+	"request_too_large",
+	"RESOURCE_EXHAUSTED",
+	"server_error",
+	"timeout_error",
+	"UNAUTHENTICATED",
+	"UNAVAILABLE",
+	"unavailable_error",
+	"unsupported_value",
+};
+
+static const char *
+known_code(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	for (size_t i = 0;
+		 text != NULL && i < sizeof(known_codes) / sizeof(known_codes[0]); i++)
+	{
+		if (strcmp(text, known_codes[i]) == 0)
+			return known_codes[i];
+	}
+	return NULL;
+}
+
+/* The member "error" of an answer; Gemini may wrap it in an array of one. */
+static const json_t *
+error_object(const json_t *doc)
+{
+	if (json_is_array(doc))
+		doc = json_array_get(doc, 0);
+	return json_object_get(doc, "error");
+}
+
+static const char *
+error_code(const json_t *doc)
+{
+	static const char *const members[] = {"code", "type", "status"};
+	const json_t *error = error_object(doc);
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	{
+		const char *code = known_code(json_object_get(error, members[i]));
+
+		if (code != NULL)
+			return code;
+	}
+	return NULL;
+}
+
+/* Gemini says how long to wait inside the body. */
+static int64_t
+retry_info(const json_t *doc)
+{
+	const json_t *details = json_object_get(error_object(doc), "details");
+	size_t i;
+	json_t *detail;
+
+	json_array_foreach (details, i, detail)
+	{
+		const char *delay =
+			json_string_value(json_object_get(detail, "retryDelay"));
+
+		if (delay != NULL)
+			return parse_wait(delay, 0);
+	}
+	return -1;
+}
+
+static bool
+code_is(const LlmReply *reply, const char *code)
+{
+	return reply->code != NULL && strcmp(reply->code, code) == 0;
+}
+
+void
+llm_reply_fault(LlmReply *reply, LlmFault fault, LlmOutcome outcome)
+{
+	reply->fault = fault;
+	reply->outcome = outcome;
+}
+
+/* Status of an error to fault and outcome. */
+static void
+classify(LlmReply *reply, int status, const LlmHeaders *headers)
+{
+	if (code_is(reply, "insufficient_quota") ||
+		code_is(reply, "billing_error"))
+		llm_reply_fault(reply, LLM_FAULT_QUOTA, LLM_PERMANENT);
+	else if (status == 429)
+		llm_reply_fault(reply, LLM_FAULT_RATE_LIMITED, LLM_RETRYABLE);
+	else if (status == 401 || status == 403)
+		llm_reply_fault(reply, LLM_FAULT_KEY, LLM_PERMANENT);
+	else if (status == 408 || status == 504)
+		llm_reply_fault(reply, LLM_FAULT_TIMEOUT, LLM_RETRYABLE);
+	else if (status == 409 || status == 425)
+		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
+	else if (status >= 500)
+		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
+	else if (status >= 400)
+		llm_reply_fault(reply, LLM_FAULT_REJECTED, LLM_PERMANENT);
+	else if (status >= 300)
+	{
+		/* a redirect could lead anywhere, with the key in its headers */
+		llm_problem(&reply->problem, "redirects are not followed");
+		llm_reply_fault(reply, LLM_FAULT_REFUSED, LLM_PERMANENT);
+	}
+	else
+		llm_reply_malformed(reply, "status %d", status);
+
+	/* the provider knows better, except where this side refuses */
+	if (reply->fault == LLM_FAULT_SERVER ||
+		reply->fault == LLM_FAULT_REJECTED ||
+		reply->fault == LLM_FAULT_RATE_LIMITED)
+	{
+		if (headers->should_retry == 1)
+			reply->outcome = LLM_RETRYABLE;
+		else if (headers->should_retry == 0)
+			reply->outcome = LLM_PERMANENT;
+	}
+}
+
+void
+llm_reply_malformed(LlmReply *reply, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reply->problem.text, sizeof(reply->problem.text), format, args);
+	va_end(args);
+	llm_reply_fault(reply, LLM_FAULT_MALFORMED, LLM_PERMANENT);
+}
+
+void
+llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
+			   const LlmHeaders *headers, const char *body, size_t len,
+			   LlmReply *reply)
+{
+	json_t *doc;
+
+	memset(reply, 0, sizeof(*reply));
+	reply->retry_after_ms = -1;
+	reply->usage = (LlmUsage){-1, -1, -1, -1, -1};
+
+	/* refuses what is not UTF-8, NUL characters, and absurd nesting */
+	doc = json_loadb(body, len, 0, NULL);
+
+	if (status < 200 || status > 299)
+	{
+		reply->code = error_code(doc);
+		classify(reply, status, headers);
+		reply->retry_after_ms = headers->retry_after_ms;
+		if (reply->retry_after_ms < 0)
+			reply->retry_after_ms = retry_info(doc);
+	}
+	else if (doc == NULL)
+		llm_reply_malformed(reply, "it is not JSON in UTF-8");
+	else
+	{
+		kind->parse(ask, doc, reply);
+		if (reply->outcome == LLM_PENDING)
+			llm_reply_fault(reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
+	}
+	json_decref(doc);
+}
+
+void
+llm_reply_free(LlmReply *reply)
+{
+	free(reply->result);
+	reply->result = NULL;
+}

@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider.h
+ *		Wire formats of providers: requests built, answers read. Pure.
+ *
+ * A request goes through three shapes: what the caller wrote, the checked
+ * and uniform LlmAsk, and the bytes of one provider. An answer comes back as
+ * one LlmReply, whatever the provider. Nothing here allocates other than by
+ * malloc, raises, or keeps state; strings of unknown origin never reach a
+ * problem text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_LLM_PROVIDER_H
+#define INTEL_LLM_PROVIDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/jansson.h"
+#include "llm/llm_types.h"
+
+/* Most texts in one embedding request, and most numbers in one embedding. */
+#define LLM_MAX_CONTENTS 2048
+#define LLM_MAX_DIMENSIONS 16000
+
+/* Why something was refused: names of members, counts, nothing else. */
+typedef struct LlmProblem
+{
+	char text[160];
+} LlmProblem;
+
+/* A checked request; see llm_ask_check. */
+typedef struct LlmAsk
+{
+	LlmTask task;
+	const char *model_id; /* the caller's */
+	bool is_public;		  /* at the kind's own address */
+	int dimensions;		  /* expected length of an embedding; 0: any */
+	int timeout_ms;		  /* asked for; 0: not */
+
+	/*
+	 * Owned. Contents is an array of strings. Messages is an array of
+	 * objects {role, content, tool_calls?, tool_call_id?, name?} with string
+	 * content. Options holds the other members that were given.
+	 */
+	json_t *contents;
+	json_t *messages;
+	json_t *options;
+} LlmAsk;
+
+/*
+ * Check request and make *ask of it. False with *problem for members that
+ * are unknown, missing or of the wrong type; *ask needs llm_ask_free either
+ * way. The member "model" is the caller's business and is skipped.
+ */
+extern bool llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
+						  LlmProblem *problem);
+extern void llm_ask_free(LlmAsk *ask);
+
+/*
+ * Everything in ask that somebody wrote, as one document to be redacted; and
+ * putting the redacted document back. The second is false with *problem when
+ * redaction changed something that cannot change: a role, an identifier, the
+ * number of texts. Texts returns NULL when malloc fails.
+ */
+extern json_t *llm_ask_texts(const LlmAsk *ask);
+extern bool llm_ask_set_texts(LlmAsk *ask, const json_t *texts,
+							  LlmProblem *problem);
+
+/* What is sent. Owned strings. */
+typedef struct LlmWire
+{
+	char *path; /* behind the base URL */
+	char *body; /* JSON in UTF-8 */
+} LlmWire;
+
+extern void llm_wire_free(LlmWire *wire);
+
+/* What matters of an answer's headers. */
+typedef struct LlmHeaders
+{
+	int64_t retry_after_ms; /* -1: not said */
+	int should_retry;		/* x-should-retry: 1, 0; -1: not said */
+} LlmHeaders;
+
+extern void llm_headers_init(LlmHeaders *headers);
+/* Read one header line; now is seconds since 1970, for dates. */
+extern void llm_headers_read(LlmHeaders *headers, const char *line, size_t len,
+							 int64_t now);
+
+/* Tokens as reported; -1: not reported. Input includes cached ones. */
+typedef struct LlmUsage
+{
+	int64_t input;
+	int64_t cached;
+	int64_t cache_write;
+	int64_t output;
+	int64_t reasoning;
+} LlmUsage;
+
+/* An answer. Result is owned and set when outcome is LLM_SUCCEEDED. */
+typedef struct LlmReply
+{
+	LlmOutcome outcome;
+	LlmFault fault;
+	const char *code;	/* a known error code of the provider, or NULL */
+	LlmProblem problem; /* what is wrong with a malformed answer */
+	int64_t retry_after_ms;
+	LlmUsage usage;
+	char *result; /* JSON text, see LlmTask */
+} LlmReply;
+
+typedef struct LlmKind
+{
+	const char *name;
+	const char *base_url;	  /* public address, or NULL */
+	const char *auth_header;  /* what stands before the key */
+	const char *fixed_header; /* a header that every request has, or NULL */
+
+	/* false with *problem when the provider cannot do it, or malloc fails */
+	bool (*build)(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem);
+	/* read a 2xx answer: llm_reply_* of llm_provider_int.h fill in *reply */
+	void (*parse)(const LlmAsk *ask, const json_t *doc, LlmReply *reply);
+} LlmKind;
+
+/* The kind of this name, or NULL. The kind "builtin" has no functions. */
+extern const LlmKind *llm_kind_find(const char *name);
+
+/*
+ * Read an answer: status and body, whatever they are. Fills in *reply, which
+ * needs llm_reply_free.
+ */
+extern void llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
+						   const LlmHeaders *headers, const char *body,
+						   size_t len, LlmReply *reply);
+extern void llm_reply_free(LlmReply *reply);
+
+/*
+ * Results of builtin models, in the same shape: n embeddings of dim numbers
+ * one after the other, and an answer. NULL when malloc fails.
+ */
+extern char *llm_result_embeddings(const float *values, size_t n, size_t dim,
+								   const char *model, const LlmUsage *usage);
+extern char *llm_result_answer(LlmTask task, const char *content,
+							   const char *model);
+
+#endif /* INTEL_LLM_PROVIDER_H */

@@ -1,0 +1,273 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_anthropic.c
+ *		Anthropic's messages format. Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "llm/llm_provider_int.h"
+
+/* The format demands a limit. */
+#define DEFAULT_MAX_TOKENS 4096
+
+/* A message with tool calls: text block, then one block per call. */
+static json_t *
+assistant_blocks(const json_t *message)
+{
+	const json_t *content = json_object_get(message, "content");
+	const json_t *calls = json_object_get(message, "tool_calls");
+	json_t *blocks = json_array();
+	size_t i;
+	json_t *call;
+
+	if (json_string_length(content) > 0)
+		json_array_append_new(
+			blocks, json_pack("{s:s, s:O}", "type", "text", "text", content));
+	json_array_foreach (calls, i, call)
+	{
+		const json_t *name =
+			json_object_get(json_object_get(call, "function"), "name");
+
+		json_array_append_new(
+			blocks, json_pack("{s:s, s:O, s:O, s:o}", "type", "tool_use", "id",
+							  json_object_get(call, "id"), "name", name,
+							  "input", llm_call_arguments(call)));
+	}
+	return blocks;
+}
+
+/* Roles are user and assistant; the result of a tool comes from the user. */
+static json_t *
+convert_message(const json_t *message)
+{
+	json_t *role = json_object_get(message, "role");
+	json_t *content = json_object_get(message, "content");
+
+	if (strcmp(json_string_value(role), "tool") == 0)
+		return json_pack("{s:s, s:[{s:s, s:O, s:O}]}", "role", "user",
+						 "content", "type", "tool_result", "tool_use_id",
+						 json_object_get(message, "tool_call_id"), "content",
+						 content);
+	if (json_object_get(message, "tool_calls") != NULL)
+		return json_pack("{s:O, s:o}", "role", role, "content",
+						 assistant_blocks(message));
+	return json_pack("{s:O, s:O}", "role", role, "content", content);
+}
+
+static json_t *
+convert_messages(const LlmAsk *ask)
+{
+	json_t *messages = json_array();
+	size_t i;
+	json_t *message;
+
+	json_array_foreach (ask->messages, i, message)
+	{
+		if (!llm_is_system(message))
+			json_array_append_new(messages, convert_message(message));
+	}
+	return messages;
+}
+
+static json_t *
+convert_tools(const json_t *tools)
+{
+	json_t *converted = json_array();
+	size_t i;
+	json_t *tool;
+
+	json_array_foreach (tools, i, tool)
+	{
+		const json_t *function = json_object_get(tool, "function");
+		json_t *parameters = json_object_get(function, "parameters");
+		json_t *description = json_object_get(function, "description");
+		json_t *item =
+			json_pack("{s:O}", "name", json_object_get(function, "name"));
+
+		json_object_set_new(item, "input_schema",
+							parameters != NULL
+								? json_incref(parameters)
+								: json_pack("{s:s}", "type", "object"));
+		if (description != NULL)
+			json_object_set(item, "description", description);
+		json_array_append_new(converted, item);
+	}
+	return converted;
+}
+
+static json_t *
+convert_choice(const json_t *choice)
+{
+	const char *word = json_string_value(choice);
+
+	if (strcmp(word, "auto") == 0 || strcmp(word, "none") == 0)
+		return json_pack("{s:s}", "type", word);
+	if (strcmp(word, "required") == 0)
+		return json_pack("{s:s}", "type", "any");
+	return json_pack("{s:s, s:s}", "type", "tool", "name", word);
+}
+
+static bool
+build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	static const char *const without[] = {
+		"frequency_penalty", "presence_penalty", "seed", "metadata", NULL};
+	json_t *tools = json_object_get(ask->options, "tools");
+	json_t *choice = json_object_get(ask->options, "tool_choice");
+	json_t *stop = json_object_get(ask->options, "stop");
+	json_t *schema = json_object_get(ask->options, "schema");
+	json_t *effort = json_object_get(ask->options, "reasoning_effort");
+	json_t *body;
+	json_t *system;
+
+	if (ask->task == LLM_TASK_EMBED)
+		return llm_problem(problem, "providers of kind \"anthropic\" have no "
+									"embeddings");
+	if (!llm_reject_options(ask, "anthropic", without, problem))
+		return false;
+
+	body = json_pack("{s:s, s:i, s:o}", "model", ask->model_id, "max_tokens",
+					 DEFAULT_MAX_TOKENS, "messages", convert_messages(ask));
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	system = llm_system_text(ask);
+	if (system != NULL)
+		json_object_set_new(body, "system", system);
+	llm_copy_option(ask, "max_tokens", body, "max_tokens");
+	llm_copy_option(ask, "temperature", body, "temperature");
+	llm_copy_option(ask, "top_k", body, "top_k");
+	llm_copy_option(ask, "top_p", body, "top_p");
+	if (stop != NULL)
+		json_object_set_new(body, "stop_sequences",
+							json_is_string(stop) ? json_pack("[O]", stop)
+												 : json_incref(stop));
+	if (tools != NULL)
+		json_object_set_new(body, "tools", convert_tools(tools));
+	if (choice != NULL)
+		json_object_set_new(body, "tool_choice", convert_choice(choice));
+	if (schema != NULL || effort != NULL)
+	{
+		json_t *config = json_pack("{}");
+
+		if (schema != NULL)
+			json_object_set_new(config, "format",
+								json_pack("{s:s, s:O}", "type", "json_schema",
+										  "schema", schema));
+		if (effort != NULL)
+			json_object_set(config, "effort", effort);
+		json_object_set_new(body, "output_config", config);
+	}
+	return llm_wire_set(wire, "/v1/messages", body, problem);
+}
+
+static const char *
+finish_word(const char *reason)
+{
+	static const char *const words[][2] = {
+		{"end_turn", "stop"},
+		{"stop_sequence", "stop"},
+		{"max_tokens", "length"},
+		{"model_context_window_exceeded", "length"},
+		{"tool_use", "tool_calls"},
+		{"refusal", "refusal"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (reason != NULL && strcmp(reason, words[i][0]) == 0)
+			return words[i][1];
+	}
+	return "other";
+}
+
+/* Input tokens come without those that a cache read or wrote. */
+static void
+read_usage(const json_t *doc, LlmUsage *usage)
+{
+	const json_t *given = json_object_get(doc, "usage");
+
+	usage->input = llm_count(given, "input_tokens");
+	usage->cached = llm_count(given, "cache_read_input_tokens");
+	usage->cache_write = llm_count(given, "cache_creation_input_tokens");
+	usage->output = llm_count(given, "output_tokens");
+	if (usage->input >= 0 && usage->cached > 0)
+		usage->input += usage->cached;
+	if (usage->input >= 0 && usage->cache_write > 0)
+		usage->input += usage->cache_write;
+}
+
+/* Append text of a block to *content; false when it is malformed. */
+static bool
+read_block(const json_t *block, json_t **content, json_t *calls)
+{
+	const char *type = json_string_value(json_object_get(block, "type"));
+
+	if (type == NULL)
+		return false;
+	if (strcmp(type, "text") == 0)
+	{
+		const char *text = json_string_value(json_object_get(block, "text"));
+		json_t *joined;
+
+		if (text == NULL)
+			return false;
+		joined = json_pack("s+", json_string_value(*content), text);
+		json_decref(*content);
+		*content = joined;
+		return joined != NULL;
+	}
+	if (strcmp(type, "tool_use") == 0)
+	{
+		const char *id = json_string_value(json_object_get(block, "id"));
+		const char *name = json_string_value(json_object_get(block, "name"));
+		const json_t *input = json_object_get(block, "input");
+
+		if (id == NULL || name == NULL || !json_is_object(input))
+			return false;
+		return json_array_append_new(calls, llm_tool_call(id, name, input)) ==
+			   0;
+	}
+	return true; /* thinking and kinds to come */
+}
+
+static void
+parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *blocks = json_object_get(doc, "content");
+	json_t *content = json_string("");
+	json_t *calls = json_array();
+	bool ok = json_is_array(blocks);
+	size_t i;
+	json_t *block;
+
+	read_usage(doc, &reply->usage);
+	json_array_foreach (blocks, i, block)
+		ok = ok && read_block(block, &content, calls);
+	if (!ok)
+	{
+		llm_reply_malformed(reply, "its content is no list of blocks");
+		json_decref(content);
+		json_decref(calls);
+		return;
+	}
+	if (json_array_size(calls) == 0)
+	{
+		json_decref(calls);
+		calls = NULL;
+	}
+	llm_reply_text(
+		ask, reply, content, calls,
+		finish_word(json_string_value(json_object_get(doc, "stop_reason"))),
+		json_string_value(json_object_get(doc, "model")));
+}
+
+const LlmKind llm_kind_anthropic = {
+	.name = "anthropic",
+	.base_url = "https://api.anthropic.com",
+	.auth_header = "x-api-key: ",
+	.fixed_header = "anthropic-version: 2023-06-01",
+	.build = build,
+	.parse = parse,
+};

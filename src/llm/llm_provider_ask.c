@@ -1,0 +1,874 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_ask.c
+ *		A request: checked, made uniform, taken apart for redaction. Pure.
+ *
+ * Only members that are known here are ever sent. What is left of them after
+ * llm_ask_texts has taken out everything somebody wrote are numbers, truth
+ * values and words of closed lists, so nothing else needs redaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "llm/llm_provider_int.h"
+
+#define MAX_MESSAGES 10000
+#define MAX_NAME 64
+#define NAME_CHARACTERS                                                       \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+bool
+llm_problem(LlmProblem *problem, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(problem->text, sizeof(problem->text), format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---- options ------------------------------------------------------------ */
+
+typedef enum OptionKind
+{
+	OPTION_NUMBER,
+	OPTION_COUNT, /* integer, not negative */
+	OPTION_WORD,  /* lower-case letters only */
+	OPTION_TEXTS, /* a string or an array of strings */
+	OPTION_TOOLS,
+	OPTION_CHOICE, /* auto, none, required or the name of a tool */
+	OPTION_OBJECT,
+	OPTION_STRINGS, /* an object of strings */
+} OptionKind;
+
+typedef struct Option
+{
+	const char *name;
+	OptionKind kind;
+	double min;
+	double max;
+	bool embeds; /* for task embed, else for the others */
+} Option;
+
+static const Option options[] = {
+	{"dimensions", OPTION_COUNT, 1, LLM_MAX_DIMENSIONS, true},
+	{"frequency_penalty", OPTION_NUMBER, -2, 2, false},
+	{"max_tokens", OPTION_COUNT, 1, 10000000, false},
+	{"metadata", OPTION_STRINGS, 0, 0, false},
+	{"presence_penalty", OPTION_NUMBER, -2, 2, false},
+	{"reasoning_effort", OPTION_WORD, 0, 0, false},
+	{"schema", OPTION_OBJECT, 0, 0, false},
+	{"seed", OPTION_COUNT, 0, 2147483647, false},
+	{"stop", OPTION_TEXTS, 0, 0, false},
+	{"temperature", OPTION_NUMBER, 0, 2, false},
+	{"tool_choice", OPTION_CHOICE, 0, 0, false},
+	{"tools", OPTION_TOOLS, 0, 0, false},
+	{"top_k", OPTION_COUNT, 1, 1000000, false},
+	{"top_p", OPTION_NUMBER, 0, 1, false},
+};
+
+#define NOPTIONS (sizeof(options) / sizeof(options[0]))
+
+/* Names of tools and identifiers of calls: 1 to 64 of a few characters. */
+static bool
+is_name(const json_t *value)
+{
+	const char *name = json_string_value(value);
+	size_t len = json_string_length(value);
+
+	return name != NULL && len > 0 && len <= MAX_NAME &&
+		   strspn(name, NAME_CHARACTERS) == len;
+}
+
+static bool
+is_texts(const json_t *value)
+{
+	size_t i;
+	json_t *item;
+
+	if (json_is_string(value))
+		return true;
+	if (!json_is_array(value) || json_array_size(value) > 16)
+		return false;
+	json_array_foreach (value, i, item)
+	{
+		if (!json_is_string(item))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_object_of_strings(const json_t *value)
+{
+	const char *key;
+	json_t *item;
+
+	if (!json_is_object(value) || json_object_size(value) > 16)
+		return false;
+	json_object_foreach ((json_t *) value, key, item)
+	{
+		if (!json_is_string(item))
+			return false;
+	}
+	return true;
+}
+
+/* An object with no members other than those of names (ends with NULL). */
+static bool
+has_only(const json_t *object, const char *const *names)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *) object, key, value)
+	{
+		size_t i = 0;
+
+		while (names[i] != NULL && strcmp(names[i], key) != 0)
+			i++;
+		if (names[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* [{type: function, function: {name, description?, parameters?, strict?}}] */
+static bool
+is_tools(const json_t *value)
+{
+	static const char *const outer[] = {"type", "function", NULL};
+	static const char *const inner[] = {"name", "description", "parameters",
+										"strict", NULL};
+	size_t i;
+	json_t *tool;
+
+	if (!json_is_array(value) || json_array_size(value) > 128)
+		return false;
+	json_array_foreach (value, i, tool)
+	{
+		const json_t *type = json_object_get(tool, "type");
+		const json_t *function = json_object_get(tool, "function");
+		const json_t *description = json_object_get(function, "description");
+		const json_t *parameters = json_object_get(function, "parameters");
+		const json_t *strict = json_object_get(function, "strict");
+
+		if (!json_is_object(tool) || !has_only(tool, outer) ||
+			!json_is_string(type) ||
+			strcmp(json_string_value(type), "function") != 0 ||
+			!json_is_object(function) || !has_only(function, inner) ||
+			!is_name(json_object_get(function, "name")))
+			return false;
+		if ((description != NULL && !json_is_string(description)) ||
+			(parameters != NULL && !json_is_object(parameters)) ||
+			(strict != NULL && !json_is_boolean(strict)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_word(const json_t *value)
+{
+	const char *word = json_string_value(value);
+
+	return word != NULL && strlen(word) <= 16 &&
+		   strlen(word) == strspn(word, "abcdefghijklmnopqrstuvwxyz");
+}
+
+static bool
+option_is_valid(const Option *option, const json_t *value)
+{
+	double number = json_number_value(value);
+
+	switch (option->kind)
+	{
+		case OPTION_NUMBER:
+			return json_is_number(value) && number >= option->min &&
+				   number <= option->max;
+		case OPTION_COUNT:
+			return json_is_number(value) && number == floor(number) &&
+				   number >= option->min && number <= option->max;
+		case OPTION_WORD:
+			return is_word(value);
+		case OPTION_TEXTS:
+			return is_texts(value);
+		case OPTION_TOOLS:
+			return is_tools(value);
+		case OPTION_CHOICE:
+			return is_name(value);
+		case OPTION_OBJECT:
+			return json_is_object(value);
+		case OPTION_STRINGS:
+			return is_object_of_strings(value);
+	}
+	return false;
+}
+
+static const Option *
+find_option(const char *name)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
+/* A name of an unknown member is shown only when it cannot hold much. */
+static bool
+unknown_member(const char *name, LlmProblem *problem)
+{
+	size_t len = strlen(name);
+
+	if (len > 0 && len <= 32 &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyz_") == len)
+		return llm_problem(problem, "unknown member \"%s\"", name);
+	return llm_problem(problem, "unknown member");
+}
+
+static bool
+add_option(LlmAsk *ask, const char *name, json_t *value, LlmProblem *problem)
+{
+	const Option *option = find_option(name);
+
+	if (option == NULL)
+		return unknown_member(name, problem);
+	if (json_is_null(value))
+		return true;
+	if (option->embeds != (ask->task == LLM_TASK_EMBED))
+		return llm_problem(problem, "member \"%s\" is for another task",
+						   option->name);
+	if (!option_is_valid(option, value))
+		return llm_problem(problem, "member \"%s\" has a wrong value",
+						   option->name);
+	/* counts that came as 100.0 go as 100 */
+	if (option->kind == OPTION_COUNT)
+		return json_object_set_new(
+				   ask->options, name,
+				   json_integer((json_int_t) json_number_value(value))) == 0;
+	return json_object_set_new(ask->options, name, json_deep_copy(value)) == 0;
+}
+
+/* ---- messages ----------------------------------------------------------- */
+
+/* Content as one string: a string, null, or an array of text parts. */
+static json_t *
+content_string(const json_t *content)
+{
+	static const char *const names[] = {"type", "text", NULL};
+	size_t i;
+	size_t len = 0;
+	json_t *part;
+	json_t *result;
+	char *buffer;
+	char *end;
+
+	if (json_is_string(content))
+		return json_stringn(json_string_value(content),
+							json_string_length(content));
+	if (content == NULL || json_is_null(content))
+		return json_string("");
+	if (!json_is_array(content))
+		return NULL;
+
+	json_array_foreach (content, i, part)
+	{
+		const json_t *type = json_object_get(part, "type");
+		const json_t *text = json_object_get(part, "text");
+
+		/* images and files could not be redacted, so they are not sent */
+		if (!json_is_string(type) || !json_is_string(text) ||
+			strcmp(json_string_value(type), "text") != 0 ||
+			!has_only(part, names))
+			return NULL;
+		len += json_string_length(text);
+	}
+	buffer = malloc(len + 1);
+	if (buffer == NULL)
+		return NULL;
+	end = buffer;
+	json_array_foreach (content, i, part)
+	{
+		const json_t *text = json_object_get(part, "text");
+
+		memcpy(end, json_string_value(text), json_string_length(text));
+		end += json_string_length(text);
+	}
+	result = json_stringn(buffer, len);
+	free(buffer);
+	return result;
+}
+
+/* [{id, type: function, function: {name, arguments: string}}] */
+static bool
+is_tool_calls(const json_t *calls)
+{
+	static const char *const outer[] = {"id", "type", "function", NULL};
+	static const char *const inner[] = {"name", "arguments", NULL};
+	size_t i;
+	json_t *call;
+
+	if (!json_is_array(calls) || json_array_size(calls) == 0 ||
+		json_array_size(calls) > 128)
+		return false;
+	json_array_foreach (calls, i, call)
+	{
+		const json_t *type = json_object_get(call, "type");
+		const json_t *function = json_object_get(call, "function");
+
+		if (!has_only(call, outer) || !is_name(json_object_get(call, "id")) ||
+			!json_is_string(type) ||
+			strcmp(json_string_value(type), "function") != 0 ||
+			!has_only(function, inner) ||
+			!is_name(json_object_get(function, "name")) ||
+			!json_is_string(json_object_get(function, "arguments")))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_role(const json_t *role)
+{
+	static const char *const roles[] = {"system", "developer", "user",
+										"assistant", "tool"};
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+	{
+		if (json_is_string(role) &&
+			strcmp(json_string_value(role), roles[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+add_message(LlmAsk *ask, const json_t *given, size_t number,
+			LlmProblem *problem)
+{
+	static const char *const names[] = {
+		"role", "content", "tool_calls", "tool_call_id", "name", NULL};
+	const json_t *role = json_object_get(given, "role");
+	const json_t *calls = json_object_get(given, "tool_calls");
+	const json_t *call_id = json_object_get(given, "tool_call_id");
+	const json_t *name = json_object_get(given, "name");
+	json_t *message;
+	json_t *content;
+
+	if (!json_is_object(given) || !has_only(given, names))
+		return llm_problem(
+			problem, "message %zu has an unknown member, or is no object",
+			number);
+	if (!is_role(role))
+		return llm_problem(problem, "message %zu has no known role", number);
+	if (json_is_null(calls))
+		calls = NULL;
+	if ((calls != NULL && !is_tool_calls(calls)) ||
+		(call_id != NULL && !is_name(call_id)) ||
+		(name != NULL && !is_name(name)))
+		return llm_problem(problem, "message %zu has a malformed tool call",
+						   number);
+	if (strcmp(json_string_value(role), "tool") == 0 && call_id == NULL)
+		return llm_problem(problem, "message %zu has no \"tool_call_id\"",
+						   number);
+
+	content = content_string(json_object_get(given, "content"));
+	if (content == NULL)
+		return llm_problem(problem, "content of message %zu is not text",
+						   number);
+	if (json_string_length(content) == 0 && calls == NULL &&
+		json_object_get(given, "content") == NULL)
+	{
+		json_decref(content);
+		return llm_problem(problem, "message %zu has no content", number);
+	}
+
+	message = json_pack("{s:O, s:o}", "role", role, "content", content);
+	if (message == NULL)
+		return llm_problem(problem, "out of memory");
+	if (calls != NULL)
+		json_object_set_new(message, "tool_calls", json_deep_copy(calls));
+	if (call_id != NULL)
+		json_object_set(message, "tool_call_id", (json_t *) call_id);
+	if (name != NULL)
+		json_object_set(message, "name", (json_t *) name);
+	return json_array_append_new(ask->messages, message) == 0 ||
+		   llm_problem(problem, "out of memory");
+}
+
+/* Prompt and system prompt as messages. */
+static bool
+take_prompt(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+{
+	json_t *prompt = json_object_get(request, "prompt");
+	json_t *system = json_object_get(request, "system");
+
+	if (!json_is_string(prompt))
+		return llm_problem(problem, "member \"prompt\" is not a string");
+	if (system != NULL && !json_is_null(system))
+	{
+		if (!json_is_string(system))
+			return llm_problem(problem, "member \"system\" is not a string");
+		json_array_append_new(
+			ask->messages,
+			json_pack("{s:s, s:O}", "role", "system", "content", system));
+	}
+	json_array_append_new(ask->messages, json_pack("{s:s, s:O}", "role",
+												   "user", "content", prompt));
+	return true;
+}
+
+static bool
+take_messages(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+{
+	const json_t *messages = json_object_get(request, "messages");
+	size_t i;
+	json_t *message;
+
+	if (!json_is_array(messages) || json_array_size(messages) == 0 ||
+		json_array_size(messages) > MAX_MESSAGES)
+		return llm_problem(problem,
+						   "member \"messages\" is not an array of 1 to %d "
+						   "messages",
+						   MAX_MESSAGES);
+	json_array_foreach (messages, i, message)
+	{
+		if (!add_message(ask, message, i + 1, problem))
+			return false;
+	}
+	return true;
+}
+
+static bool
+take_contents(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+{
+	const json_t *contents = json_object_get(request, "contents");
+	size_t i;
+	json_t *content;
+
+	if (!json_is_array(contents) || json_array_size(contents) == 0 ||
+		json_array_size(contents) > LLM_MAX_CONTENTS)
+		return llm_problem(problem,
+						   "member \"contents\" is not an array of 1 to %d "
+						   "texts",
+						   LLM_MAX_CONTENTS);
+	json_array_foreach (contents, i, content)
+	{
+		if (!json_is_string(content))
+			return llm_problem(problem, "content %zu is not a string", i + 1);
+		json_array_append(ask->contents, content);
+	}
+	return true;
+}
+
+/* ---- the whole request -------------------------------------------------- */
+
+/* Members that are read elsewhere, not options. */
+static bool
+is_body_member(LlmTask task, const char *name)
+{
+	if (strcmp(name, "model") == 0 || strcmp(name, "timeout_ms") == 0)
+		return true;
+	switch (task)
+	{
+		case LLM_TASK_COMPLETE:
+			return strcmp(name, "prompt") == 0 || strcmp(name, "system") == 0;
+		case LLM_TASK_CHAT:
+			return strcmp(name, "messages") == 0;
+		case LLM_TASK_EMBED:
+			return strcmp(name, "contents") == 0;
+	}
+	return false;
+}
+
+static bool
+take_timeout(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+{
+	const json_t *timeout = json_object_get(request, "timeout_ms");
+	json_int_t value = json_integer_value(timeout);
+
+	if (timeout == NULL || json_is_null(timeout))
+		return true;
+	if (!json_is_integer(timeout) || value < 1 || value > 3600000)
+		return llm_problem(problem, "member \"timeout_ms\" is not an integer "
+									"from 1 to 3600000");
+	ask->timeout_ms = (int) value;
+	return true;
+}
+
+bool
+llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
+			  LlmProblem *problem)
+{
+	const char *key;
+	json_t *value;
+
+	memset(ask, 0, sizeof(*ask));
+	ask->task = task;
+	ask->options = json_pack("{}");
+	if (task == LLM_TASK_EMBED)
+		ask->contents = json_array();
+	else
+		ask->messages = json_array();
+	if (ask->options == NULL ||
+		(ask->contents == NULL && ask->messages == NULL))
+		return llm_problem(problem, "out of memory");
+	if (!json_is_object(request))
+		return llm_problem(problem, "it is not an object");
+
+	json_object_foreach ((json_t *) request, key, value)
+	{
+		if (!is_body_member(task, key) &&
+			!add_option(ask, key, value, problem))
+			return false;
+	}
+	if (!take_timeout(request, ask, problem))
+		return false;
+	switch (task)
+	{
+		case LLM_TASK_COMPLETE:
+			return take_prompt(request, ask, problem);
+		case LLM_TASK_CHAT:
+			return take_messages(request, ask, problem);
+		case LLM_TASK_EMBED:
+			return take_contents(request, ask, problem);
+	}
+	return llm_problem(problem, "unknown task");
+}
+
+void
+llm_ask_free(LlmAsk *ask)
+{
+	json_decref(ask->contents);
+	json_decref(ask->messages);
+	json_decref(ask->options);
+	ask->contents = ask->messages = ask->options = NULL;
+}
+
+/* ---- redaction ---------------------------------------------------------- */
+
+/* Options that hold what somebody wrote. */
+static const char *const written_options[] = {"metadata", "schema", "stop",
+											  "tools", "tool_choice"};
+#define NWRITTEN (sizeof(written_options) / sizeof(written_options[0]))
+
+/*
+ * Object keys and numbers inside written options, as strings: a policy that
+ * replaces strings must see them too, and where it would change one the
+ * request cannot be sent.
+ */
+static bool
+collect_fixed(const json_t *value, json_t *fixed)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_object(value))
+	{
+		json_object_foreach ((json_t *) value, key, item)
+		{
+			if (json_array_append_new(fixed, json_string(key)) != 0 ||
+				!collect_fixed(item, fixed))
+				return false;
+		}
+	}
+	else if (json_is_array(value))
+	{
+		json_array_foreach (value, i, item)
+		{
+			if (!collect_fixed(item, fixed))
+				return false;
+		}
+	}
+	else if (json_is_number(value))
+	{
+		char *text = json_dumps(value, JSON_ENCODE_ANY);
+		bool ok = text != NULL &&
+				  json_array_append_new(fixed, json_string(text)) == 0;
+
+		free(text);
+		return ok;
+	}
+	return true;
+}
+
+/*
+ * Identifiers that providers make up look random, and a redactor may take
+ * them for keys. With one of their prefixes and a body that is not just
+ * digits, they are machine-made.
+ */
+static bool
+is_machine_id(const json_t *value)
+{
+	static const char *const prefixes[] = {"call_", "toolu_", "fc_",
+										   "chatcmpl-tool-"};
+	const char *id = json_string_value(value);
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	{
+		size_t len = strlen(prefixes[i]);
+
+		if (strncmp(id, prefixes[i], len) == 0)
+			return strspn(id + len, "0123456789-_") < strlen(id + len);
+	}
+	return false;
+}
+
+static void
+collect_name(const json_t *value, json_t *fixed)
+{
+	if (value != NULL && !is_machine_id(value))
+		json_array_append(fixed, (json_t *) value);
+}
+
+/* Texts of a message: its content, then the arguments of its tool calls. */
+static bool
+collect_message(const json_t *message, json_t *texts, json_t *fixed)
+{
+	const json_t *calls = json_object_get(message, "tool_calls");
+	size_t i;
+	json_t *call;
+
+	collect_name(json_object_get(message, "name"), fixed);
+	collect_name(json_object_get(message, "tool_call_id"), fixed);
+	if (json_array_append(texts, json_object_get(message, "content")) != 0)
+		return false;
+	json_array_foreach (calls, i, call)
+	{
+		const json_t *function = json_object_get(call, "function");
+
+		collect_name(json_object_get(call, "id"), fixed);
+		collect_name(json_object_get(function, "name"), fixed);
+		if (json_array_append(texts, json_object_get(function, "arguments")) !=
+			0)
+			return false;
+	}
+	return true;
+}
+
+json_t *
+llm_ask_texts(const LlmAsk *ask)
+{
+	json_t *texts = json_array();
+	json_t *fixed = json_array();
+	json_t *written = json_pack("{}");
+	bool ok = texts != NULL && fixed != NULL && written != NULL;
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (ask->contents, i, item)
+		ok = ok && json_array_append(texts, item) == 0;
+	json_array_foreach (ask->messages, i, item)
+		ok = ok && collect_message(item, texts, fixed);
+	for (i = 0; i < NWRITTEN; i++)
+	{
+		json_t *value = json_object_get(ask->options, written_options[i]);
+
+		if (value == NULL)
+			continue;
+		ok = ok && collect_fixed(value, fixed) &&
+			 json_object_set(written, written_options[i], value) == 0;
+	}
+	if (!ok)
+	{
+		json_decref(texts);
+		json_decref(fixed);
+		json_decref(written);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o, s:o}", "texts", texts, "fixed", fixed,
+					 "options", written);
+}
+
+/* Take the next string of texts; NULL when there is none. */
+static json_t *
+next_text(const json_t *texts, size_t *next)
+{
+	json_t *text = json_array_get(texts, (*next)++);
+
+	return json_is_string(text) ? text : NULL;
+}
+
+static bool
+set_message(json_t *message, const json_t *texts, size_t *next)
+{
+	json_t *text = next_text(texts, next);
+	const json_t *calls = json_object_get(message, "tool_calls");
+	size_t i;
+	json_t *call;
+
+	if (text == NULL || json_object_set(message, "content", text) != 0)
+		return false;
+	json_array_foreach (calls, i, call)
+	{
+		text = next_text(texts, next);
+		if (text == NULL || json_object_set(json_object_get(call, "function"),
+											"arguments", text) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Written options must still have their shape, or nothing is sent. */
+static bool
+set_options(LlmAsk *ask, const json_t *written)
+{
+	for (size_t i = 0; i < NWRITTEN; i++)
+	{
+		const char *name = written_options[i];
+		json_t *value = json_object_get(written, name);
+
+		if (json_object_get(ask->options, name) == NULL)
+			continue;
+		if (!option_is_valid(find_option(name), value) ||
+			json_object_set(ask->options, name, value) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+llm_ask_set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
+{
+	const json_t *texts = json_object_get(redacted, "texts");
+	json_t *before = llm_ask_texts(ask);
+	bool same;
+	size_t next = 0;
+	size_t i;
+	json_t *message;
+
+	if (before == NULL)
+		return llm_problem(problem, "out of memory");
+	same = json_equal(json_object_get(before, "fixed"),
+					  json_object_get(redacted, "fixed"));
+	json_decref(before);
+	if (!same)
+		return llm_problem(problem, "a name, key or number in it would have "
+									"to be redacted");
+
+	if (ask->contents != NULL)
+	{
+		if (json_array_size(texts) != json_array_size(ask->contents))
+			return llm_problem(problem, "redaction lost a text");
+		json_array_foreach (texts, i, message)
+		{
+			if (!json_is_string(message))
+				return llm_problem(problem, "redaction lost a text");
+			json_array_set(ask->contents, i, message);
+		}
+		return true;
+	}
+	json_array_foreach (ask->messages, i, message)
+	{
+		if (!set_message(message, texts, &next))
+			return llm_problem(problem, "redaction lost a text");
+	}
+	if (!set_options(ask, json_object_get(redacted, "options")))
+		return llm_problem(problem,
+						   "redaction changed the shape of an option");
+	return true;
+}
+
+/* ---- helpers of the providers ------------------------------------------- */
+
+void
+llm_copy_option(const LlmAsk *ask, const char *from, json_t *body,
+				const char *to)
+{
+	json_t *value = json_object_get(ask->options, from);
+
+	if (value != NULL)
+		json_object_set(body, to, value);
+}
+
+bool
+llm_reject_options(const LlmAsk *ask, const char *kind,
+				   const char *const *names, LlmProblem *problem)
+{
+	for (size_t i = 0; names[i] != NULL; i++)
+	{
+		if (json_object_get(ask->options, names[i]) != NULL)
+			return llm_problem(problem,
+							   "providers of kind \"%s\" have no option "
+							   "\"%s\"",
+							   kind, names[i]);
+	}
+	return true;
+}
+
+bool
+llm_is_system(const json_t *message)
+{
+	const char *role = json_string_value(json_object_get(message, "role"));
+
+	return strcmp(role, "system") == 0 || strcmp(role, "developer") == 0;
+}
+
+json_t *
+llm_system_text(const LlmAsk *ask)
+{
+	json_t *text = NULL;
+	size_t i;
+	json_t *message;
+
+	json_array_foreach (ask->messages, i, message)
+	{
+		json_t *content = json_object_get(message, "content");
+		json_t *joined;
+
+		if (!llm_is_system(message))
+			continue;
+		if (text == NULL)
+		{
+			text = json_incref(content);
+			continue;
+		}
+		joined = json_pack("s++", json_string_value(text), "\n\n",
+						   json_string_value(content));
+		json_decref(text);
+		text = joined;
+	}
+	return text;
+}
+
+json_t *
+llm_call_arguments(const json_t *tool_call)
+{
+	const json_t *arguments =
+		json_object_get(json_object_get(tool_call, "function"), "arguments");
+	json_t *parsed = json_loadb(json_string_value(arguments),
+								json_string_length(arguments), 0, NULL);
+
+	if (json_is_object(parsed))
+		return parsed;
+	json_decref(parsed);
+	return json_pack("{}");
+}
+
+bool
+llm_wire_set(LlmWire *wire, const char *path, json_t *body,
+			 LlmProblem *problem)
+{
+	wire->path = strdup(path);
+	wire->body = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	return (wire->path != NULL && wire->body != NULL) ||
+		   llm_problem(problem, "out of memory");
+}
+
+void
+llm_wire_free(LlmWire *wire)
+{
+	free(wire->path);
+	free(wire->body);
+	wire->path = wire->body = NULL;
+}

@@ -1,0 +1,392 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_gemini.c
+ *		Gemini's generateContent and batchEmbedContents. Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "llm/llm_provider_int.h"
+
+/* ---- requests ----------------------------------------------------------- */
+
+/* "models/x" of model x; a name with a slash has its collection already. */
+static void
+model_name(const LlmAsk *ask, char *name, size_t size)
+{
+	snprintf(name, size, "%s%s",
+			 strchr(ask->model_id, '/') != NULL ? "" : "models/",
+			 ask->model_id);
+}
+
+static json_t *
+text_part(json_t *text)
+{
+	return json_pack("{s:O}", "text", text);
+}
+
+/* Name of the function that a tool message answers: calls have no ids here. */
+static const char *
+called_function(const LlmAsk *ask, const json_t *message)
+{
+	const char *id =
+		json_string_value(json_object_get(message, "tool_call_id"));
+	size_t i, j;
+	json_t *other;
+	json_t *call;
+
+	json_array_foreach (ask->messages, i, other)
+	{
+		json_array_foreach (json_object_get(other, "tool_calls"), j, call)
+		{
+			if (strcmp(json_string_value(json_object_get(call, "id")), id) ==
+				0)
+				return json_string_value(json_object_get(
+					json_object_get(call, "function"), "name"));
+		}
+	}
+	return "unknown";
+}
+
+static json_t *
+convert_message(const LlmAsk *ask, const json_t *message)
+{
+	const char *role = json_string_value(json_object_get(message, "role"));
+	json_t *content = json_object_get(message, "content");
+	json_t *parts;
+	size_t i;
+	json_t *call;
+
+	if (strcmp(role, "tool") == 0)
+		return json_pack("{s:s, s:[{s:{s:s, s:{s:O}}}]}", "role", "user",
+						 "parts", "functionResponse", "name",
+						 called_function(ask, message), "response", "result",
+						 content);
+	parts = json_array();
+	if (json_string_length(content) > 0 ||
+		json_object_get(message, "tool_calls") == NULL)
+		json_array_append_new(parts, text_part(content));
+	json_array_foreach (json_object_get(message, "tool_calls"), i, call)
+	{
+		json_t *name =
+			json_object_get(json_object_get(call, "function"), "name");
+
+		json_array_append_new(
+			parts, json_pack("{s:{s:O, s:o}}", "functionCall", "name", name,
+							 "args", llm_call_arguments(call)));
+	}
+	return json_pack("{s:s, s:o}", "role",
+					 strcmp(role, "assistant") == 0 ? "model" : "user",
+					 "parts", parts);
+}
+
+static json_t *
+convert_messages(const LlmAsk *ask)
+{
+	json_t *contents = json_array();
+	size_t i;
+	json_t *message;
+
+	json_array_foreach (ask->messages, i, message)
+	{
+		if (!llm_is_system(message))
+			json_array_append_new(contents, convert_message(ask, message));
+	}
+	return contents;
+}
+
+static json_t *
+convert_tools(const json_t *tools)
+{
+	json_t *declarations = json_array();
+	size_t i;
+	json_t *tool;
+
+	json_array_foreach (tools, i, tool)
+	{
+		json_t *function = json_object_get(tool, "function");
+		json_t *item =
+			json_pack("{s:O}", "name", json_object_get(function, "name"));
+		json_t *description = json_object_get(function, "description");
+		json_t *parameters = json_object_get(function, "parameters");
+
+		if (description != NULL)
+			json_object_set(item, "description", description);
+		if (parameters != NULL)
+			json_object_set(item, "parametersJsonSchema", parameters);
+		json_array_append_new(declarations, item);
+	}
+	return json_pack("[{s:o}]", "functionDeclarations", declarations);
+}
+
+static json_t *
+convert_choice(const json_t *choice)
+{
+	const char *word = json_string_value(choice);
+
+	if (strcmp(word, "auto") == 0)
+		return json_pack("{s:{s:s}}", "functionCallingConfig", "mode", "AUTO");
+	if (strcmp(word, "none") == 0)
+		return json_pack("{s:{s:s}}", "functionCallingConfig", "mode", "NONE");
+	if (strcmp(word, "required") == 0)
+		return json_pack("{s:{s:s}}", "functionCallingConfig", "mode", "ANY");
+	return json_pack("{s:{s:s, s:[s]}}", "functionCallingConfig", "mode",
+					 "ANY", "allowedFunctionNames", word);
+}
+
+static json_t *
+generation_config(const LlmAsk *ask)
+{
+	json_t *config = json_pack("{}");
+	json_t *stop = json_object_get(ask->options, "stop");
+	json_t *schema = json_object_get(ask->options, "schema");
+
+	llm_copy_option(ask, "frequency_penalty", config, "frequencyPenalty");
+	llm_copy_option(ask, "max_tokens", config, "maxOutputTokens");
+	llm_copy_option(ask, "presence_penalty", config, "presencePenalty");
+	llm_copy_option(ask, "seed", config, "seed");
+	llm_copy_option(ask, "temperature", config, "temperature");
+	llm_copy_option(ask, "top_k", config, "topK");
+	llm_copy_option(ask, "top_p", config, "topP");
+	if (stop != NULL)
+		json_object_set_new(config, "stopSequences",
+							json_is_string(stop) ? json_pack("[O]", stop)
+												 : json_incref(stop));
+	if (schema != NULL)
+	{
+		json_object_set_new(config, "responseMimeType",
+							json_string("application/json"));
+		json_object_set(config, "responseJsonSchema", schema);
+	}
+	return config;
+}
+
+static bool
+build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	static const char *const without[] = {"metadata", "reasoning_effort",
+										  NULL};
+	json_t *tools = json_object_get(ask->options, "tools");
+	json_t *choice = json_object_get(ask->options, "tool_choice");
+	json_t *system = llm_system_text(ask);
+	char name[256];
+	char path[320];
+	json_t *body;
+
+	if (!llm_reject_options(ask, "gemini", without, problem))
+	{
+		json_decref(system);
+		return false;
+	}
+	body = json_pack("{s:o, s:o}", "contents", convert_messages(ask),
+					 "generationConfig", generation_config(ask));
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	if (system != NULL)
+		json_object_set_new(body, "systemInstruction",
+							json_pack("{s:[{s:o}]}", "parts", "text", system));
+	if (tools != NULL)
+		json_object_set_new(body, "tools", convert_tools(tools));
+	if (choice != NULL)
+		json_object_set_new(body, "toolConfig", convert_choice(choice));
+
+	model_name(ask, name, sizeof(name));
+	snprintf(path, sizeof(path), "/v1beta/%s:generateContent", name);
+	return llm_wire_set(wire, path, body, problem);
+}
+
+static bool
+build_embed(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	json_t *requests = json_array();
+	char name[256];
+	char path[320];
+	size_t i;
+	json_t *content;
+
+	model_name(ask, name, sizeof(name));
+	json_array_foreach (ask->contents, i, content)
+	{
+		json_t *request = json_pack("{s:s, s:{s:[o]}}", "model", name,
+									"content", "parts", text_part(content));
+
+		if (request == NULL)
+			break;
+		llm_copy_option(ask, "dimensions", request, "outputDimensionality");
+		json_array_append_new(requests, request);
+	}
+	snprintf(path, sizeof(path), "/v1beta/%s:batchEmbedContents", name);
+	return llm_wire_set(wire, path, json_pack("{s:o}", "requests", requests),
+						problem);
+}
+
+static bool
+build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	if (ask->task == LLM_TASK_EMBED)
+		return build_embed(ask, wire, problem);
+	return build_chat(ask, wire, problem);
+}
+
+/* ---- answers ------------------------------------------------------------ */
+
+static const char *
+finish_word(const char *reason)
+{
+	static const char *const words[][2] = {
+		{"STOP", "stop"},
+		{"MAX_TOKENS", "length"},
+		{"SAFETY", "content_filter"},
+		{"RECITATION", "content_filter"},
+		{"BLOCKLIST", "content_filter"},
+		{"PROHIBITED_CONTENT", "content_filter"},
+		{"SPII", "content_filter"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (reason != NULL && strcmp(reason, words[i][0]) == 0)
+			return words[i][1];
+	}
+	return "other";
+}
+
+/* Thinking is counted beside the answer; here it is part of the output. */
+static void
+read_usage(const json_t *doc, LlmUsage *usage)
+{
+	const json_t *given = json_object_get(doc, "usageMetadata");
+	int64_t tool = llm_count(given, "toolUsePromptTokenCount");
+
+	usage->input = llm_count(given, "promptTokenCount");
+	usage->cached = llm_count(given, "cachedContentTokenCount");
+	usage->output = llm_count(given, "candidatesTokenCount");
+	usage->reasoning = llm_count(given, "thoughtsTokenCount");
+	if (usage->input >= 0 && tool > 0)
+		usage->input += tool;
+	if (usage->output >= 0 && usage->reasoning > 0)
+		usage->output += usage->reasoning;
+}
+
+static bool
+read_part(const json_t *part, size_t number, json_t **content, json_t *calls)
+{
+	const char *text = json_string_value(json_object_get(part, "text"));
+	const json_t *call = json_object_get(part, "functionCall");
+
+	if (!json_is_object(part))
+		return false;
+	if (text != NULL && !json_is_true(json_object_get(part, "thought")))
+	{
+		json_t *joined = json_pack("s+", json_string_value(*content), text);
+
+		json_decref(*content);
+		*content = joined;
+		return joined != NULL;
+	}
+	if (call != NULL)
+	{
+		const char *name = json_string_value(json_object_get(call, "name"));
+		const json_t *args = json_object_get(call, "args");
+		json_t *none = args == NULL ? json_pack("{}") : NULL;
+		char id[32];
+		bool ok;
+
+		snprintf(id, sizeof(id), "call_g%zu", number);
+		ok = name != NULL &&
+			 json_array_append_new(
+				 calls, llm_tool_call(id, name, none != NULL ? none : args)) ==
+				 0;
+		json_decref(none);
+		return ok;
+	}
+	return true;
+}
+
+static void
+parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *candidate =
+		json_array_get(json_object_get(doc, "candidates"), 0);
+	const json_t *parts =
+		json_object_get(json_object_get(candidate, "content"), "parts");
+	const char *reason =
+		json_string_value(json_object_get(candidate, "finishReason"));
+	json_t *content;
+	json_t *calls;
+	bool ok = true;
+	size_t i;
+	json_t *part;
+
+	read_usage(doc, &reply->usage);
+	if (!json_is_object(candidate))
+	{
+		if (json_object_get(doc, "promptFeedback") != NULL)
+			llm_reply_malformed(reply, "the prompt was blocked");
+		else
+			llm_reply_malformed(reply, "it has no candidate");
+		return;
+	}
+	content = json_string("");
+	calls = json_array();
+	json_array_foreach (parts, i, part)
+		ok = ok && read_part(part, i + 1, &content, calls);
+	if (!ok || (parts == NULL && reason == NULL))
+	{
+		llm_reply_malformed(reply, "its candidate has no parts");
+		json_decref(content);
+		json_decref(calls);
+		return;
+	}
+	if (json_array_size(calls) == 0)
+	{
+		json_decref(calls);
+		calls = NULL;
+	}
+	llm_reply_text(ask, reply, content, calls,
+				   calls != NULL ? "tool_calls" : finish_word(reason),
+				   json_string_value(json_object_get(doc, "modelVersion")));
+}
+
+static void
+parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *embeddings = json_object_get(doc, "embeddings");
+	LlmVectors vectors;
+	size_t i;
+	json_t *item;
+
+	if (!json_is_array(embeddings))
+	{
+		llm_reply_malformed(reply, "it has no embeddings");
+		return;
+	}
+	if (!llm_vectors_init(&vectors, ask))
+		return;
+	json_array_foreach (embeddings, i, item)
+	{
+		if (!llm_vectors_add(&vectors, ask, i, json_object_get(item, "values"),
+							 reply))
+			break;
+	}
+	llm_vectors_finish(&vectors, reply, ask->model_id);
+}
+
+static void
+parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	if (ask->task == LLM_TASK_EMBED)
+		parse_embed(ask, doc, reply);
+	else
+		parse_chat(ask, doc, reply);
+}
+
+const LlmKind llm_kind_gemini = {
+	.name = "gemini",
+	.base_url = "https://generativelanguage.googleapis.com",
+	.auth_header = "x-goog-api-key: ",
+	.build = build,
+	.parse = parse,
+};

@@ -1,0 +1,80 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_int.h
+ *		What the files of providers share. Pure; stays in this folder.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_LLM_PROVIDER_INT_H
+#define INTEL_LLM_PROVIDER_INT_H
+
+#include "llm/llm_provider.h"
+
+extern const LlmKind llm_kind_openai;
+extern const LlmKind llm_kind_anthropic;
+extern const LlmKind llm_kind_gemini;
+extern const LlmKind llm_kind_ollama;
+
+/* Set *problem and return false. */
+extern bool llm_problem(LlmProblem *problem, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- requests ---- */
+
+/* Copy option `from` of ask into body as `to`, when it was given. */
+extern void llm_copy_option(const LlmAsk *ask, const char *from, json_t *body,
+							const char *to);
+/* False with *problem for the first of names (ends with NULL) that was given. */
+extern bool llm_reject_options(const LlmAsk *ask, const char *kind,
+							   const char *const *names, LlmProblem *problem);
+/* Texts of the system messages, joined by blank lines; owned, NULL if none. */
+extern json_t *llm_system_text(const LlmAsk *ask);
+extern bool llm_is_system(const json_t *message);
+/* Arguments of a tool call, parsed; an empty object if they are none. Owned. */
+extern json_t *llm_call_arguments(const json_t *tool_call);
+/* Give body (owned) and path to wire. */
+extern bool llm_wire_set(LlmWire *wire, const char *path, json_t *body,
+						 LlmProblem *problem);
+
+/* ---- answers ---- */
+
+/* An answer that cannot be used. */
+extern void llm_reply_malformed(LlmReply *reply, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* An error inside a 2xx answer. */
+extern void llm_reply_fault(LlmReply *reply, LlmFault fault,
+							LlmOutcome outcome);
+/* A count of an object, or -1. */
+extern int64_t llm_count(const json_t *object, const char *key);
+
+/*
+ * A text answer. Takes over content (string) and tool_calls (array or NULL),
+ * which are in the shape of OpenAI; finish is one of stop, length,
+ * tool_calls, content_filter, refusal, other.
+ */
+extern void llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
+						   json_t *tool_calls, const char *finish,
+						   const char *model);
+/* A tool call in the shape of OpenAI; arguments is any JSON. Owned. */
+extern json_t *llm_tool_call(const char *id, const char *name,
+							 const json_t *arguments);
+
+/* Embeddings while they are collected, each at its index. */
+typedef struct LlmVectors
+{
+	size_t n;	/* expected */
+	size_t dim; /* 0 until the first one is known */
+	float *values;
+	bool *seen;
+} LlmVectors;
+
+extern bool llm_vectors_init(LlmVectors *vectors, const LlmAsk *ask);
+/* Add one: an array of numbers, or base64 of little-endian float32. */
+extern bool llm_vectors_add(LlmVectors *vectors, const LlmAsk *ask,
+							size_t index, const json_t *value,
+							LlmReply *reply);
+/* Make the result, unless one is missing; frees vectors in any case. */
+extern void llm_vectors_finish(LlmVectors *vectors, LlmReply *reply,
+							   const char *model);
+
+#endif /* INTEL_LLM_PROVIDER_INT_H */

@@ -1,0 +1,215 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_ollama.c
+ *		Ollama's own format: /api/chat and /api/embed. Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "llm/llm_provider_int.h"
+
+/* Arguments of tool calls are objects here, and calls have no ids. */
+static json_t *
+convert_message(const json_t *message)
+{
+	json_t *calls = json_object_get(message, "tool_calls");
+	json_t *converted;
+	size_t i;
+	json_t *call;
+
+	converted =
+		json_pack("{s:O, s:O}", "role", json_object_get(message, "role"),
+				  "content", json_object_get(message, "content"));
+	if (calls != NULL)
+	{
+		json_t *list = json_array();
+
+		json_array_foreach (calls, i, call)
+		{
+			json_t *name =
+				json_object_get(json_object_get(call, "function"), "name");
+
+			json_array_append_new(list, json_pack("{s:{s:O, s:o}}", "function",
+												  "name", name, "arguments",
+												  llm_call_arguments(call)));
+		}
+		json_object_set_new(converted, "tool_calls", list);
+	}
+	return converted;
+}
+
+static json_t *
+convert_messages(const LlmAsk *ask)
+{
+	json_t *messages = json_array();
+	size_t i;
+	json_t *message;
+
+	json_array_foreach (ask->messages, i, message)
+		json_array_append_new(messages, convert_message(message));
+	return messages;
+}
+
+static bool
+build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	static const char *const without[] = {"metadata", "reasoning_effort",
+										  "tool_choice", NULL};
+	json_t *stop = json_object_get(ask->options, "stop");
+	json_t *options;
+	json_t *body;
+
+	if (!llm_reject_options(ask, "ollama", without, problem))
+		return false;
+
+	options = json_pack("{}");
+	llm_copy_option(ask, "frequency_penalty", options, "frequency_penalty");
+	llm_copy_option(ask, "max_tokens", options, "num_predict");
+	llm_copy_option(ask, "presence_penalty", options, "presence_penalty");
+	llm_copy_option(ask, "seed", options, "seed");
+	llm_copy_option(ask, "temperature", options, "temperature");
+	llm_copy_option(ask, "top_k", options, "top_k");
+	llm_copy_option(ask, "top_p", options, "top_p");
+	if (stop != NULL)
+		json_object_set_new(options, "stop",
+							json_is_string(stop) ? json_pack("[O]", stop)
+												 : json_incref(stop));
+	body =
+		json_pack("{s:s, s:o, s:b, s:o}", "model", ask->model_id, "messages",
+				  convert_messages(ask), "stream", 0, "options", options);
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	llm_copy_option(ask, "tools", body, "tools");
+	llm_copy_option(ask, "schema", body, "format");
+	return llm_wire_set(wire, "/api/chat", body, problem);
+}
+
+static bool
+build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	json_t *body;
+
+	if (ask->task != LLM_TASK_EMBED)
+		return build_chat(ask, wire, problem);
+	body = json_pack("{s:s, s:O}", "model", ask->model_id, "input",
+					 ask->contents);
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	llm_copy_option(ask, "dimensions", body, "dimensions");
+	return llm_wire_set(wire, "/api/embed", body, problem);
+}
+
+static void
+read_usage(const json_t *doc, LlmUsage *usage)
+{
+	usage->input = llm_count(doc, "prompt_eval_count");
+	usage->output = llm_count(doc, "eval_count");
+}
+
+static json_t *
+read_tool_calls(const json_t *given)
+{
+	json_t *calls = json_array();
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (given, i, item)
+	{
+		const json_t *function = json_object_get(item, "function");
+		const char *name =
+			json_string_value(json_object_get(function, "name"));
+		const json_t *arguments = json_object_get(function, "arguments");
+		char id[32];
+
+		if (name == NULL || !json_is_object(arguments))
+		{
+			json_decref(calls);
+			return NULL;
+		}
+		snprintf(id, sizeof(id), "call_o%zu", i + 1);
+		json_array_append_new(calls, llm_tool_call(id, name, arguments));
+	}
+	return calls;
+}
+
+static void
+parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *message = json_object_get(doc, "message");
+	const json_t *given_calls = json_object_get(message, "tool_calls");
+	const char *reason =
+		json_string_value(json_object_get(doc, "done_reason"));
+	json_t *content = json_object_get(message, "content");
+	json_t *calls = NULL;
+	const char *finish = "other";
+
+	read_usage(doc, &reply->usage);
+	if (!json_is_string(content))
+	{
+		llm_reply_malformed(reply, "it has no message with content");
+		return;
+	}
+	if (json_array_size(given_calls) > 0)
+	{
+		calls = read_tool_calls(given_calls);
+		if (calls == NULL)
+		{
+			llm_reply_malformed(reply, "it has a malformed tool call");
+			return;
+		}
+	}
+	if (calls != NULL)
+		finish = "tool_calls";
+	else if (reason == NULL || strcmp(reason, "stop") == 0)
+		finish = "stop";
+	else if (strcmp(reason, "length") == 0)
+		finish = "length";
+	llm_reply_text(ask, reply, json_incref(content), calls, finish,
+				   json_string_value(json_object_get(doc, "model")));
+}
+
+static void
+parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *embeddings = json_object_get(doc, "embeddings");
+	LlmVectors vectors;
+	size_t i;
+	json_t *item;
+
+	read_usage(doc, &reply->usage);
+	if (!json_is_array(embeddings))
+	{
+		llm_reply_malformed(reply, "it has no embeddings");
+		return;
+	}
+	if (!llm_vectors_init(&vectors, ask))
+		return;
+	json_array_foreach (embeddings, i, item)
+	{
+		if (!llm_vectors_add(&vectors, ask, i, item, reply))
+			break;
+	}
+	llm_vectors_finish(&vectors, reply,
+					   json_string_value(json_object_get(doc, "model")));
+}
+
+static void
+parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	/* an error can come with status 200 */
+	if (json_object_get(doc, "error") != NULL)
+		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
+	else if (ask->task == LLM_TASK_EMBED)
+		parse_embed(ask, doc, reply);
+	else
+		parse_chat(ask, doc, reply);
+}
+
+const LlmKind llm_kind_ollama = {
+	.name = "ollama",
+	.auth_header = "Authorization: Bearer ",
+	.build = build,
+	.parse = parse,
+};

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_openai.c
+ *		OpenAI's formats, which many servers speak: chat and embeddings. Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "llm/llm_provider_int.h"
+
+/* One of the words of llm_reply_text. */
+static const char *
+finish_word(const char *reason)
+{
+	static const char *const words[] = {"stop", "length", "tool_calls",
+										"content_filter"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (reason != NULL && strcmp(reason, words[i]) == 0)
+			return words[i];
+	}
+	return "other";
+}
+
+static bool
+build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	static const char *const same[] = {"frequency_penalty",
+									   "metadata",
+									   "presence_penalty",
+									   "reasoning_effort",
+									   "seed",
+									   "stop",
+									   "temperature",
+									   "tool_choice",
+									   "tools",
+									   "top_k",
+									   "top_p"};
+	json_t *schema = json_object_get(ask->options, "schema");
+	json_t *choice = json_object_get(ask->options, "tool_choice");
+	json_t *body = json_pack("{s:s, s:O}", "model", ask->model_id, "messages",
+							 ask->messages);
+
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		llm_copy_option(ask, same[i], body, same[i]);
+	/* OpenAI itself wants the new name, other servers know the old one */
+	llm_copy_option(ask, "max_tokens", body,
+					ask->is_public ? "max_completion_tokens" : "max_tokens");
+	if (choice != NULL && strcmp(json_string_value(choice), "auto") != 0 &&
+		strcmp(json_string_value(choice), "none") != 0 &&
+		strcmp(json_string_value(choice), "required") != 0)
+		json_object_set_new(body, "tool_choice",
+							json_pack("{s:s, s:{s:O}}", "type", "function",
+									  "function", "name", choice));
+	if (schema != NULL)
+		json_object_set_new(body, "response_format",
+							json_pack("{s:s, s:{s:s, s:O}}", "type",
+									  "json_schema", "json_schema", "name",
+									  "answer", "schema", schema));
+	return llm_wire_set(wire, "/chat/completions", body, problem);
+}
+
+static bool
+build_embed(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	/* base64 is exact and a third of the size; who ignores it sends numbers */
+	json_t *body =
+		json_pack("{s:s, s:O, s:s}", "model", ask->model_id, "input",
+				  ask->contents, "encoding_format", "base64");
+
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	llm_copy_option(ask, "dimensions", body, "dimensions");
+	return llm_wire_set(wire, "/embeddings", body, problem);
+}
+
+static bool
+build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	static const char *const not_public[] = {"top_k", NULL};
+
+	if (ask->task == LLM_TASK_EMBED)
+		return build_embed(ask, wire, problem);
+	if (ask->is_public &&
+		!llm_reject_options(ask, "openai", not_public, problem))
+		return false;
+	return build_chat(ask, wire, problem);
+}
+
+static void
+read_usage(const json_t *doc, LlmUsage *usage)
+{
+	const json_t *given = json_object_get(doc, "usage");
+
+	usage->input = llm_count(given, "prompt_tokens");
+	usage->output = llm_count(given, "completion_tokens");
+	usage->cached = llm_count(json_object_get(given, "prompt_tokens_details"),
+							  "cached_tokens");
+	usage->cache_write = llm_count(
+		json_object_get(given, "prompt_tokens_details"), "cache_write_tokens");
+	usage->reasoning =
+		llm_count(json_object_get(given, "completion_tokens_details"),
+				  "reasoning_tokens");
+}
+
+/* Tool calls as they came, reduced to the members we know; NULL if broken. */
+static json_t *
+read_tool_calls(const json_t *given)
+{
+	json_t *calls = json_array();
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (given, i, item)
+	{
+		const json_t *function = json_object_get(item, "function");
+		const json_t *id = json_object_get(item, "id");
+		const json_t *name = json_object_get(function, "name");
+		const json_t *arguments = json_object_get(function, "arguments");
+
+		if (!json_is_string(id) || !json_is_string(name) ||
+			!json_is_string(arguments))
+		{
+			json_decref(calls);
+			return NULL;
+		}
+		json_array_append_new(calls,
+							  json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", id,
+										"type", "function", "function", "name",
+										name, "arguments", arguments));
+	}
+	return calls;
+}
+
+static void
+parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *choice = json_array_get(json_object_get(doc, "choices"), 0);
+	const json_t *message = json_object_get(choice, "message");
+	const json_t *given_calls = json_object_get(message, "tool_calls");
+	const json_t *refusal = json_object_get(message, "refusal");
+	json_t *content = json_object_get(message, "content");
+	const char *finish = finish_word(
+		json_string_value(json_object_get(choice, "finish_reason")));
+	json_t *calls = NULL;
+
+	read_usage(doc, &reply->usage);
+	if (!json_is_object(message))
+	{
+		llm_reply_malformed(reply, "it has no message");
+		return;
+	}
+	if (json_array_size(given_calls) > 0)
+	{
+		calls = read_tool_calls(given_calls);
+		if (calls == NULL)
+		{
+			llm_reply_malformed(reply, "it has a malformed tool call");
+			return;
+		}
+	}
+	if (!json_is_string(content) && json_is_string(refusal))
+	{
+		content = (json_t *) refusal;
+		finish = "refusal";
+	}
+	if (!json_is_string(content) && calls == NULL)
+	{
+		llm_reply_malformed(reply, "its message has no content");
+		return;
+	}
+	llm_reply_text(
+		ask, reply,
+		json_is_string(content) ? json_incref(content) : json_string(""),
+		calls, finish, json_string_value(json_object_get(doc, "model")));
+}
+
+static void
+parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *data = json_object_get(doc, "data");
+	LlmVectors vectors;
+	size_t i;
+	json_t *item;
+
+	read_usage(doc, &reply->usage);
+	if (!json_is_array(data))
+	{
+		llm_reply_malformed(reply, "it has no data");
+		return;
+	}
+	if (!llm_vectors_init(&vectors, ask))
+		return;
+	json_array_foreach (data, i, item)
+	{
+		const json_t *index = json_object_get(item, "index");
+		json_int_t at = json_is_integer(index) ? json_integer_value(index)
+											   : (json_int_t) i;
+
+		if (at < 0 ||
+			!llm_vectors_add(&vectors, ask, (size_t) at,
+							 json_object_get(item, "embedding"), reply))
+		{
+			if (at < 0)
+				llm_reply_malformed(reply,
+									"an embedding has a negative index");
+			break;
+		}
+	}
+	llm_vectors_finish(&vectors, reply,
+					   json_string_value(json_object_get(doc, "model")));
+}
+
+static void
+parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	if (ask->task == LLM_TASK_EMBED)
+		parse_embed(ask, doc, reply);
+	else
+		parse_chat(ask, doc, reply);
+}
+
+const LlmKind llm_kind_openai = {
+	.name = "openai",
+	.base_url = "https://api.openai.com/v1",
+	.auth_header = "Authorization: Bearer ",
+	.build = build,
+	.parse = parse,
+};

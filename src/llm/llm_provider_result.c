@@ -1,0 +1,347 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_provider_result.c
+ *		Results, in one shape for all providers. Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "llm/llm_provider_int.h"
+
+/* Longest text of one float: -1.23456789e-38 and a comma. */
+#define FLOAT_TEXT_MAX 17
+
+int64_t
+llm_count(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_integer(value) && json_integer_value(value) >= 0
+			   ? json_integer_value(value)
+			   : -1;
+}
+
+/* Only what was reported is a member. */
+static json_t *
+usage_object(const LlmUsage *usage)
+{
+	json_t *object = json_pack("{}");
+	const struct
+	{
+		const char *name;
+		int64_t count;
+	} counts[] = {
+		{"input_tokens", usage->input},
+		{"cached_tokens", usage->cached},
+		{"cache_write_tokens", usage->cache_write},
+		{"output_tokens", usage->output},
+		{"reasoning_tokens", usage->reasoning},
+	};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+	{
+		if (counts[i].count >= 0)
+			json_object_set_new(object, counts[i].name,
+								json_integer(counts[i].count));
+	}
+	return object;
+}
+
+/* ---- text --------------------------------------------------------------- */
+
+json_t *
+llm_tool_call(const char *id, const char *name, const json_t *arguments)
+{
+	char *text = json_dumps(arguments, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_t *call = NULL;
+
+	if (text != NULL)
+		call =
+			json_pack("{s:s, s:s, s:{s:s, s:s}}", "id", id, "type", "function",
+					  "function", "name", name, "arguments", text);
+	free(text);
+	return call;
+}
+
+void
+llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
+			   json_t *tool_calls, const char *finish, const char *model)
+{
+	json_t *result;
+
+	if (ask->task == LLM_TASK_CHAT)
+	{
+		json_t *message =
+			json_pack("{s:s, s:o}", "role", "assistant", "content", content);
+
+		if (tool_calls != NULL)
+			json_object_set_new(message, "tool_calls", tool_calls);
+		result = json_pack("{s:o}", "message", message);
+	}
+	else
+	{
+		json_decref(tool_calls);
+		result = json_pack("{s:o}", "content", content);
+	}
+	json_object_set_new(result, "finish_reason", json_string(finish));
+	/* a model name that is no text of reasonable length is left out */
+	if (model != NULL && strlen(model) <= 200)
+		json_object_set_new(result, "model", json_string(model));
+	json_object_set_new(result, "usage", usage_object(&reply->usage));
+
+	reply->result = json_dumps(result, JSON_COMPACT);
+	json_decref(result);
+	if (reply->result != NULL)
+		llm_reply_fault(reply, LLM_FAULT_NONE, LLM_SUCCEEDED);
+}
+
+char *
+llm_result_answer(LlmTask task, const char *content, const char *model)
+{
+	LlmAsk ask = {.task = task};
+	LlmReply reply = {.usage = {-1, -1, -1, -1, -1}};
+
+	llm_reply_text(&ask, &reply, json_string(content), NULL, "stop", model);
+	return reply.result;
+}
+
+/* ---- embeddings --------------------------------------------------------- */
+
+bool
+llm_vectors_init(LlmVectors *vectors, const LlmAsk *ask)
+{
+	vectors->n = json_array_size(ask->contents);
+	vectors->dim = 0;
+	vectors->values = NULL;
+	vectors->seen = calloc(vectors->n, sizeof(bool));
+	return vectors->seen != NULL;
+}
+
+static int
+base64_digit(unsigned char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+' || c == '-')
+		return 62;
+	return c == '/' || c == '_' ? 63 : -1;
+}
+
+/* Decode into out of at most size bytes; -1 when it is not base64 of that. */
+static long
+base64_decode(const char *text, size_t len, unsigned char *out, size_t size)
+{
+	uint32_t bits = 0;
+	int nbits = 0;
+	size_t n = 0;
+
+	while (len > 0 && text[len - 1] == '=')
+		len--;
+	for (size_t i = 0; i < len; i++)
+	{
+		int digit = base64_digit((unsigned char) text[i]);
+
+		if (digit < 0)
+			return -1;
+		bits = (bits << 6) | (uint32_t) digit;
+		nbits += 6;
+		if (nbits >= 8)
+		{
+			nbits -= 8;
+			if (n == size)
+				return -1;
+			out[n++] = (unsigned char) (bits >> nbits);
+		}
+	}
+	return (long) n;
+}
+
+static float
+float_of_bytes(const unsigned char *bytes)
+{
+	uint32_t bits = (uint32_t) bytes[0] | (uint32_t) bytes[1] << 8 |
+					(uint32_t) bytes[2] << 16 | (uint32_t) bytes[3] << 24;
+	float value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+/* Numbers of one embedding in base64 into out; their count, or -1. */
+static long
+read_base64(const json_t *value, float *out)
+{
+	static const size_t size = LLM_MAX_DIMENSIONS * 4;
+	unsigned char *bytes = malloc(size);
+	long n;
+
+	if (bytes == NULL)
+		return -1;
+	n = base64_decode(json_string_value(value), json_string_length(value),
+					  bytes, size);
+	if (n > 0 && n % 4 == 0)
+	{
+		n /= 4;
+		for (long i = 0; i < n; i++)
+			out[i] = float_of_bytes(bytes + i * 4);
+	}
+	else
+		n = -1;
+	free(bytes);
+	return n;
+}
+
+static long
+read_numbers(const json_t *value, float *out)
+{
+	size_t i;
+	json_t *number;
+
+	if (json_array_size(value) > LLM_MAX_DIMENSIONS)
+		return -1;
+	json_array_foreach (value, i, number)
+	{
+		if (!json_is_number(number))
+			return -1;
+		out[i] = (float) json_number_value(number);
+	}
+	return (long) json_array_size(value);
+}
+
+static bool
+bad_vector(LlmReply *reply, const char *why, size_t index)
+{
+	llm_reply_malformed(reply, "embedding %zu %s", index + 1, why);
+	return false;
+}
+
+bool
+llm_vectors_add(LlmVectors *vectors, const LlmAsk *ask, size_t index,
+				const json_t *value, LlmReply *reply)
+{
+	float *numbers;
+	long n;
+	bool ok = true;
+
+	if (index >= vectors->n)
+		return bad_vector(reply, "was not asked for", index);
+	if (vectors->seen[index])
+		return bad_vector(reply, "came twice", index);
+
+	numbers = malloc(sizeof(float) * LLM_MAX_DIMENSIONS);
+	if (numbers == NULL)
+	{
+		llm_reply_fault(reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
+		return false;
+	}
+	n = json_is_string(value) ? read_base64(value, numbers)
+							  : read_numbers(value, numbers);
+	for (long i = 0; i < n; i++)
+		ok = ok && isfinite(numbers[i]);
+	if (n <= 0 || !ok)
+		ok = bad_vector(reply, "is no list of finite numbers", index);
+	else if (ask->dimensions > 0 && n != ask->dimensions)
+	{
+		llm_reply_malformed(reply, "embedding %zu has %ld dimensions, not %d",
+							index + 1, n, ask->dimensions);
+		ok = false;
+	}
+	else if (vectors->dim > 0 && (size_t) n != vectors->dim)
+		ok = bad_vector(reply, "differs in dimensions", index);
+
+	if (ok && vectors->values == NULL)
+	{
+		vectors->dim = (size_t) n;
+		vectors->values = calloc(vectors->n, sizeof(float) * vectors->dim);
+		ok = vectors->values != NULL;
+		if (!ok)
+			llm_reply_fault(reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
+	}
+	if (ok)
+	{
+		memcpy(vectors->values + index * vectors->dim, numbers,
+			   sizeof(float) * vectors->dim);
+		vectors->seen[index] = true;
+	}
+	free(numbers);
+	return ok;
+}
+
+void
+llm_vectors_finish(LlmVectors *vectors, LlmReply *reply, const char *model)
+{
+	bool complete = reply->outcome == LLM_PENDING && vectors->seen != NULL;
+
+	for (size_t i = 0; complete && i < vectors->n; i++)
+	{
+		if (!vectors->seen[i])
+		{
+			llm_reply_malformed(reply, "embedding %zu of %zu is missing",
+								i + 1, vectors->n);
+			complete = false;
+		}
+	}
+	if (complete && vectors->values != NULL)
+	{
+		reply->result = llm_result_embeddings(
+			vectors->values, vectors->n, vectors->dim, model, &reply->usage);
+		if (reply->result != NULL)
+			llm_reply_fault(reply, LLM_FAULT_NONE, LLM_SUCCEEDED);
+	}
+	free(vectors->values);
+	free(vectors->seen);
+	vectors->values = NULL;
+	vectors->seen = NULL;
+}
+
+/*
+ * Numbers are written with the nine digits that bring back the same float.
+ * jansson would print them as doubles, twice as long.
+ */
+char *
+llm_result_embeddings(const float *values, size_t n, size_t dim,
+					  const char *model, const LlmUsage *usage)
+{
+	json_t *rest = json_pack("{s:i, s:o}", "dimensions", (int) dim, "usage",
+							 usage_object(usage));
+	char *tail = NULL;
+	char *text = NULL;
+	char *p;
+
+	if (model != NULL && strlen(model) <= 200)
+		json_object_set_new(rest, "model", json_string(model));
+	if (rest != NULL)
+		tail = json_dumps(rest, JSON_COMPACT);
+	json_decref(rest);
+	if (tail != NULL)
+		text = malloc(n * (dim * FLOAT_TEXT_MAX + 3) + strlen(tail) + 32);
+	if (text == NULL)
+	{
+		free(tail);
+		return NULL;
+	}
+
+	p = text + sprintf(text, "{\"embeddings\":[");
+	for (size_t i = 0; i < n; i++)
+	{
+		*p++ = '[';
+		for (size_t j = 0; j < dim; j++)
+			p += snprintf(p, FLOAT_TEXT_MAX + 1, "%.9g,",
+						  (double) values[i * dim + j]);
+		p[-1] = ']';
+		*p++ = ',';
+	}
+	p[-1] = ']';
+	*p++ = ',';
+	strcpy(p, tail + 1); /* its brace is ours */
+	free(tail);
+	return text;
+}

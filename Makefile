@@ -64,7 +64,7 @@ $(BUILT_SQL): $(SQL_FRAGMENTS) intel.control Makefile
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict
+.PHONY: help deps test lint format strict asan fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -72,11 +72,18 @@ help: ## this list
 deps: ## install the Debian packages that build and tests need
 	@test/deps.sh
 
-test: ## install, then run pg_regress, isolation and TAP tests in a private cluster
+test: ## run every suite against a private copy of the server
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/run.sh $(TESTS)
 
 lint: ## check layers, rooms, SQL rules, exported symbols, versions and format
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/lint/run.sh
+
+asan: ## the suites under the address and undefined behaviour sanitizers
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' SANITIZE=1 LIMIT=1800 \
+		INTEL_TEST_TIMEOUT=180 test/run.sh $(or $(TESTS),dynamic)
+
+fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
+	@test/fuzz/run.sh fuzz $(FUZZ)
 
 format: ## rewrite the C sources with clang-format
 	clang-format-14 -i src/*/*.[ch]

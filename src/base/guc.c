@@ -19,7 +19,35 @@ char *guc_default_model = NULL;
 int guc_llm_max_response_bytes = 16 * 1024 * 1024;
 int guc_llm_timeout = 60000;
 char *guc_secret_directory = NULL;
+int guc_simd = GUC_SIMD_AUTO;
+bool (*guc_simd_available)(int level) = NULL;
+void (*guc_simd_apply)(int level) = NULL;
 char *guc_tenant_claim = NULL;
+
+static const struct config_enum_entry simd_levels[] = {
+	{"auto", GUC_SIMD_AUTO, false},		{"scalar", GUC_SIMD_SCALAR, false},
+	{"avx2", GUC_SIMD_AVX2, false},		{"avx512", GUC_SIMD_AVX512, false},
+	{"neon", GUC_SIMD_NEON, false},		{NULL, 0, false},
+};
+
+static bool
+check_simd(int *newval, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (guc_simd_available == NULL || guc_simd_available(*newval))
+		return true;
+	GUC_check_errdetail("This machine does not have these instructions.");
+	return false;
+}
+
+static void
+assign_simd(int newval, void *extra)
+{
+	(void) extra;
+	if (guc_simd_apply != NULL)
+		guc_simd_apply(newval);
+}
 
 void
 guc_init(void)
@@ -53,6 +81,13 @@ guc_init(void)
 		"Names the directory of the keys that \"file:NAME\" refers to.",
 		"A relative path starts at the data directory.", &guc_secret_directory,
 		"intel_secrets", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+
+	DefineCustomEnumVariable(
+		"intel.simd", "Selects the distance kernels, for tests.",
+		"auto: the fastest that this CPU has. All give the same results up "
+		"to rounding.",
+		&guc_simd, GUC_SIMD_AUTO, simd_levels, PGC_USERSET,
+		GUC_NOT_IN_SAMPLE, check_simd, assign_simd, NULL);
 
 	DefineCustomStringVariable(
 		"intel.tenant_claim",

@@ -19,6 +19,25 @@ extern int guc_llm_max_response_bytes;
 extern int guc_llm_timeout;
 /* intel.secret_directory: where secrets "file:NAME" are */
 extern char *guc_secret_directory;
+/* intel.simd: which distance kernels to use */
+typedef enum GucSimd
+{
+	GUC_SIMD_AUTO,
+	GUC_SIMD_SCALAR,
+	GUC_SIMD_AVX2,
+	GUC_SIMD_AVX512,
+	GUC_SIMD_NEON
+} GucSimd;
+
+extern int guc_simd;
+
+/*
+ * Set by the owner of the kernels before guc_init: does this machine have a
+ * level, and switch to it.
+ */
+extern bool (*guc_simd_available)(int level);
+extern void (*guc_simd_apply)(int level);
+
 /* intel.tenant_claim: the claim, or else the setting, that names the tenant */
 extern char *guc_tenant_claim;
 

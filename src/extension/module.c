@@ -25,8 +25,8 @@ INTEL_FUNCTION(version);
 void
 _PG_init(void)
 {
-	guc_init();
 	vector_init();
+	guc_init();
 }
 
 Datum

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "vector/distance.h"
+#include "vector/half.h"
 
 #define LANES 16
 
@@ -44,12 +45,18 @@ sum_lanes(float *lane)
 			(lane)[i - base] += (TERM);                                       \
 	} while (0)
 
+static inline float
+square(float x)
+{
+	return x * x;
+}
+
 static float
 l2_squared(size_t n, const VectorFloat *a, const VectorFloat *b)
 {
 	float lane[LANES] = {0};
 
-	SUM_TERMS(n, lane, (a[i] - b[i]) * (a[i] - b[i]));
+	SUM_TERMS(n, lane, square(a[i] - b[i]));
 	return sum_lanes(lane);
 }
 
@@ -74,12 +81,9 @@ l1(size_t n, const VectorFloat *a, const VectorFloat *b)
 static VectorCosine
 cosine(size_t n, const VectorFloat *a, const VectorFloat *b)
 {
-	VectorCosine sums;
-
-	sums.dot = inner_product(n, a, b);
-	sums.norm_a = inner_product(n, a, a);
-	sums.norm_b = inner_product(n, b, b);
-	return sums;
+	return (VectorCosine){.dot = inner_product(n, a, b),
+						  .norm_a = inner_product(n, a, a),
+						  .norm_b = inner_product(n, b, b)};
 }
 
 static double
@@ -96,6 +100,88 @@ norm_squared(size_t n, const VectorFloat *a)
 	return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
+static float
+half_l2_squared(size_t n, const VectorHalf *a, const VectorHalf *b)
+{
+	float lane[LANES] = {0};
+
+	SUM_TERMS(n, lane, square(half_to_float(a[i]) - half_to_float(b[i])));
+	return sum_lanes(lane);
+}
+
+static float
+half_inner_product(size_t n, const VectorHalf *a, const VectorHalf *b)
+{
+	float lane[LANES] = {0};
+
+	SUM_TERMS(n, lane, half_to_float(a[i]) * half_to_float(b[i]));
+	return sum_lanes(lane);
+}
+
+static float
+half_l1(size_t n, const VectorHalf *a, const VectorHalf *b)
+{
+	float lane[LANES] = {0};
+
+	SUM_TERMS(n, lane, fabsf(half_to_float(a[i]) - half_to_float(b[i])));
+	return sum_lanes(lane);
+}
+
+static VectorCosine
+half_cosine(size_t n, const VectorHalf *a, const VectorHalf *b)
+{
+	return (VectorCosine){.dot = half_inner_product(n, a, b),
+						  .norm_a = half_inner_product(n, a, a),
+						  .norm_b = half_inner_product(n, b, b)};
+}
+
+static void
+halves_to_floats(size_t n, const VectorHalf *from, VectorFloat *to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = half_to_float(from[i]);
+}
+
+/* Eight bytes at a time; what is left is padded with zeros in both. */
+static inline uint64_t
+load_word(const uint8_t *p, size_t nbytes)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, p, nbytes);
+	return word;
+}
+
+static uint64_t
+hamming(size_t nbytes, const uint8_t *a, const uint8_t *b)
+{
+	uint64_t different = 0;
+	size_t i = 0;
+
+	for (; i + 8 <= nbytes; i += 8)
+		different +=
+			__builtin_popcountll(load_word(a + i, 8) ^ load_word(b + i, 8));
+	return different + __builtin_popcountll(load_word(a + i, nbytes - i) ^
+											load_word(b + i, nbytes - i));
+}
+
+static VectorOverlap
+overlap(size_t nbytes, const uint8_t *a, const uint8_t *b)
+{
+	VectorOverlap sums = {0, 0};
+
+	for (size_t i = 0; i < nbytes; i += 8)
+	{
+		size_t size = nbytes - i < 8 ? nbytes - i : 8;
+		uint64_t x = load_word(a + i, size);
+		uint64_t y = load_word(b + i, size);
+
+		sums.both += __builtin_popcountll(x & y);
+		sums.any += __builtin_popcountll(x | y);
+	}
+	return sums;
+}
+
 static const VectorKernels scalar_kernels = {
 	.name = "scalar",
 	.l2_squared = l2_squared,
@@ -103,6 +189,13 @@ static const VectorKernels scalar_kernels = {
 	.l1 = l1,
 	.cosine = cosine,
 	.norm_squared = norm_squared,
+	.half_l2_squared = half_l2_squared,
+	.half_inner_product = half_inner_product,
+	.half_l1 = half_l1,
+	.half_cosine = half_cosine,
+	.half_to_float = halves_to_floats,
+	.hamming = hamming,
+	.overlap = overlap,
 };
 
 const VectorKernels *vector_kernels = &scalar_kernels;
@@ -116,15 +209,13 @@ distance_scalar(void)
 const VectorKernels *
 distance_best(void)
 {
-	const VectorKernels *kernels = distance_avx2();
+	const VectorKernels *best = distance_avx512();
 
-	return kernels ? kernels : &scalar_kernels;
-}
-
-void
-vector_init(void)
-{
-	vector_kernels = distance_best();
+	if (best == NULL)
+		best = distance_avx2();
+	if (best == NULL)
+		best = distance_neon();
+	return best ? best : &scalar_kernels;
 }
 
 double

@@ -18,6 +18,8 @@
 
 extern const VectorKernels *distance_scalar(void);
 extern const VectorKernels *distance_avx2(void);
+extern const VectorKernels *distance_avx512(void);
+extern const VectorKernels *distance_neon(void);
 
 /* The fastest table of this machine. */
 extern const VectorKernels *distance_best(void);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * distance_avx2.c
- *		Distance kernels for x86-64 with AVX2 and FMA.
+ *		Distance kernels for x86-64 with AVX2, FMA and F16C.
  *
  * Four registers of eight lanes each: enough independent sums to hide the
  * latency of a fused multiply-add. What is left after the last 32 elements
@@ -10,23 +10,17 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <string.h>
+
 #include "vector/distance.h"
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx2,fma")))
+#define TARGET __attribute__((target("avx2,fma,f16c,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
-
-/* Lanes of a mask for the first count (0 to 7) elements. */
-INLINE __m256i
-mask_of(size_t count)
-{
-	const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-
-	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int) count), index);
-}
 
 INLINE __m256
 load(const VectorFloat *p)
@@ -34,9 +28,13 @@ load(const VectorFloat *p)
 	return _mm256_loadu_ps((const float *) p);
 }
 
+/* The first count (1 to 7) elements, and zeros. */
 INLINE __m256
-load_some(const VectorFloat *p, __m256i mask)
+load_some(const VectorFloat *p, size_t count)
 {
+	const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	__m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int) count), index);
+
 	return _mm256_maskload_ps((const float *) p, mask);
 }
 
@@ -80,10 +78,28 @@ add_l1(__m256 acc, __m256 a, __m256 b)
 	return _mm256_add_ps(acc, _mm256_andnot_ps(sign, _mm256_sub_ps(a, b)));
 }
 
-/* The loop that l2, inner product and L1 share; ADD is one of the above. */
-#define DEFINE_KERNEL(name, ADD)                                              \
-	TARGET static float name(size_t n, const VectorFloat *a,                  \
-							 const VectorFloat *b)                            \
+INLINE __m256
+load_half(const VectorHalf *p)
+{
+	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p));
+}
+
+/* The first count (1 to 7) halves; there is no masked load of 16 bits. */
+INLINE __m256
+load_some_half(const VectorHalf *p, size_t count)
+{
+	uint16_t some[8] = {0};
+
+	memcpy(some, p, count * sizeof(uint16_t));
+	return load_half(some);
+}
+
+/*
+ * The loop that l2, inner product and L1 share. ADD is one of the above;
+ * LOAD_SOME loads the last 1 to 7 elements.
+ */
+#define DEFINE_KERNEL(name, TYPE, ADD, LOAD, LOAD_SOME)                       \
+	TARGET static float name(size_t n, const TYPE *a, const TYPE *b)          \
 	{                                                                         \
 		__m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(),            \
 						 _mm256_setzero_ps(), _mm256_setzero_ps()};           \
@@ -91,28 +107,28 @@ add_l1(__m256 acc, __m256 a, __m256 b)
                                                                               \
 		for (; i + 32 <= n; i += 32)                                          \
 		{                                                                     \
-			acc[0] = ADD(acc[0], load(a + i), load(b + i));                   \
-			acc[1] = ADD(acc[1], load(a + i + 8), load(b + i + 8));           \
-			acc[2] = ADD(acc[2], load(a + i + 16), load(b + i + 16));         \
-			acc[3] = ADD(acc[3], load(a + i + 24), load(b + i + 24));         \
+			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
+			acc[1] = ADD(acc[1], LOAD(a + i + 8), LOAD(b + i + 8));           \
+			acc[2] = ADD(acc[2], LOAD(a + i + 16), LOAD(b + i + 16));         \
+			acc[3] = ADD(acc[3], LOAD(a + i + 24), LOAD(b + i + 24));         \
 		}                                                                     \
 		for (; i + 8 <= n; i += 8)                                            \
-			acc[0] = ADD(acc[0], load(a + i), load(b + i));                   \
+			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
 		if (i < n)                                                            \
-		{                                                                     \
-			__m256i mask = mask_of(n - i);                                    \
-                                                                              \
-			acc[1] =                                                          \
-				ADD(acc[1], load_some(a + i, mask), load_some(b + i, mask));  \
-		}                                                                     \
+			acc[1] = ADD(acc[1], LOAD_SOME(a + i, n - i),                     \
+						 LOAD_SOME(b + i, n - i));                            \
 		return sum4(acc);                                                     \
 	}
 
-DEFINE_KERNEL(l2_squared, add_l2)
-DEFINE_KERNEL(inner_product, add_product)
-DEFINE_KERNEL(l1, add_l1)
+DEFINE_KERNEL(l2_squared, VectorFloat, add_l2, load, load_some)
+DEFINE_KERNEL(inner_product, VectorFloat, add_product, load, load_some)
+DEFINE_KERNEL(l1, VectorFloat, add_l1, load, load_some)
+DEFINE_KERNEL(half_l2_squared, VectorHalf, add_l2, load_half, load_some_half)
+DEFINE_KERNEL(half_inner_product, VectorHalf, add_product, load_half,
+			  load_some_half)
+DEFINE_KERNEL(half_l1, VectorHalf, add_l1, load_half, load_some_half)
 
-/* One step of the three sums of the cosine, on two registers each. */
+/* One step of the three sums of the cosine. */
 INLINE void
 add_cosine(__m256 *acc, __m256 a, __m256 b)
 {
@@ -121,34 +137,47 @@ add_cosine(__m256 *acc, __m256 a, __m256 b)
 	acc[2] = _mm256_fmadd_ps(b, b, acc[2]);
 }
 
-TARGET static VectorCosine
-cosine(size_t n, const VectorFloat *a, const VectorFloat *b)
+#define DEFINE_COSINE(name, TYPE, LOAD, LOAD_SOME)                            \
+	TARGET static VectorCosine name(size_t n, const TYPE *a, const TYPE *b)   \
+	{                                                                         \
+		__m256 even[3] = {_mm256_setzero_ps(), _mm256_setzero_ps(),           \
+						  _mm256_setzero_ps()};                               \
+		__m256 odd[3] = {_mm256_setzero_ps(), _mm256_setzero_ps(),            \
+						 _mm256_setzero_ps()};                                \
+		size_t i = 0;                                                         \
+                                                                              \
+		for (; i + 16 <= n; i += 16)                                          \
+		{                                                                     \
+			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
+			add_cosine(odd, LOAD(a + i + 8), LOAD(b + i + 8));                \
+		}                                                                     \
+		for (; i + 8 <= n; i += 8)                                            \
+			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
+		if (i < n)                                                            \
+			add_cosine(odd, LOAD_SOME(a + i, n - i),                          \
+					   LOAD_SOME(b + i, n - i));                              \
+                                                                              \
+		return (VectorCosine){.dot = sum(_mm256_add_ps(even[0], odd[0])),     \
+							  .norm_a = sum(_mm256_add_ps(even[1], odd[1])),  \
+							  .norm_b = sum(_mm256_add_ps(even[2], odd[2]))}; \
+	}
+
+DEFINE_COSINE(cosine, VectorFloat, load, load_some)
+DEFINE_COSINE(half_cosine, VectorHalf, load_half, load_some_half)
+
+TARGET static void
+halves_to_floats(size_t n, const VectorHalf *from, VectorFloat *to)
 {
-	__m256 even[3] = {_mm256_setzero_ps(), _mm256_setzero_ps(),
-					  _mm256_setzero_ps()};
-	__m256 odd[3] = {_mm256_setzero_ps(), _mm256_setzero_ps(),
-					 _mm256_setzero_ps()};
-	VectorCosine sums;
+	float some[8];
 	size_t i = 0;
 
-	for (; i + 16 <= n; i += 16)
-	{
-		add_cosine(even, load(a + i), load(b + i));
-		add_cosine(odd, load(a + i + 8), load(b + i + 8));
-	}
 	for (; i + 8 <= n; i += 8)
-		add_cosine(even, load(a + i), load(b + i));
+		_mm256_storeu_ps((float *) (to + i), load_half(from + i));
 	if (i < n)
 	{
-		__m256i mask = mask_of(n - i);
-
-		add_cosine(odd, load_some(a + i, mask), load_some(b + i, mask));
+		_mm256_storeu_ps(some, load_some_half(from + i, n - i));
+		memcpy(to + i, some, (n - i) * sizeof(float));
 	}
-
-	sums.dot = sum(_mm256_add_ps(even[0], odd[0]));
-	sums.norm_a = sum(_mm256_add_ps(even[1], odd[1]));
-	sums.norm_b = sum(_mm256_add_ps(even[2], odd[2]));
-	return sums;
 }
 
 TARGET static double
@@ -176,6 +205,57 @@ norm_squared(size_t n, const VectorFloat *a)
 	return total;
 }
 
+/* Eight bytes at a time through the popcnt instruction, twice unrolled. */
+INLINE uint64_t
+load_word(const uint8_t *p, size_t nbytes)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, p, nbytes);
+	return word;
+}
+
+TARGET static uint64_t
+hamming(size_t nbytes, const uint8_t *a, const uint8_t *b)
+{
+	uint64_t even = 0;
+	uint64_t odd = 0;
+	size_t i = 0;
+
+	for (; i + 16 <= nbytes; i += 16)
+	{
+		even +=
+			__builtin_popcountll(load_word(a + i, 8) ^ load_word(b + i, 8));
+		odd += __builtin_popcountll(load_word(a + i + 8, 8) ^
+									load_word(b + i + 8, 8));
+	}
+	for (; i < nbytes; i += 8)
+	{
+		size_t size = nbytes - i < 8 ? nbytes - i : 8;
+
+		even += __builtin_popcountll(load_word(a + i, size) ^
+									 load_word(b + i, size));
+	}
+	return even + odd;
+}
+
+TARGET static VectorOverlap
+overlap(size_t nbytes, const uint8_t *a, const uint8_t *b)
+{
+	VectorOverlap sums = {0, 0};
+
+	for (size_t i = 0; i < nbytes; i += 8)
+	{
+		size_t size = nbytes - i < 8 ? nbytes - i : 8;
+		uint64_t x = load_word(a + i, size);
+		uint64_t y = load_word(b + i, size);
+
+		sums.both += __builtin_popcountll(x & y);
+		sums.any += __builtin_popcountll(x | y);
+	}
+	return sums;
+}
+
 static const VectorKernels avx2_kernels = {
 	.name = "avx2",
 	.l2_squared = l2_squared,
@@ -183,12 +263,29 @@ static const VectorKernels avx2_kernels = {
 	.l1 = l1,
 	.cosine = cosine,
 	.norm_squared = norm_squared,
+	.half_l2_squared = half_l2_squared,
+	.half_inner_product = half_inner_product,
+	.half_l1 = half_l1,
+	.half_cosine = half_cosine,
+	.half_to_float = halves_to_floats,
+	.hamming = hamming,
+	.overlap = overlap,
 };
+
+/* clang's __builtin_cpu_supports does not know F16C */
+static int
+have_f16c(void)
+{
+	unsigned int a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 
 const VectorKernels *
 distance_avx2(void)
 {
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+		__builtin_cpu_supports("popcnt") && have_f16c())
 		return &avx2_kernels;
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * vector_distance.c
- *		Distances, norms and arithmetic of vector.
+ *		Distances and norms of vector and halfvec, and distances of bit.
  *
  * The distance functions run once per row of an exact search. They look at
  * their arguments in place and allocate nothing unless a value is toasted.
@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "utils/float.h"
+#include "utils/varbit.h"
 
 #include "vector/vector_int.h"
 
@@ -20,21 +20,49 @@ INTEL_FUNCTION(cosine_distance);
 INTEL_FUNCTION(l1_distance);
 INTEL_FUNCTION(vector_dims);
 INTEL_FUNCTION(vector_norm);
-INTEL_FUNCTION(l2_normalize);
 INTEL_FUNCTION(vector_l2_squared_distance);
 INTEL_FUNCTION(vector_negative_inner_product);
 INTEL_FUNCTION(vector_spherical_distance);
 
+INTEL_FUNCTION(halfvec_l2_distance);
+INTEL_FUNCTION(halfvec_inner_product);
+INTEL_FUNCTION(halfvec_cosine_distance);
+INTEL_FUNCTION(halfvec_l1_distance);
+INTEL_FUNCTION(halfvec_vector_dims);
+INTEL_FUNCTION(halfvec_l2_norm);
+INTEL_FUNCTION(halfvec_l2_squared_distance);
+INTEL_FUNCTION(halfvec_negative_inner_product);
+INTEL_FUNCTION(halfvec_spherical_distance);
+
+INTEL_FUNCTION(hamming_distance);
+INTEL_FUNCTION(jaccard_distance);
+
 /* Both arguments, of the same dimensions. */
-#define GETARG_PAIR(a, b)                                                     \
-	VectorView a = vector_view(PG_GETARG_DATUM(0));                           \
-	VectorView b = vector_view(PG_GETARG_DATUM(1));                           \
-	vector_check_same_dim(a.dim, b.dim)
+#define GETARG_PAIR(type, a, b)                                               \
+	DenseView a = dense_view(&(type), PG_GETARG_DATUM(0));                    \
+	DenseView b = dense_view(&(type), PG_GETARG_DATUM(1));                    \
+	dense_check_same_dim(&(type), a.dim, b.dim)
+
+/*
+ * Angle between unit vectors as a fraction of pi: a metric, which cosine
+ * distance is not.
+ */
+static double
+spherical_distance(double similarity)
+{
+	if (similarity > 1)
+		similarity = 1;
+	else if (similarity < -1)
+		similarity = -1;
+	return acos(similarity) / M_PI;
+}
+
+/* ---- vector -------------------------------------------------------------- */
 
 Datum
 intel_l2_distance(PG_FUNCTION_ARGS)
 {
-	GETARG_PAIR(a, b);
+	GETARG_PAIR(dense_vector, a, b);
 
 	PG_RETURN_FLOAT8(
 		sqrt((double) vector_kernels->l2_squared(a.dim, a.x, b.x)));
@@ -43,7 +71,7 @@ intel_l2_distance(PG_FUNCTION_ARGS)
 Datum
 intel_inner_product(PG_FUNCTION_ARGS)
 {
-	GETARG_PAIR(a, b);
+	GETARG_PAIR(dense_vector, a, b);
 
 	PG_RETURN_FLOAT8((double) vector_kernels->inner_product(a.dim, a.x, b.x));
 }
@@ -51,7 +79,7 @@ intel_inner_product(PG_FUNCTION_ARGS)
 Datum
 intel_cosine_distance(PG_FUNCTION_ARGS)
 {
-	GETARG_PAIR(a, b);
+	GETARG_PAIR(dense_vector, a, b);
 
 	PG_RETURN_FLOAT8(
 		vector_cosine_distance(vector_kernels->cosine(a.dim, a.x, b.x)));
@@ -60,7 +88,7 @@ intel_cosine_distance(PG_FUNCTION_ARGS)
 Datum
 intel_l1_distance(PG_FUNCTION_ARGS)
 {
-	GETARG_PAIR(a, b);
+	GETARG_PAIR(dense_vector, a, b);
 
 	PG_RETURN_FLOAT8((double) vector_kernels->l1(a.dim, a.x, b.x));
 }
@@ -68,39 +96,21 @@ intel_l1_distance(PG_FUNCTION_ARGS)
 Datum
 intel_vector_dims(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(vector_view(PG_GETARG_DATUM(0)).dim);
+	PG_RETURN_INT32(dense_view(&dense_vector, PG_GETARG_DATUM(0)).dim);
 }
 
 Datum
 intel_vector_norm(PG_FUNCTION_ARGS)
 {
-	VectorView v = vector_view(PG_GETARG_DATUM(0));
+	DenseView v = dense_view(&dense_vector, PG_GETARG_DATUM(0));
 
 	PG_RETURN_FLOAT8(sqrt(vector_kernels->norm_squared(v.dim, v.x)));
-}
-
-/* A vector of length 1 in the same direction; zero stays zero. */
-Datum
-intel_l2_normalize(PG_FUNCTION_ARGS)
-{
-	VectorView v = vector_view(PG_GETARG_DATUM(0));
-	Vector *result = vector_new(v.dim);
-	double norm = sqrt(vector_kernels->norm_squared(v.dim, v.x));
-
-	if (norm > 0)
-		for (int i = 0; i < v.dim; i++)
-		{
-			result->x[i] = (float) (v.x[i] / norm);
-			if (unlikely(isinf(result->x[i])))
-				float_overflow_error();
-		}
-	PG_RETURN_POINTER(result);
 }
 
 Datum
 intel_vector_l2_squared_distance(PG_FUNCTION_ARGS)
 {
-	GETARG_PAIR(a, b);
+	GETARG_PAIR(dense_vector, a, b);
 
 	PG_RETURN_FLOAT8((double) vector_kernels->l2_squared(a.dim, a.x, b.x));
 }
@@ -108,22 +118,132 @@ intel_vector_l2_squared_distance(PG_FUNCTION_ARGS)
 Datum
 intel_vector_negative_inner_product(PG_FUNCTION_ARGS)
 {
-	GETARG_PAIR(a, b);
+	GETARG_PAIR(dense_vector, a, b);
 
 	PG_RETURN_FLOAT8((double) -vector_kernels->inner_product(a.dim, a.x, b.x));
 }
 
-/* Angle between unit vectors as a fraction of pi: a metric, unlike cosine. */
 Datum
 intel_vector_spherical_distance(PG_FUNCTION_ARGS)
 {
-	double similarity;
+	GETARG_PAIR(dense_vector, a, b);
 
-	GETARG_PAIR(a, b);
-	similarity = (double) vector_kernels->inner_product(a.dim, a.x, b.x);
-	if (similarity > 1)
-		similarity = 1;
-	else if (similarity < -1)
-		similarity = -1;
-	PG_RETURN_FLOAT8(acos(similarity) / M_PI);
+	PG_RETURN_FLOAT8(spherical_distance(
+		(double) vector_kernels->inner_product(a.dim, a.x, b.x)));
+}
+
+/* ---- halfvec ------------------------------------------------------------- */
+
+Datum
+intel_halfvec_l2_distance(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8(
+		sqrt((double) vector_kernels->half_l2_squared(a.dim, a.x, b.x)));
+}
+
+Datum
+intel_halfvec_inner_product(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8(
+		(double) vector_kernels->half_inner_product(a.dim, a.x, b.x));
+}
+
+Datum
+intel_halfvec_cosine_distance(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8(
+		vector_cosine_distance(vector_kernels->half_cosine(a.dim, a.x, b.x)));
+}
+
+Datum
+intel_halfvec_l1_distance(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8((double) vector_kernels->half_l1(a.dim, a.x, b.x));
+}
+
+Datum
+intel_halfvec_vector_dims(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(dense_view(&dense_halfvec, PG_GETARG_DATUM(0)).dim);
+}
+
+Datum
+intel_halfvec_l2_norm(PG_FUNCTION_ARGS)
+{
+	DenseView v = dense_view(&dense_halfvec, PG_GETARG_DATUM(0));
+	const VectorFloat *x = dense_floats(&dense_halfvec, &v);
+
+	PG_RETURN_FLOAT8(sqrt(vector_kernels->norm_squared(v.dim, x)));
+}
+
+Datum
+intel_halfvec_l2_squared_distance(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8(
+		(double) vector_kernels->half_l2_squared(a.dim, a.x, b.x));
+}
+
+Datum
+intel_halfvec_negative_inner_product(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8(
+		(double) -vector_kernels->half_inner_product(a.dim, a.x, b.x));
+}
+
+Datum
+intel_halfvec_spherical_distance(PG_FUNCTION_ARGS)
+{
+	GETARG_PAIR(dense_halfvec, a, b);
+
+	PG_RETURN_FLOAT8(spherical_distance(
+		(double) vector_kernels->half_inner_product(a.dim, a.x, b.x)));
+}
+
+/* ---- bit ----------------------------------------------------------------- */
+
+static void
+check_same_length(VarBit *a, VarBit *b)
+{
+	if (VARBITLEN(a) != VARBITLEN(b))
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("different bit lengths %d and %d", VARBITLEN(a),
+					   VARBITLEN(b)));
+}
+
+/* Bits after the last one are zero in every bit string, and so never count. */
+Datum
+intel_hamming_distance(PG_FUNCTION_ARGS)
+{
+	VarBit *a = PG_GETARG_VARBIT_P(0);
+	VarBit *b = PG_GETARG_VARBIT_P(1);
+
+	check_same_length(a, b);
+	PG_RETURN_FLOAT8((double) vector_kernels->hamming(VARBITBYTES(a),
+													  VARBITS(a), VARBITS(b)));
+}
+
+Datum
+intel_jaccard_distance(PG_FUNCTION_ARGS)
+{
+	VarBit *a = PG_GETARG_VARBIT_P(0);
+	VarBit *b = PG_GETARG_VARBIT_P(1);
+	VectorOverlap sums;
+
+	check_same_length(a, b);
+	sums = vector_kernels->overlap(VARBITBYTES(a), VARBITS(a), VARBITS(b));
+	if (sums.both == 0)
+		PG_RETURN_FLOAT8(1);
+	PG_RETURN_FLOAT8(1 - (double) sums.both / (double) sums.any);
 }

@@ -225,3 +225,103 @@ vector_parse(const char *text, int max_count, float *elements, int *count,
 	*offset = (size_t) (p - text);
 	return status;
 }
+
+/* Read an integer at *p, cut to int32; false when there is none. */
+static bool
+parse_integer(const char **p, int64_t *result)
+{
+	char *end;
+	long value = strtol(*p, &end, 10); /* LONG_MAX and LONG_MIN if too large */
+
+	if (end == *p)
+		return false;
+	if (value > INT32_MAX)
+		value = INT32_MAX;
+	else if (value < INT32_MIN)
+		value = INT32_MIN;
+	*result = value;
+	*p = end;
+	return true;
+}
+
+/* index:value */
+static VectorParseStatus
+parse_entry(const char **p, SparseEntry *entry)
+{
+	VectorParseStatus status;
+	int64_t index;
+
+	*p = skip_space(*p);
+	if (!parse_integer(p, &index))
+		return VECTOR_PARSE_SYNTAX;
+	*p = skip_space(*p);
+	if (**p != ':')
+		return VECTOR_PARSE_SYNTAX;
+	*p = skip_space(*p + 1);
+	status = parse_number(p, &entry->value);
+	entry->index = (int32_t) index;
+	*p = status == VECTOR_PARSE_OK ? skip_space(*p) : *p;
+	return status;
+}
+
+/* The grammar up to the closing brace; *p is where it stopped. */
+static VectorParseStatus
+parse_entries(const char **p, int max_count, SparseEntry *entries, int *count)
+{
+	*p = skip_space(*p);
+	if (**p != '{')
+		return VECTOR_PARSE_NO_BRACKET;
+	*p = skip_space(*p + 1);
+	if (**p == '}')
+	{
+		(*p)++;
+		return VECTOR_PARSE_OK;
+	}
+
+	for (int seen = 0;; seen++)
+	{
+		SparseEntry entry;
+		VectorParseStatus status;
+
+		if (seen == max_count)
+			return VECTOR_PARSE_TOO_MANY;
+		status = parse_entry(p, &entry);
+		if (status != VECTOR_PARSE_OK)
+			return status;
+		if (entry.value != 0)
+			entries[(*count)++] = entry;
+
+		if (**p != ',' && **p != '}')
+			return VECTOR_PARSE_SYNTAX;
+		if (*(*p)++ == '}')
+			return VECTOR_PARSE_OK;
+	}
+}
+
+VectorParseStatus
+sparse_parse(const char *text, int max_count, SparseEntry *entries, int *count,
+			 int64_t *dim, size_t *offset)
+{
+	const char *p = text;
+	VectorParseStatus status;
+
+	*count = 0;
+	*dim = 0;
+	status = parse_entries(&p, max_count, entries, count);
+	if (status == VECTOR_PARSE_OK)
+	{
+		p = skip_space(p);
+		if (*p != '/')
+			status = VECTOR_PARSE_SYNTAX;
+		else
+		{
+			p = skip_space(p + 1);
+			if (!parse_integer(&p, dim))
+				status = VECTOR_PARSE_SYNTAX;
+			else if (*(p = skip_space(p)) != '\0')
+				status = VECTOR_PARSE_TRAILING;
+		}
+	}
+	*offset = (size_t) (p - text);
+	return status;
+}

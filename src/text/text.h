@@ -5,19 +5,21 @@
  *		templates over jsonb.
  *
  * The pure parts work on UTF-8 bytes; a database with another encoding
- * converts before and after.
+ * converts before and after. Without postgres.h only they are declared.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef INTEL_TEXT_TEXT_H
 #define INTEL_TEXT_TEXT_H
 
-#include "lib/stringinfo.h"
-#include "utils/jsonb.h"
-
 #include "text/text_chunk.h"
 #include "text/text_template.h"
 #include "text/text_tokens.h"
+
+#ifdef POSTGRES_H
+
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
 
 /*
  * The family of this name; raises 22023 (invalid_parameter_value) with the
@@ -41,5 +43,7 @@ extern void text_check_template(const char *template, size_t len);
  */
 extern void text_render(StringInfo out, const char *template, size_t len,
 						Jsonb *vars);
+
+#endif /* POSTGRES_H */
 
 #endif /* INTEL_TEXT_TEXT_H */

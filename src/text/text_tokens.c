@@ -110,8 +110,8 @@ text_atom_price(const TextFamily *family, const TextAtom *atom)
 }
 
 int64_t
-text_tokens(const TextFamily *family, const char *text, size_t len,
-			void (*poll)(void))
+text_price(const TextFamily *family, const char *text, size_t len,
+		   void (*poll)(void))
 {
 	const char *end = text + len;
 	const char *next_poll = text;
@@ -131,5 +131,12 @@ text_tokens(const TextFamily *family, const char *text, size_t len,
 		cost += text_atom_price(family, &atom);
 		p = atom.end;
 	}
-	return (cost + TEXT_TOKEN - 1) / TEXT_TOKEN;
+	return cost;
+}
+
+int64_t
+text_tokens(const TextFamily *family, const char *text, size_t len,
+			void (*poll)(void))
+{
+	return (text_price(family, text, len, poll) + TEXT_TOKEN - 1) / TEXT_TOKEN;
 }

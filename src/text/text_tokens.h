@@ -28,9 +28,13 @@ extern uint32_t text_atom_price(const TextFamily *family,
 								const TextAtom *atom);
 
 /*
- * Tokens of len bytes, rounded up. poll, if not NULL, is called about every
- * 64 kB and may leave by longjmp.
+ * The price of len bytes. poll, if not NULL, is called about every 64 kB and
+ * may leave by longjmp.
  */
+extern int64_t text_price(const TextFamily *family, const char *text,
+						  size_t len, void (*poll)(void));
+
+/* The same in whole tokens, rounded up. */
 extern int64_t text_tokens(const TextFamily *family, const char *text,
 						   size_t len, void (*poll)(void));
 

@@ -65,7 +65,7 @@ $(BUILT_SQL): $(SQL_FRAGMENTS) intel.control Makefile
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz
+.PHONY: help deps test lint format strict asan fuzz surface
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -85,6 +85,9 @@ asan: ## the suites under the address and undefined behaviour sanitizers
 
 fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
 	@test/fuzz/run.sh fuzz $(FUZZ)
+
+surface: ## pgvector's catalog entries against ours, on a server with both
+	@test/pgvector/run.sh surface
 
 format: ## rewrite the C sources with clang-format
 	clang-format-14 -i src/*/*.[ch]

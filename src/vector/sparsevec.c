@@ -93,7 +93,8 @@ sparse_view(Datum value)
 
 	if (size >= SPARSE_PREFIX)
 		memcpy(head, data, sizeof(head));
-	if (unlikely(head[0] < 1 || head[1] < 0 || head[1] > SPARSEVEC_MAX_NNZ ||
+	/* pgvector makes longer ones from arrays, so only the size limits nnz */
+	if (unlikely(head[0] < 1 || head[1] < 0 ||
 				 size != SPARSEVEC_SIZE(head[1]) - VARHDRSZ))
 		ereport(
 			ERROR, errcode(ERRCODE_DATA_CORRUPTED),

@@ -1400,3 +1400,124 @@ CREATE AGGREGATE @extschema@.vector_stats(@extschema@.vector) (
 );
 COMMENT ON AGGREGATE @extschema@.vector_stats(@extschema@.vector) IS
     'a vector_summary of a column, or null when there are no vectors';
+
+-- ---- pgvector in the same database --------------------------------------------
+
+-- Both extensions store the same bytes, so a cast without function is enough.
+-- From pgvector's types it is implicit, which lets functions of intel take
+-- them; the other way only assignment uses it, since two implicit casts would
+-- make every operator between the two ambiguous.
+CREATE FUNCTION @extschema@.adopt_pgvector() RETURNS SETOF text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pair record;
+    command text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') THEN
+        RAISE EXCEPTION 'extension "vector" is not installed in this database'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Run CREATE EXTENSION vector first.';
+    END IF;
+
+    FOR pair IN SELECT * FROM @extschema@._pgvector_types() LOOP
+        IF NOT EXISTS (SELECT FROM pg_cast WHERE castsource = pair.theirs AND casttarget = pair.ours) THEN
+            command := format('CREATE CAST (%s AS %s) WITHOUT FUNCTION AS IMPLICIT', pair.theirs, pair.ours);
+            EXECUTE command;
+            RETURN NEXT command;
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_cast WHERE castsource = pair.ours AND casttarget = pair.theirs) THEN
+            command := format('CREATE CAST (%s AS %s) WITHOUT FUNCTION AS ASSIGNMENT', pair.ours, pair.theirs);
+            EXECUTE command;
+            RETURN NEXT command;
+        END IF;
+
+        -- the operator classes of the access method intel, with pgvector's
+        -- operators, in the same families: an index of either finds both
+        FOR command IN
+            SELECT format('CREATE OPERATOR CLASS %s.%I FOR TYPE %s USING intel FAMILY %I.%I AS %s',
+                pair.schema, c.opcname, pair.theirs, n.nspname, f.opfname,
+                concat_ws(', ',
+                    (SELECT string_agg(format('OPERATOR %s %s.%s (%s, %s)%s', o.amopstrategy, pair.schema, p.oprname,
+                                pair.theirs, pair.theirs,
+                                coalesce((SELECT format(' FOR ORDER BY %I.%I', sn.nspname, s.opfname)
+                                          FROM pg_opfamily s JOIN pg_namespace sn ON sn.oid = s.opfnamespace
+                                          WHERE s.oid = o.amopsortfamily), '')), ', ')
+                     FROM pg_amop o JOIN pg_operator p ON p.oid = o.amopopr
+                     WHERE o.amopfamily = f.oid AND o.amoplefttype = pair.ours AND o.amoprighttype = pair.ours),
+                    (SELECT string_agg(format('FUNCTION %s (%s, %s) %s', a.amprocnum, pair.theirs, pair.theirs, a.amproc::regprocedure), ', ')
+                     FROM pg_amproc a
+                     WHERE a.amprocfamily = f.oid AND a.amproclefttype = pair.ours AND a.amprocrighttype = pair.ours)))
+            FROM pg_opclass c
+                JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'intel'
+                JOIN pg_opfamily f ON f.oid = c.opcfamily
+                JOIN pg_namespace n ON n.oid = f.opfnamespace
+            WHERE c.opcintype = pair.ours
+                AND NOT EXISTS (SELECT FROM pg_opclass d
+                                WHERE d.opcfamily = c.opcfamily AND d.opcintype = pair.theirs)
+            ORDER BY c.opcname
+        LOOP
+            EXECUTE command;
+            RETURN NEXT command;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.adopt_pgvector() IS
+    'make the types of the extension vector binary-coercible with those of intel; returns what was created';
+REVOKE EXECUTE ON FUNCTION @extschema@.adopt_pgvector() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.abandon_pgvector() RETURNS SETOF text
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pair record;
+    command text;
+BEGIN
+    FOR pair IN SELECT * FROM @extschema@._pgvector_types() LOOP
+        FOR command IN
+            SELECT format('DROP OPERATOR CLASS %I.%I USING intel', n.nspname, c.opcname)
+            FROM pg_opclass c
+                JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'intel'
+                JOIN pg_namespace n ON n.oid = c.opcnamespace
+            WHERE c.opcintype = pair.theirs
+            ORDER BY c.opcname
+        LOOP
+            EXECUTE command;
+            RETURN NEXT command;
+        END LOOP;
+        FOR command IN
+            SELECT format('DROP CAST (%s AS %s)', castsource::regtype, casttarget::regtype)
+            FROM pg_cast
+            WHERE castmethod = 'b'
+                AND (castsource, casttarget) IN ((pair.theirs, pair.ours), (pair.ours, pair.theirs))
+            ORDER BY castcontext DESC
+        LOOP
+            EXECUTE command;
+            RETURN NEXT command;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.abandon_pgvector() IS
+    'undo adopt_pgvector; refused while an index uses it; returns what was dropped';
+REVOKE EXECUTE ON FUNCTION @extschema@.abandon_pgvector() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@._pgvector_types()
+    RETURNS TABLE (theirs regtype, ours regtype, schema regnamespace)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.oid::regtype, o.oid::regtype, t.typnamespace::regnamespace
+    FROM pg_extension e
+        JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+            AND d.classid = 'pg_type'::regclass AND d.deptype = 'e'
+        JOIN pg_type t ON t.oid = d.objid
+        JOIN pg_type o ON o.typname = t.typname AND o.typnamespace = '@extschema@'::regnamespace
+    WHERE e.extname = 'vector' AND t.typname IN ('vector', 'halfvec', 'sparsevec')
+    ORDER BY array_position(ARRAY['vector', 'halfvec', 'sparsevec']::name[], t.typname)
+$$;
+COMMENT ON FUNCTION @extschema@._pgvector_types() IS
+    'types of the extension vector that intel has too';

@@ -161,7 +161,7 @@ dense_from_floats(const DenseType *type, const float *x, int dim,
 				ereturn(
 					context, NULL, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					errmsg("value is out of range for type %s", type->name),
-					errdetail("Element %d is too large.", i + 1));
+					errdetail("It is element %d.", i + 1));
 			((HalfVector *) result)->x[i] = half;
 		}
 	return result;
@@ -236,7 +236,7 @@ vector_report_parse_error(Node *context, const char *type_name,
 		case VECTOR_PARSE_RANGE:
 			errsave(context, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					errmsg("value is out of range for type %s", type_name),
-					errdetail("Element %d is too large.", count + 1));
+					errdetail("It is element %d.", count + 1));
 			break;
 		case VECTOR_PARSE_NAN:
 			errsave(context, errcode(ERRCODE_DATA_EXCEPTION),

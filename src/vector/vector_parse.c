@@ -138,13 +138,17 @@ parse_simple(const char *p, float *result)
 	return p;
 }
 
-/* Read one number at *p and move *p behind it. */
+/*
+ * Read one number at *p and move *p behind it. *underflow: it is not zero, but
+ * nearer to zero than to any other float.
+ */
 static VectorParseStatus
-parse_number(const char **p, float *result)
+parse_number(const char **p, float *result, bool *underflow)
 {
 	const char *simple = parse_simple(*p, result);
 	char *end;
 
+	*underflow = false;
 	if (simple != NULL)
 	{
 		*p = simple;
@@ -155,9 +159,9 @@ parse_number(const char **p, float *result)
 	*result = strtof(*p, &end);
 	if (end == *p)
 		return VECTOR_PARSE_SYNTAX;
-	/* like float4in, a number too small becomes a denormal or zero */
 	if (errno == ERANGE && isinf(*result))
 		return VECTOR_PARSE_RANGE;
+	*underflow = errno == ERANGE && *result == 0;
 	if (isnan(*result))
 		return VECTOR_PARSE_NAN;
 	if (isinf(*result))
@@ -184,6 +188,7 @@ static VectorParseStatus
 parse_list(const char **p, int max_count, float *elements, int *count)
 {
 	VectorParseStatus status;
+	bool underflow; /* rounds to zero, which is an element like others */
 
 	*count = 0;
 	*p = skip_space(*p);
@@ -198,7 +203,7 @@ parse_list(const char **p, int max_count, float *elements, int *count)
 		if (*count == max_count)
 			return VECTOR_PARSE_TOO_MANY;
 		*p = skip_space(*p);
-		status = parse_number(p, &elements[*count]);
+		status = parse_number(p, &elements[*count], &underflow);
 		if (status != VECTOR_PARSE_OK)
 			return status;
 		(*count)++;
@@ -250,6 +255,7 @@ parse_entry(const char **p, SparseEntry *entry)
 {
 	VectorParseStatus status;
 	int64_t index;
+	bool underflow;
 
 	*p = skip_space(*p);
 	if (!parse_integer(p, &index))
@@ -258,10 +264,15 @@ parse_entry(const char **p, SparseEntry *entry)
 	if (**p != ':')
 		return VECTOR_PARSE_SYNTAX;
 	*p = skip_space(*p + 1);
-	status = parse_number(p, &entry->value);
+	status = parse_number(p, &entry->value, &underflow);
+	if (status != VECTOR_PARSE_OK)
+		return status;
+	/* who names an element does not mean it to vanish */
+	if (underflow)
+		return VECTOR_PARSE_RANGE;
 	entry->index = (int32_t) index;
-	*p = status == VECTOR_PARSE_OK ? skip_space(*p) : *p;
-	return status;
+	*p = skip_space(*p);
+	return VECTOR_PARSE_OK;
 }
 
 /* The grammar up to the closing brace; *p is where it stopped. */

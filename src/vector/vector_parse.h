@@ -19,7 +19,7 @@ typedef enum VectorParseStatus
 	VECTOR_PARSE_SYNTAX,	 /* something else than the grammar wants */
 	VECTOR_PARSE_TRAILING,	 /* something follows the end */
 	VECTOR_PARSE_TOO_MANY,	 /* more than max_count elements */
-	VECTOR_PARSE_RANGE,		 /* a number too large for float */
+	VECTOR_PARSE_RANGE, /* a number too large for float, or a sparse one too small */
 	VECTOR_PARSE_NAN,
 	VECTOR_PARSE_INFINITE
 } VectorParseStatus;

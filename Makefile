@@ -15,6 +15,7 @@ SQL_FRAGMENTS = \
 	src/redact/redact.sql \
 	src/text/text.sql \
 	src/llm/llm.sql \
+	src/worker/worker.sql \
 	src/context/context.sql \
 	src/extension/footer.sql
 

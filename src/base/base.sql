@@ -12,6 +12,12 @@ CREATE FUNCTION @extschema@.tenant() RETURNS text
 COMMENT ON FUNCTION @extschema@.tenant() IS
     'the tenant: the claim, else the setting, that intel.tenant_claim names, or null';
 
+CREATE FUNCTION @extschema@._caller() RETURNS regrole
+    AS 'MODULE_PATHNAME', 'intel_caller'
+    LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@._caller() IS
+    'current_user as a regrole, whatever characters its name has';
+
 CREATE FUNCTION @extschema@.version() RETURNS text
     AS 'MODULE_PATHNAME', 'intel_version'
     LANGUAGE C IMMUTABLE PARALLEL SAFE;

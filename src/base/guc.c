@@ -10,24 +10,49 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "base/guc.h"
 
 char *guc_default_embedding_model = NULL;
 char *guc_default_model = NULL;
+int guc_job_retry_delay = 1000;
+int guc_job_retry_max_delay = 300000;
+int guc_lease_timeout = 60000;
 int guc_llm_max_response_bytes = 16 * 1024 * 1024;
 int guc_llm_timeout = 60000;
+int guc_max_workers = 4;
 char *guc_secret_directory = NULL;
 int guc_simd = GUC_SIMD_AUTO;
+int guc_step_timeout = 60000;
+char *guc_tenant_claim = NULL;
+int guc_worker_concurrency = 32;
+int guc_worker_idle_timeout = 5000;
 bool (*guc_simd_available)(int level) = NULL;
 void (*guc_simd_apply)(int level) = NULL;
-char *guc_tenant_claim = NULL;
+
+/*
+ * The limit of workers sizes nothing, but is fixed at start like the server's
+ * own max_worker_processes, of which it takes its share.
+ */
+static void
+define_preload_settings(void)
+{
+	DefineCustomIntVariable(
+		"intel.max_workers",
+		"Sets how many workers may run at the same time, in all databases.",
+		"Each takes one of max_worker_processes, and so does the launcher. "
+		"0 runs no jobs in the background.",
+		&guc_max_workers, 4, 0, 256, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+}
 
 static const struct config_enum_entry simd_levels[] = {
-	{"auto", GUC_SIMD_AUTO, false},		{"scalar", GUC_SIMD_SCALAR, false},
-	{"avx2", GUC_SIMD_AVX2, false},		{"avx512", GUC_SIMD_AVX512, false},
-	{"neon", GUC_SIMD_NEON, false},		{NULL, 0, false},
+	{"auto", GUC_SIMD_AUTO, false}, {"scalar", GUC_SIMD_SCALAR, false},
+	{"avx2", GUC_SIMD_AVX2, false}, {"avx512", GUC_SIMD_AVX512, false},
+	{"neon", GUC_SIMD_NEON, false}, {NULL, 0, false},
 };
 
 static bool
@@ -65,6 +90,30 @@ guc_init(void)
 		"builtin-answer", PGC_USERSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
+		"intel.job_retry_delay",
+		"Sets the delay before the first retry of a job.",
+		"Every further retry doubles the limit of which a random part is "
+		"waited. A provider that names a time is waited for.",
+		&guc_job_retry_delay, 1000, 1, INT_MAX / 2, PGC_SIGHUP, GUC_UNIT_MS,
+		NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.job_retry_max_delay",
+		"Sets the longest delay between two attempts of a job.",
+		"A provider that names a longer time is still waited for.",
+		&guc_job_retry_max_delay, 300000, 1, INT_MAX / 2, PGC_SIGHUP,
+		GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.lease_timeout",
+		"Sets how long a running job is left to a process that no longer "
+		"renews its lease.",
+		"Jobs of a process that has ended are taken back at once; this is "
+		"for one that hangs.",
+		&guc_lease_timeout, 60000, 500, INT_MAX / 2, PGC_SIGHUP, GUC_UNIT_MS,
+		NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
 		"intel.llm_max_response_bytes",
 		"Sets the size in bytes beyond which a provider's answer is refused.",
 		NULL, &guc_llm_max_response_bytes, 16 * 1024 * 1024, 1024,
@@ -76,6 +125,9 @@ guc_init(void)
 							&guc_llm_timeout, 60000, 1, 3600000, PGC_SUSET,
 							GUC_UNIT_MS, NULL, NULL, NULL);
 
+	if (process_shared_preload_libraries_in_progress)
+		define_preload_settings();
+
 	DefineCustomStringVariable(
 		"intel.secret_directory",
 		"Names the directory of the keys that \"file:NAME\" refers to.",
@@ -86,8 +138,16 @@ guc_init(void)
 		"intel.simd", "Selects the distance kernels, for tests.",
 		"auto: the fastest that this CPU has. All give the same results up "
 		"to rounding.",
-		&guc_simd, GUC_SIMD_AUTO, simd_levels, PGC_USERSET,
-		GUC_NOT_IN_SAMPLE, check_simd, assign_simd, NULL);
+		&guc_simd, GUC_SIMD_AUTO, simd_levels, PGC_USERSET, GUC_NOT_IN_SAMPLE,
+		check_simd, assign_simd, NULL);
+
+	DefineCustomIntVariable(
+		"intel.step_timeout",
+		"Sets the limit of the SQL that a job runs in a worker.",
+		"Retrieval runs as the submitter, whose policies may be slow. 0 "
+		"sets no limit.",
+		&guc_step_timeout, 60000, 0, INT_MAX / 2, PGC_SIGHUP, GUC_UNIT_MS,
+		NULL, NULL, NULL);
 
 	DefineCustomStringVariable(
 		"intel.tenant_claim",
@@ -96,6 +156,19 @@ guc_init(void)
 		"claims. Where the claims have no such member, a setting of this "
 		"name is read, for example app.tenant. Empty: there are no tenants.",
 		&guc_tenant_claim, "tenant_id", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.worker_concurrency",
+		"Sets how many calls a worker has in flight at the same time.", NULL,
+		&guc_worker_concurrency, 32, 1, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.worker_idle_timeout",
+		"Sets how long a worker without work stays connected.",
+		"Afterwards it leaves, so that it does not stand in the way of DROP "
+		"DATABASE; the next job starts one again.",
+		&guc_worker_idle_timeout, 5000, 0, INT_MAX / 2, PGC_SIGHUP,
+		GUC_UNIT_MS, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("intel");
 }

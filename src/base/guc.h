@@ -13,10 +13,17 @@
 extern char *guc_default_embedding_model;
 /* intel.default_model: of complete and chat without a model */
 extern char *guc_default_model;
+/* intel.job_retry_delay, intel.job_retry_max_delay: backoff, milliseconds */
+extern int guc_job_retry_delay;
+extern int guc_job_retry_max_delay;
+/* intel.lease_timeout: how long a running job is left to its process, ms */
+extern int guc_lease_timeout;
 /* intel.llm_max_response_bytes: a longer answer is refused */
 extern int guc_llm_max_response_bytes;
 /* intel.llm_timeout: of a call, where the provider has none */
 extern int guc_llm_timeout;
+/* intel.max_workers: workers at the same time, in all databases */
+extern int guc_max_workers;
 /* intel.secret_directory: where secrets "file:NAME" are */
 extern char *guc_secret_directory;
 /* intel.simd: which distance kernels to use */
@@ -38,8 +45,14 @@ extern int guc_simd;
 extern bool (*guc_simd_available)(int level);
 extern void (*guc_simd_apply)(int level);
 
+/* intel.step_timeout: limit of a job's own SQL in a worker, ms; 0: none */
+extern int guc_step_timeout;
 /* intel.tenant_claim: the claim, or else the setting, that names the tenant */
 extern char *guc_tenant_claim;
+/* intel.worker_concurrency: calls in flight per worker */
+extern int guc_worker_concurrency;
+/* intel.worker_idle_timeout: an idle worker leaves after this, ms */
+extern int guc_worker_idle_timeout;
 
 /*
  * Define all settings and reserve the prefix "intel". Called once by

@@ -25,6 +25,7 @@
 
 #define CLAIMS_SETTING "request.jwt.claims"
 
+INTEL_FUNCTION(caller);
 INTEL_FUNCTION(subject);
 INTEL_FUNCTION(tenant);
 
@@ -54,10 +55,9 @@ claims_object(void)
 		return NULL;
 	doc = json_parse(claims, strlen(claims));
 	if (!json_is_object(doc))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("setting \"%s\" is not a JSON object",
-						CLAIMS_SETTING)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("setting \"%s\" is not a JSON object",
+							   CLAIMS_SETTING)));
 	return doc;
 }
 
@@ -120,6 +120,12 @@ identity_tenant(void)
 }
 
 Datum
+intel_caller(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_OID(GetUserId());
+}
+
+Datum
 intel_subject(PG_FUNCTION_ARGS)
 {
 	char *subject = identity_subject();
@@ -152,9 +158,8 @@ identity_enter(Oid role, const char *claims, const char *tenant,
 			   IdentitySave *save)
 {
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role with OID %u does not exist", role)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("role with OID %u does not exist", role)));
 
 	GetUserIdAndSecContext(&save->role, &save->sec_context);
 	save->guc_level = NewGUCNestLevel();

@@ -36,8 +36,9 @@ json_adopt(json_t *doc)
 
 	if (doc == NULL)
 		out_of_memory();
-	callback = MemoryContextAllocExtended(
-		CurrentMemoryContext, sizeof(MemoryContextCallback), MCXT_ALLOC_NO_OOM);
+	callback = MemoryContextAllocExtended(CurrentMemoryContext,
+										  sizeof(MemoryContextCallback),
+										  MCXT_ALLOC_NO_OOM);
 	if (callback == NULL)
 	{
 		json_decref(doc);

@@ -7,11 +7,14 @@
  */
 #include "postgres.h"
 
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "base/query.h"
 
@@ -29,10 +32,9 @@ query_arg_datum(Oid type, Datum value, bool isnull)
 QueryArg
 query_arg_text(const char *value)
 {
-	return query_arg_datum(TEXTOID,
-						   value != NULL ? CStringGetTextDatum(value)
-										 : (Datum) 0,
-						   value == NULL);
+	return query_arg_datum(
+		TEXTOID, value != NULL ? CStringGetTextDatum(value) : (Datum) 0,
+		value == NULL);
 }
 
 QueryArg
@@ -53,7 +55,10 @@ query_arg_oid(Oid type, Oid value)
 	return query_arg_datum(type, ObjectIdGetDatum(value), false);
 }
 
-/* Copy what SPI returned into cxt, which outlives SPI_finish. */
+/*
+ * Copy what SPI returned into cxt, which outlives SPI_finish. Values out of
+ * line are fetched now, while a snapshot protects them.
+ */
 static QueryResult *
 copy_result(MemoryContext cxt)
 {
@@ -66,7 +71,10 @@ copy_result(MemoryContext cxt)
 		result->desc = CreateTupleDescCopy(SPI_tuptable->tupdesc);
 		result->rows = palloc(mul_size(sizeof(HeapTuple), SPI_processed));
 		for (uint64 i = 0; i < SPI_processed; i++)
-			result->rows[i] = heap_copytuple(SPI_tuptable->vals[i]);
+			result->rows[i] = HeapTupleHasExternal(SPI_tuptable->vals[i])
+								  ? toast_flatten_tuple(SPI_tuptable->vals[i],
+														SPI_tuptable->tupdesc)
+								  : heap_copytuple(SPI_tuptable->vals[i]);
 	}
 	MemoryContextSwitchTo(old);
 	return result;
@@ -80,6 +88,7 @@ query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
 	Datum *values = palloc(sizeof(Datum) * nargs);
 	char *nulls = palloc(nargs + 1);
 	QueryResult *result;
+	bool pushed = false;
 	int rc;
 
 	for (int i = 0; i < nargs; i++)
@@ -90,6 +99,12 @@ query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
 	}
 	nulls[nargs] = '\0';
 
+	/* a procedure has none after it has committed */
+	if (!ActiveSnapshotSet())
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		pushed = true;
+	}
 	SPI_connect();
 	rc = SPI_execute_with_args(sql, nargs, types, values, nulls, read_only, 0);
 	if (rc < 0)
@@ -97,11 +112,48 @@ query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
 			 SPI_result_code_string(rc));
 	result = copy_result(caller);
 	SPI_finish();
+	if (pushed)
+		PopActiveSnapshot();
 
 	pfree(types);
 	pfree(values);
 	pfree(nulls);
 	return result;
+}
+
+QueryResult *
+query_run_restricted(const char *sql, const QueryArg *args, int nargs,
+					 bool read_only)
+{
+	QueryResult *result;
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	result = query_run(sql, args, nargs, read_only);
+	AtEOXact_GUC(true, level);
+	return result;
+}
+
+void
+query_begin_nonatomic(void)
+{
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+}
+
+void
+query_commit(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	SPI_commit();
+	MemoryContextSwitchTo(caller);
+}
+
+void
+query_end_nonatomic(void)
+{
+	SPI_finish();
 }
 
 Datum

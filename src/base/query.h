@@ -25,7 +25,8 @@ typedef struct QueryArg
 /* Rows of a query, in the memory context that called query_run. */
 typedef struct QueryResult
 {
-	uint64 nrows;	/* rows returned, or changed by a command without RETURNING */
+	uint64
+		nrows; /* rows returned, or changed by a command without RETURNING */
 	TupleDesc desc; /* NULL when the command returns no rows */
 	HeapTuple *rows;
 } QueryResult;
@@ -45,6 +46,22 @@ extern QueryArg query_arg_datum(Oid type, Datum value, bool isnull);
  */
 extern QueryResult *query_run(const char *sql, const QueryArg *args, int nargs,
 							  bool read_only);
+
+/*
+ * The same with search_path set to pg_catalog, pg_temp, for statements that a
+ * session of any search_path runs with rights that are not its user's own.
+ */
+extern QueryResult *query_run_restricted(const char *sql, const QueryArg *args,
+										 int nargs, bool read_only);
+
+/*
+ * For a procedure that commits on the way: begin, then query_run and
+ * query_commit as often as needed, then end. query_commit commits and starts
+ * the next transaction; memory below PortalContext survives it.
+ */
+extern void query_begin_nonatomic(void);
+extern void query_commit(void);
+extern void query_end_nonatomic(void);
 
 /* Column col (0-based) of a row; by reference values point into the row. */
 extern Datum query_datum(const QueryResult *result, uint64 row, int col,

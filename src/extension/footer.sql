@@ -10,8 +10,8 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
           FROM pg_proc p
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
-               '_call', '_embed', '_embed_batch',
-               'chat', 'complete', 'embed'
+               '_call', '_embed', '_embed_batch', 'chat', 'complete', 'embed',
+               'retry', 'run_jobs', 'run_task', 'submit'
            )
          ORDER BY p.proname, p.oid
     $$;
@@ -29,6 +29,11 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role);
         END LOOP;
+        -- their own rows, by policy; what they may change, by trigger
+        EXECUTE format('GRANT SELECT, UPDATE, DELETE,
+            INSERT (task, request, priority, max_attempts, next_attempt_at)
+            ON @extschema@.job_queue TO %s', role);
+        EXECUTE format('GRANT SELECT ON @extschema@.job TO %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
@@ -45,6 +50,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
         END LOOP;
+        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job FROM %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS

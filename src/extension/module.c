@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "vector/vector.h"
+#include "worker/worker.h"
 
 extern INTEL_EXPORT const Pg_magic_struct *Pg_magic_func(void);
 extern INTEL_EXPORT void _PG_init(void);
@@ -27,6 +28,7 @@ _PG_init(void)
 {
 	vector_init();
 	guc_init();
+	worker_init();
 }
 
 Datum

@@ -1,0 +1,78 @@
+-- jobs: what can be queued, by whom, and the states that owners may set.
+-- Jobs here are put off to 2100, so that no worker takes them.
+SELECT name, call, step FROM intel.task WHERE name IN ('complete', 'chat', 'embed') ORDER BY name;
+SELECT intel.submit('nonsense', '{}');
+SELECT intel.submit('complete', '[]');
+SELECT intel.submit('complete', '{}', '{"urgent": true}');
+SELECT intel.submit('complete', '{}', '{"max_attempts": 0}');
+SELECT intel.submit('complete', '{"prompt": "x", "model": "no-such-model"}');
+SELECT intel.submit(NULL, '{}') IS NULL AS strict;
+
+CREATE ROLE intel_test_a;
+CREATE ROLE intel_test_b;
+SELECT intel.grant_access('intel_test_a');
+
+-- without access nothing can be queued, with it only for oneself
+SET ROLE intel_test_b;
+SELECT intel.submit('complete', '{"prompt": "x"}');
+INSERT INTO intel.job_queue (task, request) VALUES ('complete', '{}');
+CALL intel.run_jobs();
+SELECT intel.run_task('complete', '{}');
+SET ROLE intel_test_a;
+INSERT INTO intel.job_queue (task, request, owner) VALUES ('complete', '{}', 'intel_test_b');
+INSERT INTO intel.job_queue (task, request, status) VALUES ('complete', '{}', 'succeeded');
+INSERT INTO intel.task VALUES ('mine', 'complete', NULL, 'x');
+SET request.jwt.claims = '{"sub": "u1", "tenant_id": "t1"}';
+SELECT intel.submit('complete', '{"prompt": "x"}', '{"run_at": "2100-01-01", "priority": 3, "max_attempts": 7}') AS job \gset
+SELECT task, status, attempts, max_attempts, priority, next_attempt_at = '2100-01-01' AS put_off, owner, subject, tenant
+    FROM intel.job WHERE id = :job;
+
+-- another subject, tenant or role has no part in it
+SET request.jwt.claims = '{"sub": "u2", "tenant_id": "t1"}';
+SELECT count(*) FROM intel.job;
+SELECT intel.cancel(:job);
+SET request.jwt.claims = '{"sub": "u1", "tenant_id": "t2"}';
+SELECT count(*) FROM intel.job;
+RESET request.jwt.claims;
+SELECT count(*) FROM intel.job;
+SET ROLE intel_test_b;
+SET request.jwt.claims = '{"sub": "u1", "tenant_id": "t1"}';
+SELECT count(*) FROM intel.job;
+SET ROLE intel_test_a;
+SELECT count(*) FROM intel.job;
+
+-- states: owners cancel and retry, and nothing else changes with it
+UPDATE intel.job_queue SET status = 'succeeded', result = '{"content": "forged"}';
+UPDATE intel.job_queue SET status = 'running';
+UPDATE intel.job_queue SET result = '{"content": "forged"}';
+SELECT intel.retry(:job);
+SELECT intel.cancel(:job);
+SELECT intel.cancel(:job);
+SELECT status, finished_at IS NOT NULL AS finished FROM intel.job WHERE id = :job;
+UPDATE intel.job_queue SET status = 'queued', result = '{"content": "forged"}', attempts = 99, claims = '{"sub": "u2"}';
+SELECT status, attempts, result, subject, finished_at FROM intel.job WHERE id = :job;
+DELETE FROM intel.job_queue;
+RESET ROLE;
+RESET request.jwt.claims;
+
+-- waiting
+SELECT (w).status FROM intel.wait(:job, '0') w;
+SELECT intel.wait(-1);
+BEGIN;
+SELECT intel.submit('complete', '{"prompt": "x"}', '{"run_at": "2100-01-01"}') AS own \gset
+SELECT intel.wait(:own);
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT intel.wait(:job);
+ROLLBACK;
+BEGIN;
+CALL intel.run_jobs();
+ROLLBACK;
+CALL intel.run_jobs(0);
+
+SELECT intel.run_task('nonsense', '{}');
+
+DELETE FROM intel.job_queue;
+SELECT intel.revoke_access('intel_test_a');
+DROP ROLE intel_test_a;
+DROP ROLE intel_test_b;

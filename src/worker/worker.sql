@@ -1,0 +1,222 @@
+-- Jobs: work that is done in the background, by the worker of the database or
+-- by CALL run_jobs(), as the role and with the claims of whoever queued it.
+
+-- What can be queued. A task is either one model call, or a step function that
+-- is called between model calls until it returns a result (see README).
+CREATE TABLE @extschema@.task (
+    name text PRIMARY KEY,
+    call text CHECK (call IN ('complete', 'chat', 'embed')),
+    step regprocedure,
+    description text NOT NULL,
+    CHECK ((call IS NULL) <> (step IS NULL))
+);
+COMMENT ON TABLE @extschema@.task IS 'kinds of job that submit() takes';
+COMMENT ON COLUMN @extschema@.task.call IS 'the one model call that the task is';
+COMMENT ON COLUMN @extschema@.task.step IS
+    'function (request jsonb, state jsonb, reply jsonb) returns jsonb that leads the task from call to call';
+GRANT SELECT ON @extschema@.task TO PUBLIC;
+
+INSERT INTO @extschema@.task (name, call, description) VALUES
+    ('complete', 'complete', 'answer one prompt: {"prompt": text, "model": name, ...}'),
+    ('chat', 'chat', 'continue a conversation: {"messages": [{"role", "content"}], "model": name, ...}'),
+    ('embed', 'embed', 'embed texts: {"contents": [text], "model": name}');
+
+CREATE TABLE @extschema@.job_queue (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    task text NOT NULL REFERENCES @extschema@.task,
+    request jsonb NOT NULL CHECK (jsonb_typeof(request) = 'object'),
+    status text NOT NULL DEFAULT 'queued' CHECK (status IN
+        ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'dead')),
+    priority smallint NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    max_attempts integer NOT NULL DEFAULT 5 CHECK (max_attempts BETWEEN 1 AND 100),
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    failed_at timestamptz,
+    error_code text,
+    error_message text,
+    result jsonb,
+    model text,
+    input_tokens bigint,
+    output_tokens bigint,
+    latency_ms bigint,
+    lease_pid integer,
+    lease_start timestamptz,
+    lease_until timestamptz,
+    owner regrole NOT NULL DEFAULT @extschema@._caller(),
+    subject text DEFAULT @extschema@.subject(),
+    tenant text DEFAULT @extschema@.tenant(),
+    claims text DEFAULT nullif(current_setting('request.jwt.claims', true), ''),
+    CHECK ((status = 'running') = (lease_until IS NOT NULL))
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+COMMENT ON TABLE @extschema@.job_queue IS 'every job, from submit() to its result; the view job is the face of it';
+COMMENT ON COLUMN @extschema@.job_queue.failed_at IS 'when the last attempt failed; null again after a success';
+COMMENT ON COLUMN @extschema@.job_queue.lease_until IS 'until then the process that runs the job is waited for';
+COMMENT ON COLUMN @extschema@.job_queue.claims IS 'request.jwt.claims of the submitter, in force again when the job runs';
+
+CREATE INDEX job_queue_due ON @extschema@.job_queue (priority DESC, next_attempt_at, id) WHERE status = 'queued';
+CREATE INDEX job_queue_leased ON @extschema@.job_queue (lease_until) WHERE status = 'running';
+CREATE INDEX job_queue_next ON @extschema@.job_queue (next_attempt_at) WHERE status = 'queued';
+CREATE INDEX job_queue_owner ON @extschema@.job_queue (owner, tenant, subject, id);
+
+ALTER TABLE @extschema@.job_queue ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON @extschema@.job_queue
+    USING (owner = (SELECT @extschema@._caller())
+        AND subject IS NOT DISTINCT FROM (SELECT @extschema@.subject())
+        AND tenant IS NOT DISTINCT FROM (SELECT @extschema@.tenant()));
+COMMENT ON POLICY own ON @extschema@.job_queue IS
+    'jobs are seen and changed by the role, subject and tenant that queued them';
+
+CREATE FUNCTION @extschema@._job_guard() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel_job_guard'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._job_guard() IS
+    'checks new jobs, and lets owners cancel and retry theirs and nothing else';
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON @extschema@.job_queue
+    FOR EACH ROW EXECUTE FUNCTION @extschema@._job_guard();
+
+CREATE FUNCTION @extschema@._job_wake() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel_job_wake'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._job_wake() IS
+    'wakes the worker of this database when the transaction commits';
+CREATE TRIGGER wake AFTER INSERT OR UPDATE ON @extschema@.job_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
+
+CREATE VIEW @extschema@.job WITH (security_invoker = true, security_barrier = true) AS
+    SELECT id, task, status, attempts, max_attempts, priority, next_attempt_at,
+        created_at, started_at, finished_at, failed_at, error_code, error_message,
+        result, model, input_tokens, output_tokens, latency_ms, owner, subject, tenant
+    FROM @extschema@.job_queue;
+COMMENT ON VIEW @extschema@.job IS 'jobs of the caller, with what became of them';
+
+CREATE FUNCTION @extschema@.submit(task text, request jsonb, options jsonb DEFAULT '{}') RETURNS bigint
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    id bigint;
+    unknown text;
+    run_at timestamptz;
+    model text := request ->> 'model';
+BEGIN
+    IF NOT EXISTS (SELECT FROM @extschema@.task t WHERE t.name = submit.task) THEN
+        RAISE EXCEPTION 'task "%" does not exist', task
+            USING ERRCODE = 'undefined_object', HINT = 'SELECT name, description FROM intel.task lists the tasks.';
+    END IF;
+    IF jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION 'options of a job must be a JSON object'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- the gate asks again when the job runs; this spares a wait for a typing error
+    IF model IS NOT NULL AND NOT EXISTS (SELECT FROM @extschema@.model m WHERE m.name = model) THEN
+        RAISE EXCEPTION 'model "%" does not exist', model
+            USING ERRCODE = 'undefined_object', HINT = 'SELECT name, provider, task FROM intel.model lists the models.';
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(options) k
+        WHERE k NOT IN ('priority', 'max_attempts', 'run_at') LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'unknown option in the options of a job'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are priority, max_attempts and run_at.';
+    END IF;
+    run_at := coalesce((options ->> 'run_at')::timestamptz, now());
+    INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, next_attempt_at)
+        VALUES (task, request, coalesce((options ->> 'priority')::smallint, 0),
+            coalesce((options ->> 'max_attempts')::integer, 5), run_at)
+        RETURNING job_queue.id INTO id;
+    RETURN id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.submit(text, jsonb, jsonb) IS
+    'queue a job; it starts when the transaction has committed';
+REVOKE EXECUTE ON FUNCTION @extschema@.submit(text, jsonb, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@._job_wait(job bigint, timeout_ms bigint) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'intel_job_wait'
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._job_wait(bigint, bigint) IS
+    'wait until a job has ended; false when the time was over first';
+
+CREATE FUNCTION @extschema@.wait(job bigint, timeout interval DEFAULT '30 s') RETURNS @extschema@.job
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended @extschema@.job;
+BEGIN
+    PERFORM @extschema@._job_wait(job, (extract(epoch FROM timeout) * 1000)::bigint);
+    SELECT * INTO ended FROM @extschema@.job j WHERE j.id = wait.job;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.wait(bigint, interval) IS
+    'wait until a job has ended and return it; after the timeout, as it is then';
+
+CREATE FUNCTION @extschema@.cancel(job bigint) RETURNS boolean
+    LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH cancelled AS (
+        UPDATE @extschema@.job_queue SET status = 'cancelled'
+        WHERE id = job AND status IN ('queued', 'running') RETURNING 1)
+    SELECT EXISTS (SELECT FROM cancelled);
+$$;
+COMMENT ON FUNCTION @extschema@.cancel(bigint) IS
+    'cancel a job that is queued or running; false when there is no such job';
+
+CREATE FUNCTION @extschema@.retry(job bigint) RETURNS boolean
+    LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH queued AS (
+        UPDATE @extschema@.job_queue SET status = 'queued'
+        WHERE id = job AND status IN ('failed', 'dead', 'cancelled') RETURNING 1)
+    SELECT EXISTS (SELECT FROM queued);
+$$;
+COMMENT ON FUNCTION @extschema@.retry(bigint) IS
+    'queue a job again that failed or was cancelled; false when there is no such job';
+REVOKE EXECUTE ON FUNCTION @extschema@.retry(bigint) FROM PUBLIC;
+
+CREATE PROCEDURE @extschema@.run_jobs(max integer DEFAULT 2147483647)
+    AS 'MODULE_PATHNAME', 'intel_run_jobs'
+    LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.run_jobs(integer) IS
+    'run due jobs in this session: a superuser everybody''s, others their own';
+REVOKE EXECUTE ON PROCEDURE @extschema@.run_jobs(integer) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.run_task(task text, request jsonb) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kind @extschema@.task;
+    todo jsonb;
+    state jsonb;
+    reply jsonb;
+BEGIN
+    SELECT * INTO kind FROM @extschema@.task t WHERE t.name = run_task.task;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'task "%" does not exist', task
+            USING ERRCODE = 'undefined_object', HINT = 'SELECT name, description FROM intel.task lists the tasks.';
+    END IF;
+    IF kind.step IS NULL THEN
+        RETURN @extschema@._call(kind.call, request);
+    END IF;
+    LOOP
+        EXECUTE format('SELECT %s($1, $2, $3)', kind.step::regproc) INTO todo USING request, state, reply;
+        IF todo ? 'result' THEN
+            RETURN todo -> 'result';
+        END IF;
+        state := todo -> 'state';
+        reply := @extschema@._call(todo ->> 'call', todo -> 'request');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.run_task(text, jsonb) IS
+    'do at once, in this session and transaction, what submit() would queue';
+REVOKE EXECUTE ON FUNCTION @extschema@.run_task(text, jsonb) FROM PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_queue', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_queue_id_seq', '');

@@ -1,0 +1,617 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_engine.c
+ *		The state machine of jobs.
+ *
+ *				 +-----------------------------+
+ *				 v                             |
+ *	submit -> queued -> running -> succeeded   |
+ *				 |         |-----> failed      |  permanent error
+ *				 |         |-----> dead        |  attempts used up
+ *				 |         |-------------------+  retryable error, lost lease
+ *				 v         v
+ *				 cancelled                        by its owner
+ *
+ *	queued  -> running		[engine_claim]
+ *	running -> queued		[engine_claim: process gone or lease over;
+ *							 write_failure: retryable]
+ *	running -> succeeded	[write_success]
+ *	running -> failed, dead	[write_failure; engine_claim: lease over and no
+ *							 attempts left]
+ *	queued, running -> cancelled, and failed, dead, cancelled -> queued
+ *							[the owner, through the guard in worker_job.c]
+ *
+ * Invariants:
+ *
+ * I1. A row is "running" only with a lease: the pid and start time of its
+ *	   process, and an end. An attempt is counted when the lease is taken, so
+ *	   before anything is sent.
+ * I2. What a process writes about a running job names its own lease in the
+ *	   WHERE clause. A job that was cancelled or taken over is not written.
+ * I3. Results are written as the submitter, with his claims, under row level
+ *	   security; so they go nowhere the submitter could not have gone.
+ * I4. The submitter's SQL runs in a subtransaction. Its failure ends the job
+ *	   and nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "common/pg_prng.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "base/guc.h"
+#include "base/identity.h"
+#include "base/query.h"
+#include "worker/worker_int.h"
+
+/* longest error message that is kept with a job */
+#define MESSAGE_MAX_BYTES 1000
+
+static bool writing = false;
+
+bool
+engine_is_writing(void)
+{
+	return writing;
+}
+
+bool
+engine_extension_exists(void)
+{
+	return OidIsValid(get_extension_oid("intel", true));
+}
+
+/* Run a statement of the engine's own, which the guard trigger lets pass. */
+static QueryResult *
+engine_query(const char *sql, const QueryArg *args, int nargs)
+{
+	QueryResult *result;
+
+	writing = true;
+	PG_TRY();
+	{
+		result = query_run_restricted(sql, args, nargs, false);
+	}
+	PG_FINALLY();
+	{
+		writing = false;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static QueryArg
+arg_timestamptz(TimestampTz value)
+{
+	return query_arg_datum(TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+static QueryArg
+arg_bool(bool value)
+{
+	return query_arg_datum(BOOLOID, BoolGetDatum(value), false);
+}
+
+static TimestampTz
+lease_end(void)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+									   guc_lease_timeout);
+}
+
+/* ---- claiming ------------------------------------------------------------ */
+
+/*
+ * Leases of processes that are gone. The start time tells a pid that is used
+ * again from the process that took the lease; roles that may not see it take
+ * the process for alive and leave the job to the end of its lease.
+ */
+#define LEASE_LOST                                                            \
+	"(q.lease_until < clock_timestamp() OR NOT EXISTS ("                      \
+	" SELECT FROM pg_catalog.pg_stat_get_activity(q.lease_pid) a"             \
+	" WHERE a.backend_start = q.lease_start OR a.backend_start IS NULL))"
+
+/*
+ * Jobs of the caller's identity, as the policy of the table has it. Said here
+ * as well because the policy does not bind roles with BYPASSRLS, who must not
+ * act as other roles either.
+ */
+#define OWN_JOB                                                               \
+	"(NOT $3 OR (q.owner = intel._caller()"                                   \
+	" AND q.subject IS NOT DISTINCT FROM intel.subject()"                     \
+	" AND q.tenant IS NOT DISTINCT FROM intel.tenant()))"
+
+static void
+take_back_lost(void)
+{
+	(void) engine_query(
+		"UPDATE intel.job_queue q SET"
+		" status = CASE WHEN q.attempts < q.max_attempts THEN 'queued'"
+		"	ELSE 'dead' END,"
+		" error_code = 'IN001',"
+		" error_message = 'the process that ran the job ended, or lost it',"
+		" failed_at = clock_timestamp(),"
+		" finished_at = CASE WHEN q.attempts < q.max_attempts THEN NULL"
+		"	ELSE clock_timestamp() END,"
+		" next_attempt_at = clock_timestamp(),"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
+		" WHERE q.id IN (SELECT q.id FROM intel.job_queue q"
+		"	WHERE q.status = 'running' AND " LEASE_LOST
+		"	FOR UPDATE SKIP LOCKED)",
+		NULL, 0);
+}
+
+/* One claimed row as a Job in a context of its own. */
+static Job *
+make_job(MemoryContext parent, const QueryResult *rows, uint64 row)
+{
+	MemoryContext cxt =
+		AllocSetContextCreate(parent, "intel job", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	Job *job = palloc0(sizeof(Job));
+
+	job->cxt = cxt;
+	job->id = query_int8(rows, row, 0, 0);
+	job->task = query_text(rows, row, 1);
+	job->request = query_text(rows, row, 2);
+	job->owner = (Oid) query_int8(rows, row, 3, InvalidOid);
+	job->claims = query_text(rows, row, 4);
+	job->tenant = query_text(rows, row, 5);
+	job->attempts = (int) query_int8(rows, row, 6, 0);
+	job->max_attempts = (int) query_int8(rows, row, 7, 0);
+	job->call = query_text(rows, row, 8);
+	job->step = (Oid) query_int8(rows, row, 9, InvalidOid);
+	MemoryContextSwitchTo(old);
+	return job;
+}
+
+List *
+engine_claim(MemoryContext parent, int max, bool own_only)
+{
+	QueryArg args[5];
+	QueryResult *rows;
+	List *jobs = NIL;
+	MemoryContext old;
+
+	take_back_lost();
+	args[0] = query_arg_int4(max);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = arg_bool(own_only);
+	args[3] = arg_timestamptz(lease_end());
+	args[4] = arg_timestamptz(MyStartTimestamp);
+	rows = engine_query(
+		"UPDATE intel.job_queue q SET status = 'running',"
+		" attempts = q.attempts + 1, started_at = clock_timestamp(),"
+		" finished_at = NULL,"
+		" lease_pid = $2, lease_start = $5, lease_until = $4"
+		" FROM (SELECT q.id, t.call, t.step FROM intel.job_queue q"
+		"	JOIN intel.task t ON t.name = q.task"
+		"	WHERE q.status = 'queued'"
+		"	AND q.next_attempt_at <= clock_timestamp() AND " OWN_JOB
+		"	ORDER BY q.priority DESC, q.next_attempt_at, q.id"
+		"	LIMIT $1 FOR UPDATE OF q SKIP LOCKED) AS due"
+		" WHERE q.id = due.id"
+		" RETURNING q.id, q.task, q.request, q.owner::oid, q.claims, q.tenant,"
+		" q.attempts, q.max_attempts, due.call, due.step::oid",
+		args, 5);
+
+	old = MemoryContextSwitchTo(parent);
+	for (uint64 i = 0; i < rows->nrows; i++)
+		jobs = lappend(jobs, make_job(parent, rows, i));
+	MemoryContextSwitchTo(old);
+	return jobs;
+}
+
+TimestampTz
+engine_next_due(void)
+{
+	QueryResult *rows = engine_query(
+		"SELECT least("
+		" (SELECT min(next_attempt_at) FROM intel.job_queue"
+		"	WHERE status = 'queued'),"
+		" (SELECT min(lease_until) FROM intel.job_queue"
+		"	WHERE status = 'running' AND lease_pid <> pg_backend_pid()))",
+		NULL, 0);
+	bool isnull;
+	Datum due = query_datum(rows, 0, 0, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(due);
+}
+
+List *
+engine_renew(MemoryContext parent, List *jobs)
+{
+	MemoryContext old;
+	Datum *ids = palloc(sizeof(Datum) * list_length(jobs));
+	QueryArg args[4];
+	QueryResult *kept;
+	List *lost = NIL;
+	ListCell *lc;
+	int n = 0;
+
+	foreach (lc, jobs)
+		ids[n++] = Int64GetDatum(((Job *) lfirst(lc))->id);
+	args[0] = query_arg_datum(
+		INT8ARRAYOID,
+		PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+		false);
+	args[1] = arg_timestamptz(lease_end());
+	args[2] = query_arg_int4(MyProcPid);
+	args[3] = arg_timestamptz(MyStartTimestamp);
+	kept = engine_query("UPDATE intel.job_queue SET lease_until = $2"
+						" WHERE id = ANY ($1) AND status = 'running'"
+						" AND lease_pid = $3 AND lease_start = $4"
+						" RETURNING id",
+						args, 4);
+	old = MemoryContextSwitchTo(parent);
+	foreach (lc, jobs)
+	{
+		Job *job = lfirst(lc);
+		bool found = false;
+
+		for (uint64 i = 0; i < kept->nrows && !found; i++)
+			found = query_int8(kept, i, 0, 0) == job->id;
+		if (!found)
+			lost = lappend(lost, job);
+	}
+	MemoryContextSwitchTo(old);
+	return lost;
+}
+
+/* ---- the ends of a job --------------------------------------------------- */
+
+/* What is written of a failure. */
+typedef struct Failure
+{
+	int sqlstate;
+	const char *message;
+	bool retryable;
+	int64 retry_after_ms; /* -1: not named */
+} Failure;
+
+/*
+ * Delay before the next attempt: a random part of a doubling limit ("full
+ * jitter", AWS Architecture Blog 2015), or what the provider asked for if
+ * that is longer, plus a little so that not all come back at one moment.
+ */
+static int64
+retry_delay_ms(int attempts, int64 retry_after_ms)
+{
+	int64 limit = (int64) guc_job_retry_delay << Min(attempts - 1, 30);
+	int64 delay;
+
+	limit = Min(limit, (int64) guc_job_retry_max_delay);
+	delay = (int64) (pg_prng_double(&pg_global_prng_state) * limit);
+	if (retry_after_ms >= 0)
+		delay = Max(delay, retry_after_ms + delay % 250);
+	return delay;
+}
+
+/* The lease condition of invariant I2, for parameters $1 (id) to $3. */
+#define OWN_LEASE                                                             \
+	" WHERE id = $1 AND status = 'running' AND lease_pid = $2"                \
+	" AND lease_start = $3"
+
+static void
+write_failure(const Job *job, const Failure *failure)
+{
+	bool again = failure->retryable && job->attempts < job->max_attempts;
+	const char *status = again				  ? "queued"
+						 : failure->retryable ? "dead"
+											  : "failed";
+	QueryArg args[7];
+
+	args[0] = query_arg_int8(job->id);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = arg_timestamptz(MyStartTimestamp);
+	args[3] = query_arg_text(status);
+	args[4] = query_arg_text(unpack_sql_state(failure->sqlstate));
+	args[5] = query_arg_text(failure->message);
+	args[6] = query_arg_int8(
+		again ? retry_delay_ms(job->attempts, failure->retry_after_ms) : 0);
+	(void) engine_query(
+		"UPDATE intel.job_queue SET status = $4, error_code = $5,"
+		" error_message = $6, failed_at = clock_timestamp(),"
+		" finished_at = CASE WHEN $4 = 'queued' THEN NULL"
+		"	ELSE clock_timestamp() END,"
+		" next_attempt_at = clock_timestamp() + $7 * interval '1 ms',"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
+		" RETURNING CASE WHEN status <> 'queued'"
+		"	THEN pg_catalog.pg_notify('intel_job', id::text)::text END",
+		args, 7);
+}
+
+/*
+ * Write the result as the submitter; the caller has entered his identity.
+ * False when the row is not there for him: then either the job is no longer
+ * ours, or the identity no longer fits the row.
+ */
+static bool
+write_success(const Job *job, const char *result)
+{
+	QueryArg args[8];
+	QueryResult *rows;
+
+	args[0] = query_arg_int8(job->id);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = arg_timestamptz(MyStartTimestamp);
+	args[3] = query_arg_text(result);
+	args[4] = query_arg_text(job->model);
+	args[5] = query_arg_int8(job->input_tokens);
+	args[6] = query_arg_int8(job->output_tokens);
+	args[7] = query_arg_int8(job->latency_ms);
+	rows = engine_query(
+		"UPDATE intel.job_queue SET status = 'succeeded',"
+		" result = $4::jsonb, finished_at = clock_timestamp(),"
+		" model = $5, input_tokens = $6, output_tokens = $7,"
+		" latency_ms = $8, error_code = NULL, error_message = NULL,"
+		" failed_at = NULL,"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
+		" RETURNING pg_catalog.pg_notify('intel_job', id::text)",
+		args, 8);
+	return rows->nrows == 1;
+}
+
+/* ---- steps --------------------------------------------------------------- */
+
+static LlmTask
+llm_task_by_name(const char *name)
+{
+	if (strcmp(name, "complete") == 0)
+		return LLM_TASK_COMPLETE;
+	if (strcmp(name, "chat") == 0)
+		return LLM_TASK_CHAT;
+	if (strcmp(name, "embed") == 0)
+		return LLM_TASK_EMBED;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown kind of model call in a job's step"),
+			 errhint("A step returns \"call\": \"complete\", \"chat\" or "
+					 "\"embed\".")));
+}
+
+static Datum
+jsonb_from_text(const char *text)
+{
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+/* Prepare the next call of the job, in the job's memory. */
+static void
+prepare_call(Job *job, const char *call, Datum request)
+{
+	MemoryContext old = MemoryContextSwitchTo(job->cxt);
+
+	job->llm_call =
+		llm_call_prepare(llm_task_by_name(call), DatumGetJsonbP(request));
+	job->model = pstrdup(job->llm_call->model);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Call the task's step function and take apart what it returns: the next call
+ * to make, or the result as text.
+ */
+static char *
+run_step(Job *job, const char *reply)
+{
+	QueryArg args[3];
+	QueryResult *rows;
+	char *call;
+	char *sql;
+
+	args[0] = query_arg_text(job->request);
+	args[1] = query_arg_text(job->state);
+	args[2] = query_arg_text(reply);
+	sql = psprintf(
+		"SELECT s.r ->> 'call', s.r -> 'request',"
+		" (s.r -> 'state')::text, (s.r -> 'result')::text"
+		" FROM (SELECT %s.%s($1::jsonb, $2::jsonb, $3::jsonb)) s(r)",
+		quote_identifier(get_namespace_name(get_func_namespace(job->step))),
+		quote_identifier(get_func_name(job->step)));
+	rows = query_run(sql, args, 3, false);
+
+	call = query_text(rows, 0, 0);
+	if (call != NULL)
+	{
+		bool isnull;
+		Datum request = query_datum(rows, 0, 1, &isnull);
+		char *state = query_text(rows, 0, 2);
+
+		if (isnull)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("a job's step asks for a call without a "
+								   "request")));
+		job->state =
+			state != NULL ? MemoryContextStrdup(job->cxt, state) : NULL;
+		prepare_call(job, call, request);
+		return NULL;
+	}
+	return query_text(rows, 0, 3);
+}
+
+/*
+ * Queued work does not outlive the right to submit it: what counts is the
+ * role's privilege now.
+ */
+static void
+check_still_allowed(void)
+{
+	QueryResult *rows =
+		query_run("SELECT pg_catalog.has_function_privilege("
+				  "'intel.submit(text, jsonb, jsonb)', 'EXECUTE')",
+				  NULL, 0, true);
+
+	if (!query_bool(rows, 0, 0, false))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("the submitter may no longer run jobs"),
+						errhint("Grant it with intel.grant_access().")));
+}
+
+/* The body of engine_advance, inside subtransaction and identity. */
+static bool
+advance_as_submitter(Job *job, const char *reply)
+{
+	const char *result = NULL;
+
+	if (reply == NULL)
+		check_still_allowed();
+	if (OidIsValid(job->step))
+		result = run_step(job, reply);
+	else if (reply == NULL)
+		prepare_call(job, job->call, jsonb_from_text(job->request));
+	else
+		result = reply;
+
+	if (job->llm_call != NULL)
+		return true;
+	if (result == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a job's step returned neither a call nor a "
+							   "result")));
+	if (!write_success(job, result))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INTEL_REFUSED),
+			 errmsg("the job no longer belongs to its submitter"),
+			 errdetail("Its role, subject or tenant is not what it was "
+					   "when the job was submitted, or it was cancelled.")));
+	return false;
+}
+
+/* Errors of SQL that another attempt may not meet. */
+static bool
+sqlstate_retryable(int sqlstate)
+{
+	switch (sqlstate)
+	{
+		case ERRCODE_INTEL_TIMEOUT:
+		case ERRCODE_INTEL_RATE_LIMITED:
+		case ERRCODE_INTEL_CIRCUIT_OPEN:
+		case ERRCODE_T_R_SERIALIZATION_FAILURE:
+		case ERRCODE_T_R_DEADLOCK_DETECTED:
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			return true;
+		default:
+			return ERRCODE_TO_CATEGORY(sqlstate) ==
+				   ERRCODE_INSUFFICIENT_RESOURCES;
+	}
+}
+
+/* Message of an error as it is kept with the job, cut between characters. */
+static char *
+message_of(const ErrorData *error)
+{
+	const char *message = error->message ? error->message : "unknown error";
+
+	return pnstrdup(message,
+					pg_mbcliplen(message, strlen(message), MESSAGE_MAX_BYTES));
+}
+
+/* Add what the last call used, and let it go. */
+static void
+settle_call(Job *job)
+{
+	LlmCall *call = job->llm_call;
+
+	if (call == NULL)
+		return;
+	job->input_tokens += Max(call->input_tokens, 0);
+	job->output_tokens += Max(call->output_tokens, 0);
+	job->latency_ms += call->latency_ms;
+	job->llm_call = NULL;
+	llm_call_free(call);
+}
+
+/*
+ * advance_as_submitter in a subtransaction. Returns the error that ended it,
+ * in the caller's context, or NULL.
+ */
+static ErrorData *
+advance_guarded(Job *job, const char *reply, bool *to_send)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		IdentitySave save;
+
+		identity_enter(job->owner, job->claims, job->tenant, &save);
+		*to_send = advance_as_submitter(job, reply);
+		identity_leave(&save);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+bool
+engine_advance(Job *job, const char *reply)
+{
+	/* it lives in the call, which is let go before the next is made */
+	const char *kept = reply != NULL ? pstrdup(reply) : NULL;
+	bool to_send = false;
+	ErrorData *error;
+	Failure failure;
+
+	settle_call(job);
+	error = advance_guarded(job, kept, &to_send);
+	if (error == NULL)
+		return to_send;
+
+	settle_call(job);
+	failure.sqlstate = error->sqlerrcode;
+	failure.message = message_of(error);
+	failure.retryable = sqlstate_retryable(error->sqlerrcode);
+	failure.retry_after_ms = -1;
+	write_failure(job, &failure);
+	return false;
+}
+
+void
+engine_call_failed(Job *job)
+{
+	LlmCall *call = job->llm_call;
+	Failure failure;
+
+	failure.sqlstate = call->sqlstate;
+	failure.message = call->message != NULL ? call->message : "unknown error";
+	failure.retryable = call->outcome == LLM_RETRYABLE;
+	failure.retry_after_ms = call->retry_after_ms;
+	write_failure(job, &failure);
+}
+
+void
+engine_forget(Job *job)
+{
+	if (job->llm_call != NULL)
+		llm_call_free(job->llm_call);
+	MemoryContextDelete(job->cxt);
+}

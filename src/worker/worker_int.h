@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_int.h
+ *		Inside of the worker module: shared slots and the job engine.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_WORKER_WORKER_INT_H
+#define INTEL_WORKER_WORKER_INT_H
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+#include "llm/llm.h"
+
+/* ---- worker_shared.c ---------------------------------------------------
+ *
+ * One slot for each database that may have work. A slot without a process is
+ * only a note for the launcher: start a worker when wake is set or due has
+ * come. All of it is guarded by shmem_lock(); latches are set after the lock
+ * is released.
+ */
+#define WORKER_MAX_DATABASES 1024
+
+/* Ask for the shared memory. Only while preloading. */
+extern void worker_shared_register(void);
+
+/* This process is the launcher, until it exits. */
+extern void worker_shared_attach_launcher(void);
+
+/* Is there a launcher, so that queued jobs will be run? */
+extern bool worker_shared_running(void);
+
+/*
+ * Find a database whose worker is wanted now and for which max_running leaves
+ * room, and mark it as starting; false when there is none. *next is the
+ * earliest time at which asking again can give another answer (DT_NOEND: only
+ * after a wake). Where all places are taken, an idle worker is told to leave.
+ */
+extern bool worker_shared_next_start(int max_running, int *slot, Oid *database,
+									 TimestampTz *next);
+/* The worker did not come up: try again after a pause. */
+extern void worker_shared_start_failed(int slot);
+/* The database is gone or takes no connections: free the slot. */
+extern void worker_shared_forget(int slot);
+/* True while a worker that was started has not attached yet. */
+extern bool worker_shared_is_starting(int slot);
+
+/*
+ * The life of a worker in its slot. attach gives the database, or InvalidOid
+ * when the slot does not expect a worker. Should the process exit without
+ * worker_shared_leave, the next start is delayed, longer every time.
+ */
+extern Oid worker_shared_attach(int slot);
+/* Note whether calls are in flight, and when there is next something to do. */
+extern void worker_shared_report(bool idle, TimestampTz due);
+/* What the wakes since the last call were for: a set of WAKE_ bits. */
+extern int worker_shared_take_wake(void);
+/* Has the launcher asked for this place? */
+extern bool worker_shared_asked_to_leave(void);
+/*
+ * Leave the slot; false when a wake came in the meantime. forget drops the
+ * database from the table, since it has no use for a worker, and never fails.
+ */
+extern bool worker_shared_leave(bool forget);
+
+/*
+ * Wake the worker of a database, because jobs were queued or cancelled.
+ * Raises nothing, so it is fit for commit callbacks.
+ */
+#define WAKE_QUEUED 1
+#define WAKE_CANCELLED 2
+extern void worker_shared_wake(Oid database, int reasons);
+
+/* Tell waiters that a job has ended. */
+extern void worker_shared_job_ended(void);
+/*
+ * Wait for that: prepare, look at the table, wait, look again, ..., cancel.
+ * wait returns after an end, or after timeout_ms; it is interruptible.
+ * Without preload it just sleeps, for at most 100 ms.
+ */
+extern void worker_shared_prepare_wait(void);
+extern void worker_shared_wait(long timeout_ms);
+extern void worker_shared_cancel_wait(void);
+
+/* ---- worker_engine.c ---------------------------------------------------
+ *
+ * The state machine of jobs, for the background worker and for run_jobs.
+ */
+typedef struct Job
+{
+	MemoryContext cxt; /* owns all of it, and the call */
+	int64 id;
+	char *task;
+	char *call;	   /* task of one call: complete, chat or embed; else NULL */
+	Oid step;	   /* task of several calls: the step function; else 0 */
+	char *request; /* jsonb as text */
+	char *state;   /* of the step function between two calls, or NULL */
+	Oid owner;
+	char *claims;
+	char *tenant;
+	int attempts; /* this one included */
+	int max_attempts;
+	LlmCall *llm_call;	/* to be sent, or in flight; NULL between calls */
+	char *model;		/* of the last call */
+	int64 input_tokens; /* of all calls; reported ones only */
+	int64 output_tokens;
+	int64 latency_ms;
+} Job;
+
+/*
+ * engine_claim, engine_advance, engine_call_failed, engine_renew and
+ * engine_next_due need an open transaction and leave it open.
+ *
+ * engine_claim marks up to max due jobs as running under this process's lease,
+ * after it has put back jobs whose process is gone or whose lease is over.
+ * own_only leaves other identities' jobs alone. The list lives in
+ * parent, and every job in a child of parent.
+ */
+extern List *engine_claim(MemoryContext parent, int max, bool own_only);
+
+/*
+ * Take the job one step further as its submitter: with reply NULL from its
+ * start, else with the reply (JSON text) of its last call. When true,
+ * job->llm_call is prepared and is to be sent; when false, the job has been
+ * written to the table as succeeded, failed, dead or queued again. An error
+ * of the submitter's making ends the job, not the caller's transaction.
+ */
+extern bool engine_advance(Job *job, const char *reply);
+
+/* Write down that job->llm_call failed: queued again, failed or dead. */
+extern void engine_call_failed(Job *job);
+
+/* Free the job's memory; cancels its call. No transaction needed. */
+extern void engine_forget(Job *job);
+
+/*
+ * Extend the leases of these jobs. Returns those among them that are no
+ * longer ours, because they were cancelled or, after a stall, taken over; the
+ * list lives in parent.
+ */
+extern List *engine_renew(MemoryContext parent, List *jobs);
+
+/* When the next queued job is due or the next lease is over; DT_NOEND: never. */
+extern TimestampTz engine_next_due(void);
+
+/* Is intel installed in this database? Needs a transaction. */
+extern bool engine_extension_exists(void);
+
+/* True while the engine itself writes: then the guard trigger stands aside. */
+extern bool engine_is_writing(void);
+
+/* ---- worker_launcher.c ------------------------------------------------- */
+extern void worker_launcher_register(void);
+
+#endif /* INTEL_WORKER_WORKER_INT_H */

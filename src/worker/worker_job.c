@@ -1,0 +1,394 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_job.c
+ *		The SQL side of jobs: triggers of the queue, waiting, and running jobs
+ *		from a session.
+ *
+ * job_guard is the reason why roles may be given INSERT and UPDATE on the
+ * queue: it lets them cancel and retry their jobs and nothing else, and fills
+ * in what belongs to these changes. The engine's own writes pass.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/query.h"
+#include "worker/worker.h"
+#include "worker/worker_int.h"
+
+INTEL_FUNCTION(job_guard);
+INTEL_FUNCTION(job_wake);
+INTEL_FUNCTION(job_wait);
+INTEL_FUNCTION(run_jobs);
+
+/* WAKE_ bits of the open transaction */
+static int wake_at_commit = 0;
+
+static void
+wake_on_commit(XactEvent event, void *arg pg_attribute_unused())
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			if (wake_at_commit != 0)
+				worker_shared_wake(MyDatabaseId, wake_at_commit);
+			wake_at_commit = 0;
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			wake_at_commit = 0;
+			break;
+		default:
+			break;
+	}
+}
+
+void
+worker_init(void)
+{
+	RegisterXactCallback(wake_on_commit, NULL);
+	if (process_shared_preload_libraries_in_progress)
+	{
+		worker_shared_register();
+		if (guc_max_workers > 0)
+			worker_launcher_register();
+	}
+}
+
+/* ---- triggers ------------------------------------------------------------ */
+
+/* After a statement that changed the queue: wake the worker at commit. */
+Datum
+intel_job_wake(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "job_wake must be called as a trigger");
+	if (!engine_is_writing())
+		wake_at_commit |= TRIGGER_FIRED_BY_INSERT(trigger->tg_event)
+							  ? WAKE_QUEUED
+							  : WAKE_QUEUED | WAKE_CANCELLED;
+	return PointerGetDatum(NULL);
+}
+
+/* A column of the queue by name. */
+static Datum
+column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
+{
+	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
+}
+
+static char *
+status_of(HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+
+	return TextDatumGetCString(column(tuple, desc, "status", &isnull));
+}
+
+static bool
+is_one_of(const char *status, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(status, *list) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The old row with the changes of a transition: users say the status, the
+ * rest follows from it.
+ */
+static HeapTuple
+transition(HeapTuple old, TupleDesc desc, const char *status)
+{
+	static const char *const names[] = {
+		"status",	 "finished_at", "next_attempt_at", "attempts",
+		"lease_pid", "lease_start", "lease_until",
+	};
+	bool cancel = strcmp(status, "cancelled") == 0;
+	int columns[lengthof(names)];
+	Datum values[lengthof(names)] = {0};
+	bool nulls[lengthof(names)];
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		columns[i] = SPI_fnumber(desc, names[i]);
+		nulls[i] = true;
+	}
+	values[0] = CStringGetTextDatum(status);
+	nulls[0] = false;
+	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	nulls[1] = !cancel;
+	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	nulls[2] = false;
+	/* a retry starts over; a cancelled job keeps its count */
+	values[3] =
+		cancel ? column(old, desc, "attempts", &nulls[3]) : Int32GetDatum(0);
+	nulls[3] = false;
+	return heap_modify_tuple_by_cols(old, desc, lengthof(names), columns,
+									 values, nulls);
+}
+
+/*
+ * What the table's constraints would refuse is refused here first, since
+ * their errors show the whole row, and so the request.
+ */
+static void
+check_new_job(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum request = column(row, desc, "request", &isnull);
+	int32 max_attempts;
+
+	if (isnull || !JB_ROOT_IS_OBJECT(DatumGetJsonbP(request)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("request of a job must be a JSON object")));
+	max_attempts = DatumGetInt32(column(row, desc, "max_attempts", &isnull));
+	if (isnull || max_attempts < 1 || max_attempts > 100)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"max_attempts\" of a job must be between 1 and 100")));
+}
+
+Datum
+intel_job_guard(PG_FUNCTION_ARGS)
+{
+	static const char *const cancellable[] = {"queued", "running", NULL};
+	static const char *const retryable[] = {"failed", "dead", "cancelled",
+											NULL};
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc desc;
+	char *from;
+	char *to;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "job_guard must be called as a trigger");
+	desc = RelationGetDescr(trigger->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	{
+		check_new_job(trigger->tg_trigtuple, desc);
+		return PointerGetDatum(trigger->tg_trigtuple);
+	}
+	if (engine_is_writing())
+		return PointerGetDatum(trigger->tg_newtuple);
+	from = status_of(trigger->tg_trigtuple, desc);
+	to = status_of(trigger->tg_newtuple, desc);
+	if (!(strcmp(to, "cancelled") == 0 && is_one_of(from, cancellable)) &&
+		!(strcmp(to, "queued") == 0 && is_one_of(from, retryable)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a job cannot be changed from %s to %s", from, to),
+				 errhint("Jobs can be cancelled while queued or running, and "
+						 "retried after they failed or were cancelled.")));
+	return PointerGetDatum(transition(trigger->tg_trigtuple, desc, to));
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+/*
+ * Status of a job as of now, or NULL when the caller sees no such job. Sets
+ * *own_transaction when this transaction itself queued it.
+ */
+static char *
+job_status(int64 id, bool *own_transaction)
+{
+	QueryArg arg = query_arg_int8(id);
+	QueryResult *rows = query_run(
+		"SELECT status, xmin = pg_catalog.pg_current_xact_id_if_assigned()"
+		"::xid FROM intel.job_queue WHERE id = $1",
+		&arg, 1, false);
+
+	if (rows->nrows == 0)
+		return NULL;
+	*own_transaction = query_bool(rows, 0, 1, false);
+	return query_text(rows, 0, 0);
+}
+
+static bool
+status_is_final(const char *status)
+{
+	return strcmp(status, "queued") != 0 && strcmp(status, "running") != 0;
+}
+
+static void
+refuse_endless_wait(bool own_transaction)
+{
+	if (own_transaction)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot wait for a job of the same transaction"),
+				 errhint("Commit first: jobs start when their transaction "
+						 "has committed.")));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot wait for a job at this isolation level"),
+				 errhint("Use READ COMMITTED, which sees what others "
+						 "commit.")));
+	if (!worker_shared_running())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no worker runs jobs on this server"),
+				 errhint("Add \"intel\" to \"shared_preload_libraries\" and "
+						 "restart, or run the queued jobs with CALL "
+						 "intel.run_jobs().")));
+}
+
+/* _wait(job bigint, timeout_ms bigint): true when the job has ended */
+Datum
+intel_job_wait(PG_FUNCTION_ARGS)
+{
+	int64 id = PG_GETARG_INT64(0);
+	TimestampTz deadline = TimestampTzPlusMilliseconds(
+		GetCurrentTimestamp(), Max(PG_GETARG_INT64(1), 0));
+	MemoryContext cxt = AllocSetContextCreate(
+		CurrentMemoryContext, "intel job wait", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	bool final = false;
+
+	worker_shared_prepare_wait();
+	for (;;)
+	{
+		bool own_transaction = false;
+		char *status = job_status(id, &own_transaction);
+		long left_ms;
+
+		if (status == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("job " INT64_FORMAT " does not exist", id)));
+		final = status_is_final(status);
+		left_ms =
+			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		if (final || left_ms <= 0)
+			break;
+		refuse_endless_wait(own_transaction);
+		MemoryContextReset(cxt);
+		/* now and then without a signal, should a process die before it gives one */
+		worker_shared_wait(Min(left_ms, 1000));
+	}
+	worker_shared_cancel_wait();
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	PG_RETURN_BOOL(final);
+}
+
+/* ---- running jobs in this session ---------------------------------------- */
+
+/*
+ * Wait for the one call in flight, keeping its lease; the session stays
+ * interruptible. False when the job was cancelled or taken over meanwhile.
+ */
+static bool
+send_and_wait(LlmHttp *http, Job *job)
+{
+	if (job->llm_call->is_local)
+	{
+		llm_call_run_local(job->llm_call);
+		return true;
+	}
+	llm_http_start(http, job->llm_call);
+	for (;;)
+	{
+		TimestampTz renew_at = TimestampTzPlusMilliseconds(
+			GetCurrentTimestamp(), guc_lease_timeout / 3);
+
+		while (GetCurrentTimestamp() < renew_at)
+		{
+			llm_http_wait(http, guc_lease_timeout / 3 + 1);
+			CHECK_FOR_INTERRUPTS();
+			if (llm_http_next(http) != NULL)
+				return true;
+		}
+		if (engine_renew(job->cxt, list_make1(job)) != NIL)
+			return false;
+		query_commit();
+	}
+}
+
+/* Run one claimed job to its end, committing before and after every call. */
+static void
+run_job(LlmHttp *http, Job *job)
+{
+	const char *reply = NULL;
+
+	while (engine_advance(job, reply))
+	{
+		query_commit();
+		if (!send_and_wait(http, job))
+			break;
+		if (job->llm_call->outcome != LLM_SUCCEEDED)
+		{
+			engine_call_failed(job);
+			break;
+		}
+		reply = job->llm_call->result;
+	}
+	query_commit();
+	worker_shared_job_ended();
+	engine_forget(job);
+}
+
+/*
+ * CALL run_jobs(max): a superuser runs everybody's jobs, each as its
+ * submitter; others run their own.
+ */
+Datum
+intel_run_jobs(PG_FUNCTION_ARGS)
+{
+	int32 max = PG_GETARG_INT32(0);
+	MemoryContext cxt;
+	MemoryContext old;
+	LlmHttp *http;
+
+	if (!IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("run_jobs cannot be called inside a transaction "
+						"block"),
+				 errhint("It commits before it sends anything: CALL it on "
+						 "its own.")));
+	if (max < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("number of jobs must be at least 1")));
+
+	/* it outlives the transactions that are committed on the way */
+	cxt = AllocSetContextCreate(PortalContext, "intel run_jobs",
+								ALLOCSET_DEFAULT_SIZES);
+	query_begin_nonatomic();
+	old = MemoryContextSwitchTo(cxt);
+	http = llm_http_create();
+	for (int i = 0; i < max; i++)
+	{
+		List *jobs = engine_claim(cxt, 1, !superuser());
+
+		if (jobs == NIL)
+			break;
+		query_commit();
+		run_job(http, linitial(jobs));
+		list_free(jobs);
+	}
+	MemoryContextSwitchTo(old);
+	query_end_nonatomic();
+	MemoryContextDelete(cxt);
+	PG_RETURN_NULL();
+}

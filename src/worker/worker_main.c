@@ -1,0 +1,339 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_main.c
+ *		The worker of one database: claim, send, write down.
+ *
+ * Every transaction is short and none is open while a call is in flight:
+ *
+ *		claim		marks jobs as running and commits		[claim_jobs]
+ *		advance		as the submitter: prepares the next call, or writes the
+ *					result; one transaction a job			[advance_job]
+ *		send		no transaction, no snapshot				[llm_http_*]
+ *
+ * The worker sleeps on its latch, the sockets of its calls and the nearest of
+ * three times: a job falls due, a lease is to be renewed, it has been idle
+ * long enough to leave. An idle worker runs no statement.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "worker/worker.h"
+#include "worker/worker_int.h"
+
+extern INTEL_EXPORT void intel_worker_main(Datum arg);
+
+typedef struct Worker
+{
+	MemoryContext cxt; /* "intel worker": jobs in flight, the HTTP set */
+	LlmHttp *http;
+	List *jobs;		 /* Job: everything in flight */
+	TimestampTz due; /* next time the table has something to do */
+	TimestampTz renew_at;
+	TimestampTz idle_since;
+} Worker;
+
+/* ---- transactions -------------------------------------------------------- */
+
+static void
+begin(const char *activity)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+static void
+commit(Worker *worker)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	/* without this report autovacuum would never come to the queue */
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	MemoryContextSwitchTo(worker->cxt);
+}
+
+/* ---- jobs ---------------------------------------------------------------- */
+
+static void
+drop_job(Worker *worker, Job *job)
+{
+	worker->jobs = list_delete_ptr(worker->jobs, job);
+	engine_forget(job);
+}
+
+/*
+ * Take a job as far as it goes without waiting: until a call is in flight or
+ * the job has ended. Builtin models answer on the spot, between two
+ * transactions like any other call.
+ */
+static void
+advance_job(Worker *worker, Job *job, const char *reply)
+{
+	for (;;)
+	{
+		bool to_send;
+
+		begin("intel: job step");
+		if (guc_step_timeout > 0)
+			enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
+		to_send = engine_advance(job, reply);
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		QueryCancelPending = false; /* it may have fired a moment too late */
+		commit(worker);
+
+		if (!to_send)
+		{
+			worker_shared_job_ended();
+			drop_job(worker, job);
+			return;
+		}
+		job->llm_call->tag = job;
+		if (!job->llm_call->is_local)
+		{
+			llm_http_start(worker->http, job->llm_call);
+			return;
+		}
+		llm_call_run_local(job->llm_call);
+		if (job->llm_call->outcome != LLM_SUCCEEDED)
+			break;
+		reply = job->llm_call->result;
+	}
+
+	begin("intel: job failure");
+	engine_call_failed(job);
+	commit(worker);
+	worker_shared_job_ended();
+	drop_job(worker, job);
+}
+
+/* A call has come back. */
+static void
+finish_call(Worker *worker, LlmCall *call)
+{
+	Job *job = call->tag;
+
+	if (call->outcome == LLM_SUCCEEDED)
+	{
+		advance_job(worker, job, call->result);
+		return;
+	}
+	begin("intel: job failure");
+	engine_call_failed(job);
+	commit(worker);
+	worker_shared_job_ended();
+	drop_job(worker, job);
+}
+
+/* Claim what is due, as far as there is room, and get it going. */
+static void
+claim_jobs(Worker *worker)
+{
+	int room = guc_worker_concurrency - list_length(worker->jobs);
+	List *claimed;
+	ListCell *lc;
+
+	/* without room, the end of a call is the next time to look */
+	worker->due = DT_NOEND;
+	if (room <= 0)
+		return;
+
+	begin("intel: claim jobs");
+	/*
+	 * Losing this commit in a crash is harmless: the job is still queued then,
+	 * and at worst sent again, which a crash at this point means anyway.
+	 */
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	claimed = engine_claim(worker->cxt, room, false);
+	worker->due = engine_next_due();
+	commit(worker);
+
+	/* due, but not ours to take: somebody holds a lock on it for the moment */
+	if (list_length(claimed) < room)
+		worker->due =
+			Max(worker->due,
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 100));
+
+	worker->jobs = list_concat(worker->jobs, claimed);
+	foreach (lc, claimed)
+	{
+		CHECK_FOR_INTERRUPTS();
+		advance_job(worker, lfirst(lc), NULL);
+	}
+	list_free(claimed);
+}
+
+/* Keep the leases, and let go of jobs that were cancelled meanwhile. */
+static void
+renew_leases(Worker *worker)
+{
+	List *lost;
+	ListCell *lc;
+
+	if (worker->jobs == NIL)
+		return;
+	begin("intel: renew leases");
+	lost = engine_renew(worker->cxt, worker->jobs);
+	commit(worker);
+
+	foreach (lc, lost)
+		drop_job(worker, lfirst(lc));
+	list_free(lost);
+	worker->renew_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+												   guc_lease_timeout / 3);
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static bool
+extension_exists(Worker *worker)
+{
+	bool exists;
+
+	begin("intel: look for the extension");
+	exists = engine_extension_exists();
+	commit(worker);
+	return exists;
+}
+
+/* Milliseconds until the nearest thing to do by the clock; -1: never. */
+static long
+sleep_ms(const Worker *worker)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz until = DT_NOEND;
+
+	if (list_length(worker->jobs) < guc_worker_concurrency)
+		until = worker->due;
+	if (worker->jobs != NIL)
+		until = Min(until, worker->renew_at);
+	else
+		until = Min(until, TimestampTzPlusMilliseconds(
+							   worker->idle_since, guc_worker_idle_timeout));
+	if (until == DT_NOEND)
+		return -1;
+	return TimestampDifferenceMilliseconds(now, until) + 1;
+}
+
+/* Has this worker no reason to stay? Leaves its slot when so. */
+static bool
+may_leave(Worker *worker)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (worker->jobs != NIL || worker->due <= now)
+		return false;
+	if (!worker_shared_asked_to_leave() &&
+		now < TimestampTzPlusMilliseconds(worker->idle_since,
+										  guc_worker_idle_timeout))
+		return false;
+	return worker_shared_leave(false);
+}
+
+static void
+run(Worker *worker)
+{
+	worker->due = DT_NOBEGIN; /* look at the table first of all */
+	worker->renew_at = DT_NOEND;
+	worker->idle_since = GetCurrentTimestamp();
+
+	for (;;)
+	{
+		LlmCall *call;
+		int woken;
+
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+
+		woken = worker_shared_take_wake();
+		if (woken && !extension_exists(worker))
+		{
+			/* dropped: what is in flight has nowhere to go */
+			(void) worker_shared_leave(true);
+			return;
+		}
+		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
+									worker->renew_at <= GetCurrentTimestamp()))
+			renew_leases(worker);
+		if (woken || worker->due <= GetCurrentTimestamp())
+		{
+			bool was_idle = worker->jobs == NIL;
+
+			claim_jobs(worker);
+			if (was_idle && worker->jobs != NIL)
+				worker->renew_at = TimestampTzPlusMilliseconds(
+					GetCurrentTimestamp(), guc_lease_timeout / 3);
+			worker->idle_since = GetCurrentTimestamp();
+		}
+
+		while ((call = llm_http_next(worker->http)) != NULL)
+		{
+			finish_call(worker, call);
+			/* a place is free: what waits in the table may be due */
+			worker->due = DT_NOBEGIN;
+			worker->idle_since = GetCurrentTimestamp();
+		}
+		if (worker->due <= GetCurrentTimestamp())
+			continue;
+
+		worker_shared_report(worker->jobs == NIL, worker->due);
+		if (may_leave(worker))
+			return;
+		llm_http_wait(worker->http, sleep_ms(worker));
+	}
+}
+
+void
+intel_worker_main(Datum arg)
+{
+	Worker worker = {0};
+	Oid database;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	database = worker_shared_attach(DatumGetInt32(arg));
+	if (!OidIsValid(database))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	(void) set_config_option("application_name", "intel worker", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+
+	worker.cxt = AllocSetContextCreate(TopMemoryContext, "intel worker",
+									   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(worker.cxt);
+	if (!extension_exists(&worker))
+	{
+		(void) worker_shared_leave(true);
+		proc_exit(0);
+	}
+	worker.http = llm_http_create();
+	run(&worker);
+	proc_exit(0);
+}

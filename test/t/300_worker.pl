@@ -1,0 +1,245 @@
+# Jobs in the background: wake, send, write down; failure, retry, cancel; who
+# may do what; and that idle workers do nothing and stand in nobody's way.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', conf => <<'CONF');
+intel.job_retry_delay = 20ms
+intel.worker_idle_timeout = 300ms
+log_statement = all
+autovacuum = off
+CONF
+my $mock = start_mock(dimensions => 8);
+my $url = $mock->url('/v1');
+
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms)
+	VALUES ('mock', 'openai', '$url', true, 5000),
+		('dead', 'openai', 'http://127.0.0.1:1/v1', true, 5000);
+INSERT INTO intel.model (name, provider, model_id, task)
+	VALUES ('chat', 'mock', 'm-1', 'chat'), ('dead', 'dead', 'm-1', 'chat');
+INSERT INTO intel.model_grant VALUES ('chat', 0), ('dead', 0);
+CREATE ROLE alice;
+CREATE ROLE bob;
+SELECT intel.grant_access('alice');
+SELECT intel.grant_access('bob');
+SQL
+
+sub job
+{
+	my ($sql, @more) = @_;
+	return $node->safe_psql('postgres', "SELECT intel.submit($sql)", @more);
+}
+
+sub column
+{
+	my ($id, $expression) = @_;
+	return $node->safe_psql('postgres', "SELECT $expression FROM intel.job_queue WHERE id = $id");
+}
+
+sub ends
+{
+	my ($id, $status, $what) = @_;
+	is($node->safe_psql('postgres', "SELECT (w).status FROM intel.wait($id, '20 s') w"),
+		$status, $what);
+}
+
+# ---- the way of a job ---------------------------------------------------------
+
+my $id = job(q{'complete', '{"prompt": "ping", "model": "chat"}'});
+ends($id, 'succeeded', 'a job is run by the worker');
+is(column($id, "result ->> 'content'"), 'echo: ping', 'its result is what the model said');
+is(column($id, 'attempts || model'), '1chat', 'attempts and model are noted');
+is(column($id, 'input_tokens > 0 AND output_tokens > 0 AND latency_ms >= 0'),
+	't', 'and what it cost');
+is(column($id, 'lease_until IS NULL AND error_code IS NULL AND finished_at IS NOT NULL'),
+	't', 'nothing is left over');
+
+$id = job(q{'chat', '{"messages": [{"role": "user", "content": "hello"}], "model": "chat"}'});
+ends($id, 'succeeded', 'task chat');
+is(column($id, "result #>> '{message,content}'"), 'echo: hello', 'has a message');
+
+$id = job(q{'embed', '{"contents": ["some words", "other words"]}'});
+ends($id, 'succeeded', 'task embed, with a builtin model');
+is(column($id, "jsonb_array_length(result -> 'embeddings')"), '2', 'has its embeddings');
+
+my ($rc, $out, $err) = $node->psql('postgres',
+	q{BEGIN; SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}'); ROLLBACK;});
+is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job_queue WHERE request ->> 'prompt' = 'x'}),
+	'0', 'a job of a transaction that was rolled back is never run');
+
+# ---- failures -----------------------------------------------------------------
+
+$mock->control({ match => { path => '/chat/' }, do => [ '500', '500', 'ok' ] });
+$id = job(q{'complete', '{"prompt": "third time", "model": "chat"}'});
+ends($id, 'succeeded', 'errors of the server are retried');
+is(column($id, 'attempts'), '3', 'as often as needed');
+is(column($id, 'failed_at IS NULL AND error_message IS NULL'), 't', 'and forgotten after a success');
+
+$id = job(q{'complete', '{"prompt": "nobody there", "model": "dead"}', '{"max_attempts": 2}'});
+ends($id, 'dead', 'a server that is down uses up the attempts');
+is(column($id, 'attempts'), '2', 'all of them');
+is(column($id, 'failed_at IS NOT NULL AND finished_at IS NOT NULL'), 't', 'it is visible when');
+is(column($id, 'error_code'), 'IN001', 'and why');
+unlike(column($id, 'error_message'), qr/nobody there/, 'without the prompt');
+
+$node->safe_psql('postgres', "UPDATE intel.provider SET base_url = '$url' WHERE name = 'dead'");
+is($node->safe_psql('postgres', "SELECT intel.retry($id)"), 't', 'it can be queued again');
+ends($id, 'succeeded', 'and succeeds once the server is there');
+
+$mock->control({ match => { path => '/chat/' }, do => [ { kind => 'status', status => 400 } ] });
+$id = job(q{'complete', '{"prompt": "bad", "model": "chat"}'});
+ends($id, 'failed', 'what cannot succeed is not retried');
+is(column($id, 'attempts'), '1', 'it had one attempt');
+
+$mock->control({ match => { path => '/chat/' }, do => [ { kind => '429', retry_after => 1 }, 'ok' ] });
+$id = job(q{'complete', '{"prompt": "later", "model": "chat"}'});
+ends($id, 'succeeded', 'a rate limit is waited for');
+is( column($id, q{attempts = 2 AND started_at >= created_at + interval '1 s'}),
+	't', 'for the time that the provider named');
+
+# ---- cancelling ------------------------------------------------------------------
+
+$mock->control({ match => { path => '/chat/' }, do => ['hang'] });
+my $before = $mock->stats->{requests};
+$id = job(q{'complete', '{"prompt": "never", "model": "chat"}'});
+$mock->wait_requests($before + 1);
+is(column($id, 'status'), 'running', 'a call in flight');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity
+	WHERE backend_type = 'intel worker' AND (xact_start IS NOT NULL OR backend_xmin IS NOT NULL)}),
+	'0', 'holds no transaction and no snapshot');
+is($node->safe_psql('postgres', "SELECT intel.cancel($id)"), 't', 'is cancelled');
+is(column($id, q{status || (lease_until IS NULL)}), 'cancelledtrue', 'at once');
+is($node->safe_psql('postgres', "SELECT intel.cancel($id)"), 'f', 'and only once');
+$mock->reset;
+
+# ---- who may do what ----------------------------------------------------------------
+
+$id = job(q{'complete', '{"prompt": "secret of postgres", "model": "chat"}'});
+ends($id, 'succeeded', 'a job of the superuser');
+($rc, $out, $err) = $node->psql('postgres',
+	"SET ROLE alice; SELECT count(*) FROM intel.job; SELECT intel.cancel($id), intel.retry($id)");
+is($out, "0\nf|f", 'another role does not see it, nor can it change it');
+like((psql_error("SET ROLE alice; SELECT intel.wait($id)")), qr/job $id does not exist/,
+	'nor wait for it');
+
+$id = $node->safe_psql('postgres', q{SET ROLE alice;
+	SELECT intel.submit('complete', '{"prompt": "of alice", "model": "chat"}')});
+ends($id, 'succeeded', 'a job of an ordinary role');
+like(psql_error("SET ROLE alice; UPDATE intel.job_queue SET result = '{}' WHERE id = $id"),
+	qr/cannot be changed from succeeded to succeeded/, 'results cannot be forged');
+like(psql_error("SET ROLE alice; UPDATE intel.job_queue SET status = 'running' WHERE id = $id"),
+	qr/cannot be changed/, 'nor states');
+$id = $node->safe_psql('postgres', q{SET ROLE alice; SELECT intel.submit('complete',
+	'{"prompt": "of alice", "model": "chat"}', '{"run_at": "2100-01-01"}')});
+$node->safe_psql('postgres', "SET ROLE alice; SELECT intel.cancel($id); UPDATE intel.job_queue
+	SET status = 'queued', result = '{\"content\": \"forged\"}', owner = 'bob' WHERE id = $id");
+ends($id, 'succeeded', 'a retry by hand');
+is(column($id, "owner || (result ->> 'content')"), 'aliceecho: of alice', 'changes nothing else');
+like(psql_error(q{SET ROLE alice; INSERT INTO intel.job_queue (task, request, owner)
+	VALUES ('complete', '{}', 'bob')}), qr/permission denied|row-level security/, 'nobody submits as another');
+like(psql_error(q{CREATE ROLE mallory; SET ROLE mallory;
+	SELECT intel.submit('complete', '{"prompt": "x"}')}),
+	qr/permission denied/, 'who was not given access cannot submit');
+
+sub psql_error
+{
+	my ($sql) = @_;
+	my ($rc, $out, $err) = $node->psql('postgres', $sql);
+	return $err;
+}
+
+# rights are looked at again when the job runs
+$mock->reset;
+$id = $node->safe_psql('postgres', q{
+	BEGIN; SET LOCAL ROLE bob;
+	SELECT intel.submit('complete', '{"prompt": "revoked", "model": "chat"}');
+	RESET ROLE; SELECT intel.revoke_access('bob'); COMMIT});
+($id) = $id =~ /(\d+)/;
+ends($id, 'failed', 'a role that lost its access');
+is(column($id, 'error_code'), '42501', 'is told so');
+is($mock->stats->{requests}, 0, 'and nothing was sent');
+
+# ---- claims -----------------------------------------------------------------------
+
+$node->safe_psql('postgres', q{
+CREATE FUNCTION public.who_step(request jsonb, state jsonb, reply jsonb) RETURNS jsonb
+LANGUAGE sql AS $$ SELECT jsonb_build_object('result', jsonb_build_object('role', current_user,
+	'subject', intel.subject(), 'tenant', intel.tenant())) $$;
+CREATE FUNCTION public.climb_step(request jsonb, state jsonb, reply jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$ BEGIN EXECUTE request ->> 'sql'; RETURN '{"result": {}}'; END $$;
+INSERT INTO intel.task VALUES ('who', NULL, 'public.who_step(jsonb,jsonb,jsonb)', 'test'),
+	('climb', NULL, 'public.climb_step(jsonb,jsonb,jsonb)', 'test');
+SELECT intel.grant_access('bob')});
+$id = $node->safe_psql('postgres', q{
+	SET ROLE alice; SET request.jwt.claims = '{"sub": "u1", "tenant_id": "acme"}';
+	SELECT intel.submit('who', '{}')});
+wait_for_sql($node, "SELECT status = 'succeeded' FROM intel.job WHERE id = $id", 'the job ends');
+is(column($id, 'result::text'), '{"role": "alice", "tenant": "acme", "subject": "u1"}',
+	'a job runs with role and claims of its submitter');
+is( $node->safe_psql('postgres', q{SET ROLE alice; SET request.jwt.claims = '{"sub": "u2", "tenant_id": "acme"}';
+	SELECT count(*) FROM intel.job WHERE subject IS NOT NULL}),
+	'0', 'another subject of the same role does not see it');
+
+# a submitter's code cannot climb to the worker's own role
+foreach my $sql ('RESET ROLE', 'SET ROLE postgres', 'SET SESSION AUTHORIZATION postgres',
+	'ALTER ROLE alice SUPERUSER', "SELECT pg_read_file('postgresql.conf')",
+	"COPY (SELECT 1) TO '/tmp/x'")
+{
+	$id = $node->safe_psql('postgres', qq{SET ROLE alice;
+		SELECT intel.submit('climb', jsonb_build_object('sql', \$sql\$$sql\$sql\$))});
+	ends($id, 'failed', "a step cannot $sql");
+	like(column($id, 'error_code'), qr/^(42501|0A000)$/, 'it is refused');
+}
+
+# ---- idle workers -------------------------------------------------------------------
+
+wait_for('the idle worker to leave', sub { !worker_pids($node, 'intel worker') });
+my $log = log_position($node);
+$node->safe_psql('postgres', 'CREATE DATABASE one');
+$node->safe_psql('one', 'CREATE EXTENSION intel');
+$id = $node->safe_psql('one', q{SELECT intel.submit('embed', '{"contents": ["a"]}')});
+is($node->safe_psql('one', "SELECT (w).status FROM intel.wait($id) w"), 'succeeded',
+	'a new database has its worker without restart');
+$node->safe_psql('postgres', 'DROP DATABASE one');
+pass('and can be dropped');
+unlike(log_since($node, $log), qr/intel worker.*(statement|execute):/, 'workers log no statements');
+
+$node->safe_psql('postgres', 'CREATE DATABASE two');
+$node->safe_psql('two', 'CREATE EXTENSION intel');
+$node->safe_psql('two', q{SELECT intel.submit('embed', '{"contents": ["a"]}', '{"run_at": "2100-01-01"}')});
+$node->safe_psql('two', 'DROP EXTENSION intel');
+wait_for('the worker of a dropped extension to leave',
+	sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
+unlike(log_since($node, $log), qr/ERROR.*does not exist/, 'it leaves without an error');
+
+# ---- restart, and no preload -----------------------------------------------------------
+
+$mock->control({ match => { path => '/chat/' }, do => ['hang'] });
+$before = $mock->stats->{requests};
+$id = job(q{'complete', '{"prompt": "across a restart", "model": "chat"}'});
+$mock->wait_requests($before + 1);
+$node->stop('fast');
+$mock->reset;
+$node->start;
+ends($id, 'succeeded', 'a job that was running is run again after a restart');
+is(column($id, 'attempts'), '2', 'its first attempt counts');
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->restart;
+$id = job(q{'complete', '{"prompt": "by hand", "model": "chat"}'});
+like(psql_error("SELECT intel.wait($id)"), qr/no worker runs jobs.*shared_preload_libraries/s,
+	'without preload waiting says what to do');
+$node->safe_psql('postgres', 'CALL intel.run_jobs()');
+is(column($id, 'status'), 'succeeded', 'and run_jobs does it');
+like(psql_error('BEGIN; CALL intel.run_jobs(); COMMIT'), qr/transaction block/, 'outside of transactions');
+is( $node->safe_psql('postgres', q{SET ROLE alice; CALL intel.run_jobs(); SELECT 1}, on_error_stop => 1),
+	'1', 'a role runs its own jobs');
+
+done_testing();

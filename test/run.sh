@@ -5,7 +5,9 @@
 #
 # SUITE is lint, regress, isolation, tap, fuzz (the saved corpus), all (the
 # default) or dynamic (all but lint); NAMEs pick single tests:
-# `test/run.sh regress vector_type`, `test/run.sh tap t/001_basic.pl`.
+# `test/run.sh regress vector_type`, `test/run.sh tap t/001_basic.pl`. With
+# sql the NAMEs are files, run in a database with the extension; it prints
+# "== FILE" and what each one answers, and counts nothing.
 # Ends with "N passed, N failed".
 #
 # PG_CONFIG chooses the server; nothing is installed into it. Root runs the
@@ -204,6 +206,20 @@ run_counted() {	# a script that closes with "N passed, N failed"
 run_lint() { PG_CONFIG=$PG_CONFIG MAKE=$MAKE run_counted test/lint/run.sh; }
 run_fuzz() { run_counted test/fuzz/run.sh replay "$@"; }
 
+run_sql() {
+	local file
+	install_privately
+	start_cluster
+	export PGHOST=$work PGUSER=postgres PGDATABASE=intel_sql
+	"$bindir/psql" -Xqd postgres -c 'CREATE DATABASE intel_sql' &&
+		"$bindir/psql" -Xqc 'CREATE EXTENSION intel' || exit 1
+	for file; do
+		echo "== $(basename "$file")"
+		"$bindir/psql" -XqAt -v ON_ERROR_STOP=1 -f "$file" 2>&1
+	done
+	exit 0
+}
+
 run_dynamic() {
 	run_regress
 	run_isolation
@@ -212,8 +228,8 @@ run_dynamic() {
 }
 
 case $suite in
-	lint | regress | isolation | tap | fuzz | dynamic) "run_$suite" "$@" ;;
-	all) run_dynamic ;;
+	lint | regress | isolation | tap | fuzz | dynamic | sql) "run_$suite" "$@" ;;
+	all) run_lint; run_dynamic ;;
 	*) echo "unknown suite: $suite" >&2; exit 2 ;;
 esac
 

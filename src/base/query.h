@@ -25,8 +25,8 @@ typedef struct QueryArg
 /* Rows of a query, in the memory context that called query_run. */
 typedef struct QueryResult
 {
-	uint64
-		nrows; /* rows returned, or changed by a command without RETURNING */
+	/* rows returned, or changed by a command without RETURNING */
+	uint64 nrows;
 	TupleDesc desc; /* NULL when the command returns no rows */
 	HeapTuple *rows;
 } QueryResult;

@@ -50,6 +50,10 @@
 #error "intel needs libcurl 7.85 or newer"
 #endif
 
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLE_TOO_LARGE ((CURLcode) 100)
+#endif
+
 #define CONNECT_TIMEOUT_MS 10000L
 #define MAX_HEADER_BYTES (64 * 1024)
 /* Open connections, idle ones included; the server grants about 300. */
@@ -77,6 +81,7 @@ typedef enum Stop
 	STOP_SOCKETS,  /* no descriptor left for a socket */
 	STOP_TOO_LONG, /* body above intel.llm_max_response_bytes */
 	STOP_HEADERS,  /* headers above MAX_HEADER_BYTES */
+	STOP_RESEND,   /* libcurl was about to send the request again */
 	STOP_MEMORY,
 } Stop;
 
@@ -92,6 +97,7 @@ typedef struct LlmTransfer
 	CURLcode code;
 	long status;
 	bool was_connected; /* so it may have been received */
+	bool was_sent;
 	Stop stop;
 
 	char *body; /* malloc */
@@ -209,7 +215,10 @@ on_close_socket(void *arg pg_attribute_unused(), curl_socket_t fd)
 
 /*
  * Last look before the request is written. A reused connection was opened for
- * another provider perhaps, one that may live on a private network.
+ * another provider perhaps, one that may live on a private network. And when
+ * a reused connection ends without an answer, libcurl tries once more on its
+ * own; but nobody knows whether the provider has worked on the request, and
+ * sending it twice is for the caller to decide.
  */
 static int
 on_connected(void *arg, char *remote_ip, char *local_ip pg_attribute_unused(),
@@ -219,10 +228,17 @@ on_connected(void *arg, char *remote_ip, char *local_ip pg_attribute_unused(),
 	LlmTransfer *transfer = arg;
 	LlmAddress class = llm_address_class_text(remote_ip);
 
-	if (class == LLM_ADDRESS_PUBLIC ||
-		(class == LLM_ADDRESS_PRIVATE && transfer->call->state->allow_private))
+	if (class == LLM_ADDRESS_FORBIDDEN ||
+		(class == LLM_ADDRESS_PRIVATE &&
+		 !transfer->call->state->allow_private))
+		transfer->stop = STOP_ADDRESS;
+	else if (transfer->was_sent)
+		transfer->stop = STOP_RESEND;
+	else
+	{
+		transfer->was_sent = true;
 		return CURL_PREREQFUNC_OK;
-	transfer->stop = STOP_ADDRESS;
+	}
 	return CURL_PREREQFUNC_ABORT;
 }
 
@@ -456,6 +472,8 @@ set_options(LlmTransfer *transfer)
 		Min((long) call->timeout_ms, CONNECT_TIMEOUT_MS));
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) transfer->max);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	/* servers close idle connections, most of them after a minute */
+	SET(CURLOPT_MAXAGE_CONN, 50L);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, transfer);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -680,6 +698,12 @@ fail_stopped(LlmCall *call, const LlmTransfer *transfer)
 						  "bytes",
 						  call->provider, MAX_HEADER_BYTES);
 			break;
+		case STOP_RESEND:
+			llm_call_fail(call, LLM_FAULT_TIMEOUT, LLM_RETRYABLE,
+						  "connection to provider \"%s\" broke before the "
+						  "answer",
+						  call->provider);
+			break;
 		case STOP_MEMORY:
 			llm_call_fail(call, LLM_FAULT_LOCAL, LLM_RETRYABLE,
 						  "out of memory while reading the answer of "
@@ -687,6 +711,19 @@ fail_stopped(LlmCall *call, const LlmTransfer *transfer)
 						  call->provider);
 			break;
 	}
+}
+
+/*
+ * Why a transfer ended without an answer. Before it had a code of its own for
+ * that, libcurl called a header line above its limit "out of memory".
+ */
+static CURLcode
+transfer_code(const LlmTransfer *transfer)
+{
+	if (transfer->code == CURLE_OUT_OF_MEMORY && transfer->was_connected &&
+		transfer->body == NULL)
+		return CURLE_TOO_LARGE;
+	return transfer->code;
 }
 
 /* Outcome of a transfer that ended without an answer. */
@@ -700,7 +737,7 @@ fail_transfer(LlmCall *call, const LlmTransfer *transfer)
 		fail_stopped(call, transfer);
 		return;
 	}
-	switch (transfer->code)
+	switch (transfer_code(transfer))
 	{
 		case CURLE_OPERATION_TIMEDOUT:
 			if (transfer->was_connected)
@@ -748,6 +785,10 @@ fail_transfer(LlmCall *call, const LlmTransfer *transfer)
 		case CURLE_BAD_CONTENT_ENCODING:
 			llm_call_fail(call, LLM_FAULT_MALFORMED, LLM_PERMANENT,
 						  "provider \"%s\" does not speak HTTP", provider);
+			break;
+		case CURLE_TOO_LARGE:
+			llm_call_fail(call, LLM_FAULT_MALFORMED, LLM_PERMANENT,
+						  "headers of provider \"%s\" are too long", provider);
 			break;
 		case CURLE_OUT_OF_MEMORY:
 		case CURLE_FAILED_INIT:

@@ -198,18 +198,17 @@ parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	json_array_foreach (data, i, item)
 	{
 		const json_t *index = json_object_get(item, "index");
-		json_int_t at = json_is_integer(index) ? json_integer_value(index)
-											   : (json_int_t) i;
+		json_int_t at = index == NULL ? (json_int_t) i : -1;
 
+		if (json_is_integer(index))
+			at = json_integer_value(index);
+		if (at < 0)
+			llm_reply_malformed(reply, "embedding %zu has no usable index",
+								i + 1);
 		if (at < 0 ||
 			!llm_vectors_add(&vectors, ask, (size_t) at,
 							 json_object_get(item, "embedding"), reply))
-		{
-			if (at < 0)
-				llm_reply_malformed(reply,
-									"an embedding has a negative index");
 			break;
-		}
 	}
 	llm_vectors_finish(&vectors, reply,
 					   json_string_value(json_object_get(doc, "model")));

@@ -1,0 +1,280 @@
+# Every kind of provider: what goes out on the wire, and what comes back.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use Encode qw(decode_utf8);
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $key = 'sk-test-0123456789abcdefghij';
+my $mock = start_mock(dimensions => 8);
+my $node = intel_node('main', env => { INTEL_SECRET_MOCK => $key });
+my $port = $mock->port;
+
+my %base = (
+	openai => "http://127.0.0.1:$port/v1", anthropic => "http://127.0.0.1:$port",
+	gemini => "http://127.0.0.1:$port/", ollama => "http://127.0.0.1:$port");
+my @kinds = sort keys %base;
+
+foreach my $kind (@kinds)
+{
+	$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, secret, allow_private_network)
+	VALUES ('$kind', '$kind', '$base{$kind}', 'env:MOCK', true);
+INSERT INTO intel.model (name, provider, model_id, task, dimensions) VALUES
+	('$kind-chat', '$kind', 'model-$kind', 'chat', NULL),
+	('$kind-embed', '$kind', 'embed-$kind', 'embed', 8);
+INSERT INTO intel.model_grant VALUES ('$kind-chat', 0), ('$kind-embed', 0);
+SQL
+}
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+# The one request since the last call of this.
+sub request
+{
+	my @requests = @{ $mock->requests };
+	is(scalar @requests, 1, 'one request') or diag(explain(\@requests));
+	$mock->reset;
+	return $requests[0];
+}
+
+my %paths = (
+	openai => '/v1/chat/completions', anthropic => '/v1/messages',
+	gemini => '/v1beta/models/model-gemini:generateContent', ollama => '/api/chat');
+my %auth = (
+	openai => [ authorization => "Bearer $key" ], anthropic => [ 'x-api-key' => $key ],
+	gemini => [ 'x-goog-api-key' => $key ], ollama => [ authorization => "Bearer $key" ]);
+
+sub header
+{
+	my ($request, $name) = @_;
+	my $headers = $request->{headers};
+	my @pairs = ref $headers eq 'HASH' ? %$headers : map { @$_ } @$headers;
+
+	while (my ($n, $v) = splice(@pairs, 0, 2))
+	{
+		return $v if lc $n eq $name;
+	}
+	return undef;
+}
+
+# ---- complete ----------------------------------------------------------------
+
+my $prompt = decode_utf8('good day, Ünïcode');
+
+foreach my $kind (@kinds)
+{
+	is(sql("SELECT intel.complete('good day, Ünïcode', '$kind-chat', '{\"system\": \"be brief\", \"max_tokens\": 90, \"stop\": \"END\"}')"),
+		'echo: good day, Ünïcode', "$kind: complete");
+	my $request = request();
+	is($request->{path}, $paths{$kind}, "$kind: path");
+	is(header($request, $auth{$kind}[0]), $auth{$kind}[1], "$kind: key in its header");
+	is(header($request, 'content-type'), 'application/json', "$kind: content type");
+	is(header($request, 'expect'), undef, "$kind: no Expect");
+	unlike($request->{path}, qr/$key/, "$kind: no key in the address");
+	my $json = $request->{json};
+	if ($kind eq 'openai')
+	{
+		is_deeply($json, {
+			model => 'model-openai', max_tokens => 90, stop => 'END',
+			messages => [ { role => 'system', content => 'be brief' }, { role => 'user', content => $prompt } ] },
+			'openai: body');
+	}
+	elsif ($kind eq 'anthropic')
+	{
+		is(header($request, 'anthropic-version'), '2023-06-01', 'anthropic: version');
+		is_deeply($json, {
+			model => 'model-anthropic', max_tokens => 90, stop_sequences => ['END'], system => 'be brief',
+			messages => [ { role => 'user', content => $prompt } ] }, 'anthropic: body');
+	}
+	elsif ($kind eq 'gemini')
+	{
+		is_deeply($json, {
+			generationConfig => { maxOutputTokens => 90, stopSequences => ['END'] },
+			systemInstruction => { parts => [ { text => 'be brief' } ] },
+			contents => [ { role => 'user', parts => [ { text => $prompt } ] } ] }, 'gemini: body');
+	}
+	else
+	{
+		is_deeply($json, {
+			model => 'model-ollama', stream => JSON::PP::false, options => { num_predict => 90, stop => ['END'] },
+			messages => [ { role => 'system', content => 'be brief' }, { role => 'user', content => $prompt } ] },
+			'ollama: body');
+	}
+}
+
+# ---- chat, with tools both ways ----------------------------------------------
+
+my $conversation = <<'JSON';
+[{"role": "system", "content": "one"}, {"role": "developer", "content": "two"},
+ {"role": "user", "content": [{"type": "text", "text": "what is "}, {"type": "text", "text": "the weather"}]},
+ {"role": "assistant", "content": null, "tool_calls": [
+	{"id": "call_1a", "type": "function", "function": {"name": "weather", "arguments": "{\"city\": \"Oslo\"}"}}]},
+ {"role": "tool", "tool_call_id": "call_1a", "content": "rain"},
+ {"role": "user", "content": "and now"}]
+JSON
+my $tools = <<'JSON';
+{"tools": [{"type": "function", "function": {"name": "weather", "description": "of a city",
+	"parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}], "tool_choice": "weather", "temperature": 0.5}
+JSON
+
+foreach my $kind (@kinds)
+{
+	my $options = $tools;
+	$options =~ s/"tool_choice": "weather", // if $kind eq 'ollama';
+	is(sql("SELECT intel.chat('$conversation', '$kind-chat', '$options') #>> '{message,content}'"),
+		'echo: and now', "$kind: chat");
+	my $json = request()->{json};
+	if ($kind eq 'openai')
+	{
+		is($json->{messages}[2]{content}, 'what is the weather', 'openai: parts are joined');
+		is_deeply($json->{messages}[3]{tool_calls}[0],
+			{ id => 'call_1a', type => 'function', function => { name => 'weather', arguments => '{"city": "Oslo"}' } },
+			'openai: tool call');
+		is_deeply($json->{tool_choice}, { type => 'function', function => { name => 'weather' } }, 'openai: choice');
+		is($json->{tools}[0]{function}{parameters}{properties}{city}{type}, 'string', 'openai: tools');
+	}
+	elsif ($kind eq 'anthropic')
+	{
+		is($json->{system}, "one\n\ntwo", 'anthropic: system');
+		is_deeply($json->{messages}[1]{content},
+			[ { type => 'tool_use', id => 'call_1a', name => 'weather', input => { city => 'Oslo' } } ], 'anthropic: tool call');
+		is_deeply($json->{messages}[2],
+			{ role => 'user', content => [ { type => 'tool_result', tool_use_id => 'call_1a', content => 'rain' } ] },
+			'anthropic: tool result');
+		is_deeply($json->{tool_choice}, { type => 'tool', name => 'weather' }, 'anthropic: choice');
+		is($json->{tools}[0]{input_schema}{properties}{city}{type}, 'string', 'anthropic: tools');
+	}
+	elsif ($kind eq 'gemini')
+	{
+		is_deeply($json->{contents}[1],
+			{ role => 'model', parts => [ { functionCall => { name => 'weather', args => { city => 'Oslo' } } } ] },
+			'gemini: tool call');
+		is_deeply($json->{contents}[2],
+			{ role => 'user', parts => [ { functionResponse => { name => 'weather', response => { result => 'rain' } } } ] },
+			'gemini: tool result');
+		is_deeply($json->{toolConfig}{functionCallingConfig}, { mode => 'ANY', allowedFunctionNames => ['weather'] },
+			'gemini: choice');
+	}
+	else
+	{
+		is_deeply($json->{messages}[3]{tool_calls}, [ { function => { name => 'weather', arguments => { city => 'Oslo' } } } ],
+			'ollama: tool call');
+		is($json->{tools}[0]{function}{name}, 'weather', 'ollama: tools');
+	}
+}
+
+# A tool call that a model makes, in each form, comes back in one form.
+my %calls = (
+	openai => '{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_x","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rom\"}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":11,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":5},"completion_tokens_details":{"reasoning_tokens":3}}}',
+	anthropic => '{"content":[{"type":"thinking","thinking":"hm"},{"type":"tool_use","id":"call_x","name":"weather","input":{"city":"Rom"}}],"stop_reason":"tool_use","usage":{"input_tokens":4,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":7}}',
+	gemini => '{"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"functionCall":{"name":"weather","args":{"city":"Rom"}}}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":11,"candidatesTokenCount":4,"thoughtsTokenCount":3,"cachedContentTokenCount":5}}',
+	ollama => '{"message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"weather","arguments":{"city":"Rom"}}}]},"done":true,"done_reason":"stop","prompt_eval_count":11,"eval_count":7}');
+foreach my $kind (@kinds)
+{
+	$mock->control({ do => [ { kind => 'body', body => $calls{$kind} } ] });
+	my $json = decode_json(sql("SELECT intel.chat('[{\"role\": \"user\", \"content\": \"x\"}]', '$kind-chat')"));
+	$mock->reset;
+	is($json->{finish_reason}, 'tool_calls', "$kind: finish reason of a tool call");
+	like($json->{message}{tool_calls}[0]{id}, qr/^call_/, "$kind: id");
+	is_deeply($json->{message}{tool_calls}[0]{function}, { name => 'weather', arguments => '{"city":"Rom"}' },
+		"$kind: function");
+	is($json->{usage}{input_tokens}, 11, "$kind: all input tokens");
+	is($json->{usage}{output_tokens}, 7, "$kind: all output tokens");
+	is($json->{usage}{cached_tokens}, $kind eq 'ollama' ? undef : 5, "$kind: cached tokens");
+}
+
+# Text answers: refusals, limits, filters.
+my @finishes = (
+	[ openai => '{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}', 'no', 'refusal' ],
+	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"length"}]}', 'part', 'length' ],
+	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"new_word"}]}', 'part', 'other' ],
+	[ anthropic => '{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"stop_reason":"end_turn"}', 'ab', 'stop' ],
+	[ anthropic => '{"content":[],"stop_reason":"refusal"}', '', 'refusal' ],
+	[ gemini => '{"candidates":[{"finishReason":"SAFETY"}]}', '', 'content_filter' ],
+	[ gemini => '{"candidates":[{"content":{"parts":[{"text":"a"},{"text":"b"}]},"finishReason":"MAX_TOKENS"}]}', 'ab', 'length' ],
+	[ ollama => '{"message":{"content":"a"},"done_reason":"length"}', 'a', 'length' ]);
+foreach my $case (@finishes)
+{
+	my ($kind, $body, $content, $finish) = @$case;
+	$mock->control({ do => [ { kind => 'body', body => $body } ] });
+	is(sql("SELECT (r ->> 'content') || '|' || (r ->> 'finish_reason') FROM intel._call('complete', '{\"prompt\": \"x\", \"model\": \"$kind-chat\"}') r"),
+		"$content|$finish", "$kind: $finish");
+	$mock->reset;
+}
+
+# A schema goes to where the provider looks for it.
+my %schema = (
+	openai => [qw(response_format json_schema schema)], anthropic => [qw(output_config format schema)],
+	gemini => [qw(generationConfig responseJsonSchema)], ollama => [qw(format)]);
+foreach my $kind (@kinds)
+{
+	sql("SELECT intel.complete('x', '$kind-chat', '{\"schema\": {\"type\": \"object\"}}')");
+	my $at = request()->{json};
+	$at = $at->{$_} foreach @{ $schema{$kind} };
+	is_deeply($at, { type => 'object' }, "$kind: schema");
+}
+
+# Options that a provider does not have are refused before anything is sent.
+is(sqlstate($node, "SELECT intel.complete('x', '$_->[0]-chat', '{\"$_->[1]\": $_->[2]}')"), '22023', "$_->[0]: no $_->[1]")
+  foreach [ anthropic => 'seed', 1 ], [ gemini => 'metadata', '{"a": "b"}' ], [ ollama => 'reasoning_effort', '"low"' ];
+is(sqlstate($node, "SELECT intel.embed('x', 'anthropic-embed')"), '22023', 'anthropic: no embeddings');
+is(scalar @{ $mock->requests }, 0, 'nothing was sent');
+
+# ---- embeddings ----------------------------------------------------------------
+
+my %embed_paths = (
+	openai => '/v1/embeddings', gemini => '/v1beta/models/embed-gemini:batchEmbedContents', ollama => '/api/embed');
+foreach my $kind (sort keys %embed_paths)
+{
+	my $one = sql("SELECT intel.embed('first words', '$kind-embed')");
+	is(request()->{path}, $embed_paths{$kind}, "$kind: path of embeddings");
+	like($one, qr/^\[(-?[0-9.e-]+,){7}-?[0-9.e-]+\]$/, "$kind: one vector");
+	my $many = sql("SELECT array_to_string(intel.embed(ARRAY['other', NULL, 'first words'], '$kind-embed'), ' ', 'none')");
+	is((split / /, $many)[2], $one, "$kind: vectors in the order of the texts");
+	is((split / /, $many)[1], 'none', "$kind: null stays null");
+	request();
+}
+sql("SELECT intel.embed('x', 'openai-embed')");
+is(request()->{json}{encoding_format}, 'base64', 'openai: base64 is asked for');
+
+# Exactly the float that was sent, both ways of sending it.
+my @floats = unpack 'f<*', pack 'f<*', 0.1, -1 / 3, 1e-38, 3.4e38, 16777217, 1.17549435e-38, -2, 5;
+my $plain = join ',', map { sprintf '%.17g', $_ } @floats;
+require MIME::Base64;
+my $packed = MIME::Base64::encode_base64(pack('f<*', @floats), '');
+foreach my $value ("[$plain]", "\"$packed\"")
+{
+	$mock->control({ do => [ { kind => 'body', body => "{\"data\":[{\"index\":0,\"embedding\":$value}]}" } ] });
+	my $text = sql("SET extra_float_digits = 1; SELECT intel.embed('x', 'openai-embed')");
+	$text =~ tr/[]//d;
+	is(join(',', map { sprintf '%.9g', $_ } unpack 'f<*', pack 'f<*', split /,/, $text),
+		join(',', map { sprintf '%.9g', $_ } @floats), 'floats arrive bit for bit');
+	$mock->reset;
+}
+$mock->control({ match => { path => 'embed' }, do => ['shuffled'], always => JSON::PP::true });
+is(sql("SELECT (intel.embed(ARRAY['a','b','c'], 'openai-embed'))[2]::text"), do { $mock->reset; sql("SELECT intel.embed('b', 'openai-embed')") },
+	'embeddings are placed by index');
+$mock->reset;
+sql("SELECT count(*) FROM unnest(intel.embed(array(SELECT 'text ' || i FROM generate_series(1, 300) i), 'openai-embed'))");
+is(scalar @{ $mock->requests }, 3, '300 texts are 3 requests');
+
+# ---- connections are reused ------------------------------------------------------
+
+$mock->reset;
+my $before = $mock->stats;
+sql("SELECT count(intel.complete('n' || i, 'openai-chat')) FROM generate_series(1, 200) i");
+my $after = $mock->stats;
+is($after->{requests} - ($before->{requests} // 0), 200, '200 calls');
+SKIP:
+{
+	skip 'the model server does not count connections', 1 unless exists $after->{connections};
+	cmp_ok($after->{connections} - $before->{connections}, '<=', 2, 'on one connection');
+}
+
+$node->stop;
+done_testing();

@@ -1,0 +1,239 @@
+# Every way in which a provider can fail, for every kind of provider: an error
+# with the right SQLSTATE, in time, and a session that goes on working.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use IPC::Run;
+use Time::HiRes qw(time);
+
+my $mock = start_mock(dimensions => 8);
+my $node = intel_node('main', conf => "intel.llm_max_response_bytes = 100kB\nintel.llm_timeout = 20s\n");
+my $port = $mock->port;
+my @kinds = qw(openai anthropic gemini ollama);
+my $true = JSON::PP::true;
+
+foreach my $kind (@kinds)
+{
+	my $base = "http://127.0.0.1:$port" . ($kind eq 'openai' ? '/v1' : '');
+	$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network)
+	VALUES ('$kind', '$kind', '$base', true);
+INSERT INTO intel.model (name, provider, model_id, task, dimensions) VALUES
+	('$kind-chat', '$kind', 'm', 'chat', NULL), ('$kind-embed', '$kind', 'e', 'embed', 8);
+INSERT INTO intel.model_grant VALUES ('$kind-chat', 0), ('$kind-embed', 0);
+SQL
+}
+
+# Cases are collected, then run in one session: each fails, and the next call
+# of the same session succeeds.
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION attempt(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	message text;
+	detail text;
+BEGIN
+	EXECUTE call;
+	RETURN '00000||';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws('|', SQLSTATE, message, detail);
+END
+$$;
+SQL
+my @cases;
+
+sub fails
+{
+	my ($kind, $behaviour, $state, $like, %more) = @_;
+	my $name = ref $behaviour ? join(' ', map { "$_=$behaviour->{$_}" } grep { $_ ne 'body' } sort keys %$behaviour) : $behaviour;
+
+	push @cases, { kind => $kind, behaviour => $behaviour, state => $state, like => $like, name => "$kind: $name",
+		call => "SELECT intel.complete('my prompt', '$kind-chat')", %more };
+	return;
+}
+
+sub run_cases
+{
+	my $sql = '';
+
+	$mock->reset;
+	$mock->control({ do => [ map { ($_->{behaviour}, 'ok') } @cases ] });
+	foreach my $case (@cases)
+	{
+		(my $quoted = $case->{call}) =~ s/'/''/g;
+		$sql .= "SELECT attempt('$quoted');\nSELECT intel.complete('again', '$case->{kind}-chat');\n";
+	}
+	my @lines = split /\n/, $node->safe_psql('postgres', $sql);
+	is(scalar @lines, 2 * @cases, 'every case has a result');
+	foreach my $case (@cases)
+	{
+		my ($state, $message, $detail) = split /\|/, shift @lines, 3;
+		my $again = shift @lines;
+		is($state, $case->{state}, "$case->{name}: SQLSTATE") or diag($message);
+		like($message, $case->{like}, "$case->{name}: message");
+		unlike("$message$detail", qr/my prompt|SECRETWORD/, "$case->{name}: shows no text");
+		is($detail, $case->{detail}, "$case->{name}: detail") if exists $case->{detail};
+		is($again, 'echo: again', "$case->{name}: the session goes on");
+	}
+	is(scalar @{ $mock->requests }, 2 * @cases, 'one request per call');
+	@cases = ();
+	$mock->reset;
+	return;
+}
+
+foreach my $kind (@kinds)
+{
+	# statuses
+	fails($kind, { kind => '500', message => 'SECRETWORD' }, '58000', qr/provider "$kind" failed \(status 500/);
+	fails($kind, { kind => 'status', status => 503 }, '58000', qr/status 503/);
+	fails($kind, { kind => 'status', status => 504 }, 'IN001', qr/status 504/);
+	fails($kind, { kind => 'status', status => 408 }, 'IN001', qr/status 408/);
+	fails($kind, { kind => 'status', status => 400, code => 'SECRETWORD' }, '38000', qr/rejected the request \(status 400/);
+	fails($kind, { kind => 'status', status => 401 }, '28000', qr/did not accept the key \(status 401/);
+	fails($kind, { kind => 'status', status => 403 }, '28000', qr/status 403/);
+	fails($kind, { kind => 'status', status => 404 }, '38000', qr/status 404/);
+	fails($kind, { kind => '429', retry_after => '7' }, 'IN003', qr/limits its rate/, detail => 'Retry after 7 seconds.');
+	fails($kind, { kind => '429', retry_after_ms => '1500' }, 'IN003', qr/limits its rate/, detail => 'Retry after 2 seconds.');
+	fails($kind, { kind => '429', retry_after => '9', retry_after_ms => '3000' }, 'IN003', qr/./, detail => 'Retry after 3 seconds.');
+	fails($kind, { kind => '429', retry_after => 'soon' }, 'IN003', qr/./);
+	fails($kind, { kind => '429', headers => { 'retry-after' => '1m30s' } }, 'IN003', qr/./, detail => 'Retry after 90 seconds.');
+
+	# answers that are none
+	fails($kind, 'malformed', 'IN004', qr/cannot be used: it is not JSON/);
+	fails($kind, 'html', 'IN004', qr/not JSON/);
+	fails($kind, 'empty', 'IN004', qr/not JSON/);
+	fails($kind, 'deep', 'IN004', qr/not JSON|longer/);
+	fails($kind, 'invalid_utf8', 'IN004', qr/not JSON in UTF-8/);
+	fails($kind, 'nul', 'IN004', qr/not JSON/);
+	fails($kind, { kind => 'body', body => $_ }, 'IN004', qr/cannot be used/)
+	  foreach '{}', '[]', '[1]', '"x"', 'null', '{"choices": 1, "content": 1, "candidates": 1, "message": 1}',
+	  '{"choices": [{"message": {"content": 5}}], "content": [{"type": "text"}], "candidates": [{"content": {"parts": [5]}}], "message": {"content": {}}}',
+	  '{"choices": [{"message": {"tool_calls": [{"id": 1}]}}], "content": [{"type": "tool_use"}], "candidates": [{"content": {"parts": [{"functionCall": 1}]}}], "message": {"content": "", "tool_calls": [{"function": {"name": "x"}}]}}';
+
+	# too much, from where it should not come
+	fails($kind, 'endless', 'IN004', qr/longer than 102400 bytes/);
+	fails($kind, 'huge_header', 'IN004', qr/headers|does not speak HTTP|longer/);
+	fails($kind, 'many_headers', 'IN004', qr/headers/);
+	fails($kind, { kind => 'redirect', location => "http://127.0.0.1:$port/_stolen" }, 'IN002', qr/redirects are not followed/);
+	fails($kind, { kind => 'redirect', status => 307, location => '/v1/other' }, 'IN002', qr/redirects are not followed/);
+
+	# connections
+	fails($kind, 'close', 'IN001', qr/broke/);
+	fails($kind, 'reset', 'IN001', qr/broke/);
+	fails($kind, 'close_mid_body', 'IN001', qr/broke/);
+	foreach my $behaviour ('hang', 'stall', { kind => 'drip', interval => 0.2 }, { kind => 'slow', seconds => 3 })
+	{
+		fails($kind, $behaviour, 'IN001', qr/did not answer within 300 ms/,
+			call => "SELECT intel.complete('my prompt', '$kind-chat', '{\"timeout_ms\": 300}')");
+	}
+	my $start = time();
+	run_cases();
+	cmp_ok(time() - $start, '<', 15, "$kind: in time");
+}
+
+fails('openai', { kind => 'status', status => 429, code => 'insufficient_quota', retry_after => '5' }, 'IN006', qr/quota.*insufficient_quota/);
+fails('openai', { kind => 'status', status => 400, code => 'context_length_exceeded' }, '38000', qr/context_length_exceeded/);
+fails('openai', { kind => '429', retry_after_date => 30 }, 'IN003', qr/limits its rate/);
+fails('gemini', { kind => 'body', status => 429, body => '[{"error": {"status": "RESOURCE_EXHAUSTED", "details": [{"@type": "RetryInfo", "retryDelay": "22.4s"}]}}]' },
+	'IN003', qr/RESOURCE_EXHAUSTED/, detail => 'Retry after 23 seconds.');
+fails('gemini', { kind => 'body', body => '{"promptFeedback": {"blockReason": "SECRETWORD"}}' }, 'IN004', qr/prompt was blocked/);
+fails('ollama', { kind => 'body', body => '{"error": "SECRETWORD"}' }, '58000', qr/failed/);
+
+# embeddings
+foreach my $kind (qw(openai gemini ollama))
+{
+	my %call = (call => "SELECT intel.embed(ARRAY['my prompt', 'b'], '$kind-embed')");
+	fails($kind, 'wrong_dimension', 'IN004', qr/has 9 dimensions, not 8/, %call);
+	fails($kind, 'wrong_count', 'IN004', qr/embedding \d of 2 is missing/, %call);
+	fails($kind, 'nan', 'IN004', qr/cannot be used/, %call);
+	fails($kind, 'malformed', 'IN004', qr/not JSON/, %call);
+	my $form = $kind eq 'openai' ? '{"data": [%s]}' : '{"embeddings": [%s]}';
+	my $item = $kind eq 'openai' ? '{"embedding": %s}' : $kind eq 'gemini' ? '{"values": %s}' : '%s';
+	foreach my $vector ('[]', '[1,2,3,4,5,6,7,"8"]', '[1,2,3,4,5,6,7,1e39]', '[[1,2,3,4,5,6,7,8]]', '"AAAA"', '"?"', 'null', '{}')
+	{
+		my $one = sprintf $item, $vector;
+		fails($kind, { kind => 'body', body => sprintf($form, "$one, $one") }, 'IN004', qr/embedding 1 /, %call);
+	}
+}
+foreach my $index (-1, 2, 1e15, 0)
+{
+	my $items = join ',', map { "{\"index\": $_, \"embedding\": [1,2,3,4,5,6,7,8]}" } 0, $index;
+	fails('openai', { kind => 'body', body => "{\"data\": [$items]}" }, 'IN004', qr/index|not asked for|came twice/,
+		call => "SELECT intel.embed(ARRAY['a', 'b'], 'openai-embed')");
+}
+
+run_cases();
+
+# nobody there
+{
+	$node->safe_psql('postgres', q{
+		INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES
+			('closed', 'openai', 'http://127.0.0.1:1/v1', true), ('nowhere', 'openai', 'https://does-not-exist.invalid/v1', false);
+		INSERT INTO intel.model (name, provider, model_id, task) VALUES ('closed', 'closed', 'm', 'chat'), ('nowhere', 'nowhere', 'm', 'chat')});
+	is(sqlstate($node, q{SELECT intel.complete('x', 'closed')}), 'IN001', 'nobody listens');
+	is(sqlstate($node, q{SELECT intel.complete('x', 'nowhere')}), 'IN001', 'unknown host');
+}
+
+# ---- a call can be cancelled at once ------------------------------------------------
+
+sub cancelled
+{
+	my ($name, $statement, $how, $want) = @_;
+	$mock->reset;
+	$mock->control({ do => [ ('hang') x 3 ] });
+	my ($in, $out, $timer) = ('', '', IPC::Run::timeout(60));
+	my $handle = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-v', 'VERBOSITY=sqlstate', '-f', '-' ],
+		'<', \$in, '>', \$out, '2>', \my $err, $timer);
+	$in = "SET application_name = 'victim';\n$statement;\n";
+	$handle->pump_nb;
+	IntelTest::wait_for('the request', sub { $handle->pump_nb; $mock->stats->{requests} >= 1 });
+	my $start = time();
+	$node->safe_psql('postgres', "SELECT $how(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+	IntelTest::wait_for('the error', sub { $handle->pump_nb; $err =~ /\d{5}|terminat/ });
+	my $took = time() - $start;
+	like($err, $want, "$name: error");
+	cmp_ok($took, '<', 1, sprintf('%s: after %.0f ms, psql and all', $name, $took * 1000));
+	$in .= "\\q\n";
+	eval { $handle->finish };
+	return;
+}
+cancelled('cancel', q{SELECT intel.complete('x', 'openai-chat')}, 'pg_cancel_backend', qr/57014/);
+cancelled('terminate', q{SELECT intel.complete('x', 'openai-chat')}, 'pg_terminate_backend', qr/57P01|terminat/);
+$mock->reset;
+$mock->control({ do => ['hang'] });
+my $measured = $node->safe_psql('postgres', q{
+	CREATE FUNCTION measure(OUT ms numeric, OUT state text) LANGUAGE plpgsql AS $$
+	DECLARE t timestamptz := clock_timestamp();
+	BEGIN
+		PERFORM intel.complete('x', 'openai-chat');
+	EXCEPTION WHEN query_canceled THEN
+		state := SQLSTATE;
+		ms := extract(epoch FROM clock_timestamp() - t) * 1000;
+	END $$;
+	SET statement_timeout = '200ms';
+	SELECT state || ' ' || (ms BETWEEN 190 AND 300) FROM measure();});
+is($measured, '57014 true', 'statement_timeout ends a call within 100 ms');
+
+# The server stops fast while calls hang.
+$mock->reset;
+$mock->control({ do => ['hang'], always => $true });
+my @sessions;
+foreach my $i (1 .. 8)
+{
+	push @sessions, IPC::Run::start(
+		[ 'psql', '-Xq', '-d', $node->connstr('postgres'), '-c', "SELECT intel.complete('x', 'openai-chat')" ],
+		'<', \undef, '>', \my $out, '2>', \my $err);
+}
+$mock->wait_requests(8);
+my $start = time();
+$node->stop('fast');
+cmp_ok(time() - $start, '<', 2, 'fast shutdown with hanging calls');
+eval { $_->finish } foreach @sessions;
+
+done_testing();

@@ -69,7 +69,7 @@ extern void llm_call_free(LlmCall *call);
  * Raise the failure of a finished call as an error with its SQLSTATE; DETAIL
  * has the seconds to wait where the provider gave them.
  */
-extern void llm_call_raise(const LlmCall *call) pg_attribute_noreturn();
+extern void llm_call_raise(const LlmCall *call) __attribute__((noreturn));
 
 /*
  * A set of calls in flight. One per process is enough; it keeps connections

@@ -42,7 +42,8 @@ extern LlmCall *llm_call_create(LlmTask task);
 /* Finish a call: with a reply of its provider, or with a failure. */
 extern void llm_call_take_reply(LlmCall *call, const LlmReply *reply);
 extern void llm_call_fail(LlmCall *call, LlmFault fault, LlmOutcome outcome,
-						  const char *format, ...) pg_attribute_printf(4, 5);
+						  const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Run a call to its end in this backend, interruptibly. */
 extern void llm_call_run(LlmCall *call);

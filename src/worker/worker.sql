@@ -74,6 +74,7 @@ CREATE FUNCTION @extschema@._job_guard() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@._job_guard() IS
     'checks new jobs, and lets owners cancel and retry theirs and nothing else';
+REVOKE EXECUTE ON FUNCTION @extschema@._job_guard() FROM PUBLIC;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON @extschema@.job_queue
     FOR EACH ROW EXECUTE FUNCTION @extschema@._job_guard();
 
@@ -82,6 +83,7 @@ CREATE FUNCTION @extschema@._job_wake() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@._job_wake() IS
     'wakes the worker of this database when the transaction commits';
+REVOKE EXECUTE ON FUNCTION @extschema@._job_wake() FROM PUBLIC;
 CREATE TRIGGER wake AFTER INSERT OR UPDATE ON @extschema@.job_queue
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
 
@@ -138,6 +140,7 @@ CREATE FUNCTION @extschema@._job_wait(job bigint, timeout_ms bigint) RETURNS boo
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@._job_wait(bigint, bigint) IS
     'wait until a job has ended; false when the time was over first';
+REVOKE EXECUTE ON FUNCTION @extschema@._job_wait(bigint, bigint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.wait(job bigint, timeout interval DEFAULT '30 s') RETURNS @extschema@.job
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
@@ -153,6 +156,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.wait(bigint, interval) IS
     'wait until a job has ended and return it; after the timeout, as it is then';
+REVOKE EXECUTE ON FUNCTION @extschema@.wait(bigint, interval) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.cancel(job bigint) RETURNS boolean
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
@@ -165,6 +169,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.cancel(bigint) IS
     'cancel a job that is queued or running; false when there is no such job';
+REVOKE EXECUTE ON FUNCTION @extschema@.cancel(bigint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.retry(job bigint) RETURNS boolean
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE

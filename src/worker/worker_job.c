@@ -15,7 +15,6 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
@@ -86,11 +85,20 @@ intel_job_wake(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+static int
+column_number(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return i + 1;
+	elog(ERROR, "job_queue has no column \"%s\"", name);
+}
+
 /* A column of the queue by name. */
 static Datum
 column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
 {
-	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
+	return heap_getattr(tuple, column_number(desc, name), desc, isnull);
 }
 
 static char *
@@ -128,7 +136,7 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 
 	for (int i = 0; i < (int) lengthof(names); i++)
 	{
-		columns[i] = SPI_fnumber(desc, names[i]);
+		columns[i] = column_number(desc, names[i]);
 		nulls[i] = true;
 	}
 	values[0] = CStringGetTextDatum(status);

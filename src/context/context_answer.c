@@ -46,11 +46,13 @@ is_content_word(const TextAtom *atom)
 		case TEXT_CAPITALS:
 		case TEXT_LATIN:
 		case TEXT_CYRILLIC:
-		case TEXT_SEMITIC:
+		case TEXT_GREEK:
+		case TEXT_ARABIC:
 			return atom->chars > 2;
 		case TEXT_DIGITS:
 		case TEXT_INDIC:
 		case TEXT_IDEOGRAPH:
+		case TEXT_KANA:
 		case TEXT_HANGUL:
 			return true;
 		default:

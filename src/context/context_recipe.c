@@ -389,13 +389,13 @@ pack(Recipe *recipe, const int *order, int64 room)
 
 				if (item->fate == ITEM_IN || item->fate == ITEM_DUPLICATE)
 					continue;
-				if (section->used + item->price > share)
-					item->fate = ITEM_OVER_SHARE;
-				else if (item->price > left || count == MAX_ITEMS)
+				if (item->price > left || count == MAX_ITEMS)
 				{
 					if (item->fate == ITEM_OPEN)
 						item->fate = ITEM_OVER_BUDGET;
 				}
+				else if (section->used + item->price > share)
+					item->fate = ITEM_OVER_SHARE;
 				else
 				{
 					item->fate = ITEM_IN;

@@ -73,10 +73,12 @@ static const struct
 	{0xF7, TEXT_PUNCT},
 	{0xF8,
 	 TEXT_LATIN}, /* also IPA and combining marks, which follow letters */
-	{0x370, TEXT_CYRILLIC},
-	{0x590, TEXT_SEMITIC},
+	{0x370, TEXT_GREEK},
+	{0x400, TEXT_CYRILLIC},
+	{0x530, TEXT_GREEK}, /* Armenian, Hebrew */
+	{0x600, TEXT_ARABIC},
 	{0x900, TEXT_INDIC},
-	{0x10A0, TEXT_CYRILLIC}, /* Georgian */
+	{0x10A0, TEXT_GREEK}, /* Georgian */
 	{0x1100, TEXT_HANGUL},
 	{0x1200, TEXT_OTHER}, /* Ethiopic, Cherokee, syllabics */
 	{0x1680, TEXT_SPACE},
@@ -84,9 +86,10 @@ static const struct
 	{0x1780, TEXT_INDIC}, /* Khmer */
 	{0x1800, TEXT_OTHER},
 	{0x1C80, TEXT_CYRILLIC},
+	{0x1C90, TEXT_GREEK}, /* Georgian capitals */
 	{0x1CD0, TEXT_INDIC},
 	{0x1D00, TEXT_LATIN},
-	{0x1F00, TEXT_CYRILLIC}, /* Greek extended */
+	{0x1F00, TEXT_GREEK}, /* Greek extended */
 	{0x2000, TEXT_SPACE},
 	{0x200B, TEXT_OTHER}, /* zero width */
 	{0x2010, TEXT_PUNCT},
@@ -100,7 +103,8 @@ static const struct
 	{0x2600, TEXT_EMOJI},
 	{0x27C0, TEXT_PUNCT},
 	{0x2C60, TEXT_LATIN},
-	{0x2C80, TEXT_CYRILLIC},
+	{0x2C80, TEXT_GREEK}, /* Coptic, Georgian */
+	{0x2DE0, TEXT_CYRILLIC},
 	{0x2E00, TEXT_PUNCT},
 	{0x2E80, TEXT_IDEOGRAPH},
 	{0x3000, TEXT_SPACE},
@@ -108,8 +112,13 @@ static const struct
 	{0x3005, TEXT_IDEOGRAPH},
 	{0x3008, TEXT_PUNCT},
 	{0x3021, TEXT_IDEOGRAPH},
+	{0x3030, TEXT_PUNCT},
+	{0x3041, TEXT_KANA},
+	{0x3100, TEXT_IDEOGRAPH},
 	{0x3130, TEXT_HANGUL},
 	{0x3190, TEXT_IDEOGRAPH},
+	{0x31F0, TEXT_KANA},
+	{0x3200, TEXT_IDEOGRAPH},
 	{0xA000, TEXT_OTHER},
 	{0xA640, TEXT_CYRILLIC},
 	{0xA6A0, TEXT_OTHER},
@@ -123,10 +132,11 @@ static const struct
 	{0xD800, TEXT_OTHER},
 	{0xF900, TEXT_IDEOGRAPH},
 	{0xFB00, TEXT_LATIN},
-	{0xFB1D, TEXT_SEMITIC},
+	{0xFB1D, TEXT_GREEK}, /* Hebrew forms */
+	{0xFB50, TEXT_ARABIC},
 	{0xFE00, TEXT_OTHER}, /* variation selectors */
 	{0xFE10, TEXT_PUNCT},
-	{0xFE70, TEXT_SEMITIC},
+	{0xFE70, TEXT_ARABIC},
 	{0xFEFF, TEXT_OTHER},
 	{0xFF01, TEXT_PUNCT}, /* full width forms */
 	{0xFF10, TEXT_IDEOGRAPH},
@@ -135,7 +145,7 @@ static const struct
 	{0xFF3B, TEXT_PUNCT},
 	{0xFF41, TEXT_IDEOGRAPH},
 	{0xFF5B, TEXT_PUNCT},
-	{0xFF66, TEXT_IDEOGRAPH},
+	{0xFF66, TEXT_KANA},
 	{0xFFA0, TEXT_HANGUL},
 	{0xFFE0, TEXT_PUNCT},
 	{0xFFF0, TEXT_OTHER},
@@ -196,7 +206,8 @@ atom_goes_on(const TextAtom *atom, uint32_t prev, uint32_t c, TextClass next)
 		case TEXT_SPACE:
 		case TEXT_DIGITS:
 		case TEXT_CYRILLIC:
-		case TEXT_SEMITIC:
+		case TEXT_GREEK:
+		case TEXT_ARABIC:
 		case TEXT_INDIC:
 			return next == atom->class;
 		case TEXT_WORD:
@@ -351,7 +362,8 @@ text_follow_break(const TextFollow *follow, const TextAtom *next,
 		return TEXT_BREAK_WORD;
 	if (next->class == TEXT_PUNCT)
 		return TEXT_BREAK_NONE; /* marks stay with what they follow */
-	if (follow->wide || next->class == TEXT_IDEOGRAPH)
+	if (follow->wide || next->class == TEXT_IDEOGRAPH ||
+		next->class == TEXT_KANA)
 		return TEXT_BREAK_WORD;
 	return follow->last.class == TEXT_PUNCT ? TEXT_BREAK_PUNCT
 											: TEXT_BREAK_NONE;

@@ -30,12 +30,14 @@ typedef enum TextClass
 	TEXT_WORD,	   /* ASCII letters; "camelCase" is two words */
 	TEXT_CAPITALS, /* two or more ASCII capitals */
 	TEXT_DIGITS,
-	TEXT_PUNCT,		/* one mark, or the same mark repeated */
-	TEXT_LATIN,		/* a word with Latin letters outside ASCII */
-	TEXT_CYRILLIC,	/* Cyrillic, Greek, Armenian, Georgian */
-	TEXT_SEMITIC,	/* Hebrew, Arabic and their neighbours */
+	TEXT_PUNCT, /* one mark, or the same mark repeated */
+	TEXT_LATIN, /* a word with Latin letters outside ASCII */
+	TEXT_CYRILLIC,
+	TEXT_GREEK,		/* Greek, Armenian, Georgian, Hebrew */
+	TEXT_ARABIC,	/* with Syriac, Thaana and their neighbours */
 	TEXT_INDIC,		/* Devanagari to Myanmar, Thai, Khmer */
-	TEXT_IDEOGRAPH, /* Han and kana, one character each */
+	TEXT_IDEOGRAPH, /* Han, one character each */
+	TEXT_KANA,		/* one character each */
 	TEXT_HANGUL,	/* one syllable each */
 	TEXT_EMOJI,
 	TEXT_OTHER, /* everything else, broken bytes too */

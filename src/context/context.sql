@@ -212,3 +212,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.submit_ask(text, regclass, int, text, text, int, text, text, text, text, jsonb) IS
     'queues a question for a worker and returns the job; its result has answer, citations and grounded';
 REVOKE EXECUTE ON FUNCTION @extschema@.submit_ask(text, regclass, int, text, text, int, text, text, text, text, jsonb) FROM PUBLIC;
+
+INSERT INTO @extschema@.task (name, step, description) VALUES
+    ('ask', '@extschema@._ask_step(jsonb, jsonb, jsonb)',
+     'answer a question from a table or view, with citations: {"question": text, "source": qualified name, "k", "model", "embedding_model", "budget", "mode", "content_column", "embedding_column", "title_column"}');

@@ -10,9 +10,9 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
           FROM pg_proc p
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
-               '_call', '_embed', '_embed_batch', '_job_wait', 'cancel',
+               '_call', '_embed', '_embed_batch', '_job_wait', 'ask', 'cancel',
                'chat', 'complete', 'embed', 'retry', 'run_jobs', 'run_task',
-               'submit', 'wait'
+               'search', 'submit', 'submit_ask', 'wait'
            )
          ORDER BY p.proname, p.oid
     $$;

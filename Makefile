@@ -66,7 +66,7 @@ $(BUILT_SQL): $(SQL_FRAGMENTS) intel.control Makefile
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz surface
+.PHONY: help deps test lint format strict asan fuzz matrix surface
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -83,6 +83,9 @@ lint: ## check layers, rooms, SQL rules, exported symbols, versions and format
 asan: ## the suites under the address and undefined behaviour sanitizers
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' SANITIZE=1 LIMIT=1800 \
 		INTEL_TEST_TIMEOUT=180 test/run.sh $(or $(TESTS),dynamic)
+
+matrix: ## the suites on this server and on Debian's PostgreSQL 17 and 18
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/matrix/run.sh
 
 fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
 	@test/fuzz/run.sh fuzz $(FUZZ)

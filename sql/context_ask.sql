@@ -45,13 +45,18 @@ UPDATE asked SET todo = ctx.step2(request);
 UPDATE asked SET nonce = substring(todo #>> '{request,prompt}' FROM '^<<<([bcdfghjkmnpqrstv]{16}) ');
 SELECT todo ->> 'call' AS call, (todo -> 'request') - 'prompt' - 'system' AS rest, replace(todo #>> '{request,system}', nonce, 'NONCE') AS system FROM asked;
 SELECT replace(todo #>> '{request,prompt}', nonce, 'NONCE') AS prompt FROM asked;
+-- servers' clients differ in the width that they give to U+200B
+\a
 SELECT todo -> 'state' AS state FROM asked;
+\a
 SELECT substring(ctx.step2(request) #>> '{request,prompt}' FROM '^<<<([^ ]{16}) ') <> nonce AS new_nonce FROM asked;
 -- step 3: markers are checked against the sources, quotes are those of the source
 CREATE FUNCTION ctx.step3(answer text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT intel._ask_step(request, todo -> 'state', jsonb_build_object('content', answer)) -> 'result' FROM asked
 $$;
+\a
 SELECT jsonb_pretty(ctx.step3('VACUUM reclaims the storage of dead tuples [1]. The log survives a crash. [2] Größe [7].'));
+\a
 SELECT r ->> 'grounded' AS grounded, r -> 'answer' = to_jsonb(a) AS verbatim, jsonb_path_query_array(r, '$.citations[*].n') AS cited
 FROM (VALUES (1, 'All of it is cited [1, 2]. This too [1][2].'), (2, 'Nothing is cited. Nothing at all.'), (3, 'Half [1]. Half.'),
     (4, 'Wrong numbers [0]. [4] [99999999999999999999]. [x] [1;2] [-1]'), (5, '[2] comes first.'), (6, E'- one [1]\n- two [2]\n- three'),

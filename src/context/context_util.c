@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -27,16 +28,19 @@ set_locally(const char *name, const char *value)
 QueryResult *
 context_query(const char *sql, const QueryArg *args, int nargs)
 {
+	bool was_read_only = XactReadOnly;
 	IdentitySave save;
 	QueryResult *result;
 
 	/* an error ends the transaction level, which restores everything */
 	identity_enter(GetUserId(), identity_claims(), identity_tenant(), &save);
 	set_locally("search_path", "pg_catalog, intel, pg_temp");
-	set_locally("transaction_read_only", "on");
+	/* not through its setting, which later servers refuse inside functions */
+	XactReadOnly = true;
 	/* a query of stop words only would be noticed in each of its parts */
 	set_locally("client_min_messages", "warning");
 	result = query_run(sql, args, nargs, true);
+	XactReadOnly = was_read_only;
 	identity_leave(&save);
 	return result;
 }

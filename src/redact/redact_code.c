@@ -3,7 +3,9 @@
  * redact_code.c
  *		Codes of letters and digits: accounts, documents, vehicles.
  *
- * Each of them holds a digit, so the digit verifier asks here first.
+ * Each of them holds a digit, so the digit verifier asks here first. A code
+ * is read once, as capitals without its separators, and compared with the
+ * patterns of all schemes; as with numbers, the best one stands.
  *
  * Pure: no postgres.h.
  *
@@ -16,6 +18,150 @@
 #include "redact/redact_scan_int.h"
 
 #define MAX_IBAN 34
+#define MAX_CODE 20
+
+typedef struct CodeScheme
+{
+	/* 'A' letter, '9' digit, 'X' either; small letters stand for themselves */
+	const char *pattern;
+	uint8_t entity;
+	bool (*check)(const uint8_t *c, int n);
+	uint8_t ctx;
+	uint8_t plain; /* scores */
+	uint8_t near;
+	const char *rule;
+} CodeScheme;
+
+#define S(pattern, entity, check, ctx, plain, near, rule) \
+	{pattern, REDACT_##entity, check, REDACT_CTX_##ctx, plain, near, rule}
+
+static const CodeScheme schemes[] = {
+	/* Spain, Portugal, Italy */
+	S("99999999A", ES_NIF, check_es_dni, DNI, 58, 95, "es_dni"),
+	S("A9999999A", ES_NIE, check_es_nie, DNI, 75, 95, "es_nie"),
+	S("A9999999X", ES_CIF, check_es_cif, DNI, 45, 85, "es_cif"),
+	S("999999999XX9", PT_CC, check_pt_cc, PTCC, 60, 92, "pt_cc"),
+	S("AAAAAAXXAXXAXXXA", IT_FISCAL_CODE, check_it_fiscal_code, ITCF, 92, 98, "it_fiscal_code"),
+	S("it99999999999", IT_VAT_CODE, check_it_vat, ITVAT, 75, 92, "it_vat"),
+	S("AA99999AA", IT_IDENTITY_CARD, NULL, ITDOC, 0, 70, "it_identity_card"),
+	S("AA9999999", IT_IDENTITY_CARD, NULL, ITDOC, 0, 65, "it_identity_card_paper"),
+	S("AA9999999A", IT_DRIVER_LICENSE, NULL, DRIVER, 0, 75, "it_driver_license"),
+	S("AA9999999", IT_PASSPORT, NULL, PASSPORT, 0, 66, "it_passport"),
+	S("AAA999999", ES_PASSPORT, NULL, PASSPORT, 0, 68, "es_passport"),
+	/* British Isles */
+	S("AA999999A", UK_NINO, check_uk_nino, NINO, 65, 95, "uk_nino"),
+	S("XXXXX999999XX9XX", UK_DRIVING_LICENCE, check_uk_driving, DRIVER, 60, 92, "uk_driving_licence"),
+	S("XXXXX999999XX9XX99", UK_DRIVING_LICENCE, check_uk_driving, DRIVER, 60, 92, "uk_driving_licence"),
+	S("AA99AAA", UK_VEHICLE_REGISTRATION, check_uk_plate, PLATE, 40, 85, "uk_plate"),
+	S("9999999A", IE_PPS, check_ie_pps, PPS, 0, 92, "ie_pps"),
+	S("9999999AA", IE_PPS, check_ie_pps, PPS, 55, 95, "ie_pps"),
+	/* German-speaking, Benelux, France */
+	S("AXXXXXXXX9", DE_ID_CARD, check_de_icao, DEID, 0, 92, "de_id_card"),
+	S("AXXXXXXXX", DE_ID_CARD, NULL, DEID, 0, 72, "de_id_card_9"),
+	S("AXXXXXXXX9", DE_PASSPORT, check_de_icao, PASSPORT, 0, 85, "de_passport"),
+	S("AXXXXXXXX", DE_PASSPORT, NULL, PASSPORT, 0, 64, "de_passport_9"),
+	S("99999999A999", DE_SOCIAL_SECURITY, check_de_social, DESV, 70, 96, "de_social_security"),
+	S("A999999999", DE_HEALTH_INSURANCE, check_de_kvnr, DEKV, 0, 92, "de_kvnr"),
+	S("de999999999", DE_VAT_ID, check_de_vat, TAXID, 75, 92, "de_vat"),
+	S("X99XXXXXXX9", DE_FUEHRERSCHEIN, NULL, DRIVER, 0, 70, "de_driver_license"),
+	S("hrb99999", DE_HANDELSREGISTER, NULL, HR, 70, 85, "de_hrb"),
+	S("hrb999999", DE_HANDELSREGISTER, NULL, HR, 70, 85, "de_hrb"),
+	S("hra9999", DE_HANDELSREGISTER, NULL, HR, 55, 85, "de_hra"),
+	S("hra99999", DE_HANDELSREGISTER, NULL, HR, 70, 85, "de_hra"),
+	S("AAA9999", DE_KFZ, NULL, PLATE, 0, 60, "de_kfz"),
+	S("AAA999", DE_KFZ, NULL, PLATE, 0, 60, "de_kfz"),
+	S("AAAA999", DE_KFZ, NULL, PLATE, 0, 60, "de_kfz"),
+	S("AAAA9999", DE_KFZ, NULL, PLATE, 0, 60, "de_kfz"),
+	S("atu99999999", AT_UID, check_at_uid, TAXID, 80, 92, "at_uid"),
+	S("che999999999", CH_UID, check_ch_uid, TAXID, 85, 92, "ch_uid"),
+	S("fr99999999999", FR_VAT_ID, check_fr_vat, TAXID, 85, 95, "fr_vat"),
+	S("999999A99999999", FR_NIR, check_fr_nir_corsica, NIR, 80, 97, "fr_nir"),
+	S("nl999999999b99", NL_VAT_ID, check_nl_vat, TAXID, 85, 95, "nl_vat"),
+	S("be9999999999", BE_VAT_ID, check_be_vat, TAXID, 80, 95, "be_vat"),
+	/* Poland, Finland */
+	S("AAA999999", PL_ID_CARD, check_pl_id_card, PLID, 0, 90, "pl_id_card"),
+	S("999999A999X", FI_PERSONAL_IDENTITY_CODE, check_fi_hetu, HETU, 75, 96, "fi_hetu"),
+	S("999999999A", FI_PERSONAL_IDENTITY_CODE, check_fi_hetu, HETU, 58, 96, "fi_hetu"),
+	/* Americas */
+	S("AAAA999999AAAAAAX9", MX_CURP, check_mx_curp, CURP, 95, 98, "mx_curp"),
+	S("AAAA999999XXX", MX_RFC, check_mx_rfc, RFC, 70, 93, "mx_rfc"),
+	S("AAA999999XXX", MX_RFC, check_mx_rfc, RFC, 50, 90, "mx_rfc"),
+	S("9999999A", CL_RUT, check_cl_rut, RUT, 0, 88, "cl_rut"),
+	S("99999999A", CL_RUT, check_cl_rut, RUT, 57, 90, "cl_rut"),
+	S("A999999999", VE_RIF, check_ve_rif, RIF, 0, 90, "ve_rif"),
+	S("XXXXXXXXXXXX99", BR_CNPJ, check_br_cnpj_alpha, CNPJ, 0, 95, "br_cnpj"),
+	S("AA9999999", MEDICAL_LICENSE, check_us_dea, DEA, 45, 92, "us_dea"),
+	S("9AX9AX9AA99", US_MBI, check_us_mbi, MBI, 55, 90, "us_mbi"),
+	S("A99999999", US_PASSPORT, NULL, PASSPORT, 0, 67, "us_passport"),
+	/* Asia and Oceania */
+	S("AAAAA9999A", IN_PAN, check_in_pan, INPAN, 65, 92, "in_pan"),
+	S("99AAAAA9999AXAX", IN_GSTIN, check_in_gstin, GSTIN, 92, 97, "in_gstin"),
+	S("AAA9999999", IN_VOTER, NULL, VOTER, 0, 75, "in_voter"),
+	S("A9999999", IN_PASSPORT, NULL, PASSPORT, 0, 66, "in_passport"),
+	S("AA99AA9999", IN_VEHICLE_REGISTRATION, check_in_plate, PLATE, 65, 90, "in_plate"),
+	S("AA99A9999", IN_VEHICLE_REGISTRATION, check_in_plate, PLATE, 45, 85, "in_plate"),
+	S("AA999999999999", IN_NREGA, NULL, NREGA, 0, 80, "in_nrega"),
+	S("A9999999A", SG_NRIC_FIN, check_sg_nric, NRIC, 76, 95, "sg_nric"),
+	S("99999999A", SG_UEN, check_sg_uen, UEN, 0, 85, "sg_uen"),
+	S("999999999A", SG_UEN, check_sg_uen, UEN, 0, 88, "sg_uen"),
+	S("A99AA9999A", SG_UEN, check_sg_uen, UEN, 60, 92, "sg_uen"),
+	S("A999999999", TW_NATIONAL_ID, check_tw_id, TWID, 55, 92, "tw_national_id"),
+	S("99999999999999999X", CN_RESIDENT_ID, check_cn_resident, CNID, 85, 97, "cn_resident_id"),
+	S("XXXXXXXXXXXXXXXXXX", CN_CREDIT_CODE, check_cn_credit, USCC, 0, 92, "cn_credit_code"),
+	S("A99999999", KR_PASSPORT, NULL, PASSPORT, 0, 65, "kr_passport"),
+	S("AAA9999", NZ_NHI, check_nz_nhi, NHI, 0, 90, "nz_nhi"),
+	S("AAA99AA", NZ_NHI, check_nz_nhi, NHI, 0, 90, "nz_nhi"),
+	S("AAA999AA", NG_VEHICLE_REGISTRATION, NULL, PLATE, 40, 75, "ng_plate"),
+	S("99A9999", TR_LICENSE_PLATE, NULL, PLATE, 0, 70, "tr_plate"),
+	S("99AA999", TR_LICENSE_PLATE, NULL, PLATE, 0, 70, "tr_plate"),
+	S("99AAA99", TR_LICENSE_PLATE, NULL, PLATE, 0, 70, "tr_plate"),
+	/* postcodes */
+	S("A99AA", POSTAL_CODE, NULL, POSTAL, 0, 75, "uk_postcode"),
+	S("A9A9A9", POSTAL_CODE, NULL, POSTAL, 42, 80, "ca_postcode"),
+	S("A999AA", POSTAL_CODE, NULL, POSTAL, 40, 80, "uk_postcode"),
+	S("AA99AA", POSTAL_CODE, NULL, POSTAL, 40, 80, "uk_postcode"),
+	S("AA999AA", POSTAL_CODE, NULL, POSTAL, 42, 80, "uk_postcode"),
+	S("A9A9AA", POSTAL_CODE, NULL, POSTAL, 42, 80, "uk_postcode"),
+	S("AA9A9AA", POSTAL_CODE, NULL, POSTAL, 42, 80, "uk_postcode"),
+	S("9999AA", POSTAL_CODE, NULL, POSTAL, 0, 75, "nl_postcode"),
+	/* everywhere */
+	S("XXXXXXXXXXXXXXXXX", VIN, check_vin, VIN, 55, 95, "vin"),
+	S("XXXXXXXXXXXXXXXXX", VIN, NULL, VIN, 0, 70, "vin_unchecked"),
+	S("AAAAAAXX", SWIFT_CODE, check_swift, SWIFT, 0, 85, "swift"),
+	S("AAAAAAXXXXX", SWIFT_CODE, check_swift, SWIFT, 0, 85, "swift"),
+};
+
+/*
+ * Documents without a check: a few letters, many digits, perhaps a letter;
+ * known by the words near them alone.
+ */
+static const struct
+{
+	uint8_t entity;
+	uint8_t ctx;
+	uint8_t score;
+	const char *rule;
+} by_words[] = {
+	{REDACT_US_DRIVER_LICENSE, REDACT_CTX_DRIVER, 62, "driver_license"},
+	{REDACT_PASSPORT, REDACT_CTX_PASSPORT, 60, "passport"},
+	{REDACT_LICENSE_PLATE, REDACT_CTX_PLATE, 55, "license_plate"},
+	{REDACT_MEDICAL_RECORD, REDACT_CTX_MRN, 65, "medical_record"},
+	{REDACT_NATIONAL_ID, REDACT_CTX_NATID, 55, "national_id"},
+	{REDACT_TAX_ID, REDACT_CTX_TAXID, 55, "tax_id"},
+	{REDACT_CUSTOMER_NUMBER, REDACT_CTX_CUSTOMER, 56, "customer_number"},
+};
+
+/* A code as it was read. */
+typedef struct Code
+{
+	uint32_t start;
+	uint8_t n;
+	uint8_t chars[MAX_CODE + 1];
+	uint32_t end[MAX_CODE]; /* behind each character */
+	bool stops[MAX_CODE];	/* a word ends behind it */
+	bool lower;				/* it has small letters */
+	uint8_t seps;			/* separators inside */
+} Code;
 
 static uint8_t
 upper_at(const RedactScanner *s, uint32_t i)
@@ -23,6 +169,36 @@ upper_at(const RedactScanner *s, uint32_t i)
 	uint8_t c = redact_at(s, i);
 
 	return (redact_class[c] & CC_LOWER) ? c & ~0x20 : c;
+}
+
+static inline bool
+is_code_char(const RedactScanner *s, uint32_t i)
+{
+	return redact_class_at(s, i) & (CC_DIGIT | CC_LOWER | CC_UPPER);
+}
+
+/* ---- IBAN ----------------------------------------------------------- */
+
+/* Where the country of an IBAN with check digits at pos starts, or pos. */
+static uint32_t
+iban_start(const RedactScanner *s, uint32_t pos, int *length)
+{
+	/* "DE89", "DE 89", "D E 8 9" */
+	static const uint8_t forms[3][2] = {{2, 1}, {3, 2}, {4, 2}};
+
+	for (int k = 0; k < 3; k++)
+	{
+		uint32_t first = pos - forms[k][0];
+		uint32_t second = pos - forms[k][1];
+
+		if (pos < forms[k][0] || (k > 0 && is_code_char(s, pos - 1)) ||
+			(k == 2 && is_code_char(s, pos - 3)))
+			continue;
+		*length = check_iban_length(upper_at(s, first), upper_at(s, second));
+		if (*length > 0)
+			return first;
+	}
+	return pos;
 }
 
 /*
@@ -33,41 +209,258 @@ static void
 verify_iban(RedactScanner *s, uint32_t pos)
 {
 	uint8_t text[MAX_IBAN];
-	uint32_t start = pos - 2;
+	int want = 0;
+	uint32_t start = iban_start(s, pos, &want);
 	uint32_t i = start;
-	int want;
 	int n = 0;
 
-	if (pos < 2 || !redact_wants(s, REDACT_IBAN_CODE))
-		return;
-	want = check_iban_length(upper_at(s, start), upper_at(s, start + 1));
-	if (want == 0 || ((redact_class_at(s, start - 1) & CC_ALNUM) &&
-					  (redact_class_at(s, start - 2) & CC_ALNUM)))
+	if (start == pos || !redact_wants(s, REDACT_IBAN_CODE) ||
+		(is_code_char(s, start - 1) && is_code_char(s, start - 2)))
 		return;
 	while (n < want)
 	{
 		int skip = 0;
 
-		while (n > 0 && skip < 3 &&
+		while (n > 0 && skip < 3 && i < s->len &&
 			   ((redact_class_at(s, i) & CC_SPACE) ||
-				strchr("-._/", redact_at(s, i)) != NULL) &&
-			   i < s->len)
+				strchr("-._/", redact_at(s, i)) != NULL))
 			i++, skip++;
-		if (!(redact_class_at(s, i) & (CC_DIGIT | CC_LOWER | CC_UPPER)))
+		if (!is_code_char(s, i))
 			return;
 		text[n++] = upper_at(s, i++);
 	}
-	if ((redact_class_at(s, i) & CC_ALNUM) &&
-		(redact_class_at(s, i + 1) & CC_ALNUM))
+	if (is_code_char(s, i) && is_code_char(s, i + 1))
 		return;
 	if (check_iban(text, n))
 		redact_offer(s, start, i, REDACT_IBAN_CODE, 98, "iban");
 }
 
+/* ---- patterns ------------------------------------------------------- */
+
+static void
+read_code(const RedactScanner *s, uint32_t start, Code *code)
+{
+	uint32_t i = start;
+
+	memset(code, 0, sizeof(*code));
+	code->start = start;
+	while (code->n < MAX_CODE)
+	{
+		uint8_t c = redact_at(s, i);
+
+		if (redact_class[c] & (CC_DIGIT | CC_LOWER | CC_UPPER))
+		{
+			code->lower |= (redact_class[c] & CC_LOWER) != 0;
+			code->chars[code->n] = upper_at(s, i++);
+			code->end[code->n] = i;
+			code->stops[code->n] =
+				!(redact_class_at(s, i) & CC_ALNUM) && redact_at(s, i) != '_';
+			code->n++;
+		}
+		else if ((c == ' ' || c == '-' || c == '.' || c == '/' || c == '+') &&
+				 code->n > 0 && is_code_char(s, i + 1))
+		{
+			code->seps++;
+			i++;
+		}
+		else
+			break;
+	}
+	code->chars[code->n] = '\0';
+}
+
+/* Does the code start with the pattern, and end there? Its length, or 0. */
+static int
+match_pattern(const Code *code, const char *pattern)
+{
+	int n = 0;
+
+	for (; pattern[n] != '\0'; n++)
+	{
+		uint8_t c;
+		bool digit;
+
+		if (n >= code->n)
+			return 0;
+		c = code->chars[n];
+		digit = c >= '0' && c <= '9';
+		switch (pattern[n])
+		{
+			case 'A':
+				if (digit)
+					return 0;
+				break;
+			case '9':
+				if (!digit)
+					return 0;
+				break;
+			case 'X':
+				break;
+			default:
+				if (c != (uint8_t) (pattern[n] & ~0x20))
+					return 0;
+		}
+	}
+	return n > 0 && code->stops[n - 1] ? n : 0;
+}
+
+/* Both letters and digits among the first n? */
+static bool
+is_mixed(const Code *code, int n)
+{
+	int digits = 0;
+
+	for (int i = 0; i < n; i++)
+		digits += code->chars[i] >= '0' && code->chars[i] <= '9';
+	return digits > 0 && digits < n;
+}
+
+/* The end of "AB123456C": one to three letters, four to fourteen digits. */
+static int
+match_document(const Code *code)
+{
+	int n = 0;
+	int digits;
+
+	while (n < code->n && code->chars[n] >= 'A' && n < 4)
+		n++;
+	digits = n;
+	while (n < code->n && code->chars[n] <= '9')
+		n++;
+	if (digits == 0 || digits > 3 || n - digits < 4 || n - digits > 14)
+		return 0;
+	if (n < code->n && code->chars[n] >= 'A' && !code->stops[n - 1])
+		n++;
+	return code->stops[n - 1] ? n : 0;
+}
+
+static void
+try_code(RedactScanner *s, uint32_t start)
+{
+	Code code;
+	RedactCtx ctx;
+	NumberBest best = {0, 0, 0, NULL};
+	bool have_ctx = false;
+	int n;
+
+	read_code(s, start, &code);
+	if (code.n < 6)
+		return;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	{
+		const CodeScheme *scheme = &schemes[i];
+		bool near;
+		int score;
+
+		n = match_pattern(&code, scheme->pattern);
+		if (n == 0 || !redact_wants(s, scheme->entity) ||
+			(scheme->entity != REDACT_SWIFT_CODE && !is_mixed(&code, n) &&
+			 scheme->entity != REDACT_CN_RESIDENT_ID))
+			continue;
+		if (!have_ctx)
+		{
+			ctx = redact_context(s, start, code.end[code.n - 1]);
+			have_ctx = true;
+		}
+		near = redact_ctx_has(&ctx, scheme->ctx);
+		score = near ? scheme->near : scheme->plain;
+		if (!near && (code.lower || redact_ctx_has(&ctx, REDACT_CTX_NEGATIVE)))
+			score -= 20;
+		if (!near && code.seps > 0 && code.end[n - 1] - start > (uint32_t) n + 2)
+			score -= 10;
+		if (score <= best.score ||
+			score < s->profile->min_score[scheme->entity] ||
+			(scheme->check != NULL && !scheme->check(code.chars, n)))
+			continue;
+		best.entity = scheme->entity;
+		best.score = score;
+		best.end = code.end[n - 1];
+		best.rule = scheme->rule;
+	}
+
+	n = match_document(&code);
+	if (n > 0 && best.score < 60)
+	{
+		if (!have_ctx)
+			ctx = redact_context(s, start, code.end[n - 1]);
+		for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
+		{
+			if (!redact_ctx_has(&ctx, by_words[i].ctx) ||
+				by_words[i].score <= best.score ||
+				by_words[i].score < s->profile->min_score[by_words[i].entity])
+				continue;
+			best.entity = by_words[i].entity;
+			best.score = by_words[i].score;
+			best.end = code.end[n - 1];
+			best.rule = by_words[i].rule;
+		}
+	}
+	if (best.score > 0)
+		redact_offer(s, start, best.end, best.entity, best.score, best.rule);
+}
+
+/*
+ * Where the group before the one at start begins: up to ten digits or five
+ * capitals, and one separator. start itself if there is none.
+ */
+static uint32_t
+group_before(const RedactScanner *s, uint32_t start)
+{
+	uint8_t sep = redact_at(s, start - 1);
+	uint8_t class;
+	uint32_t i = start - 1;
+
+	if (start < 2 || (sep != ' ' && sep != '-' && sep != '.'))
+		return start;
+	class = redact_class_at(s, i - 1) & (CC_UPPER | CC_DIGIT);
+	while (i > 0 && start - i < 12 && (redact_class_at(s, i - 1) & class))
+		i--;
+	if (class == 0 || (redact_class_at(s, i - 1) & CC_ALNUM) ||
+		redact_at(s, i - 1) == '_' || (class == CC_UPPER && start - i > 6))
+		return start;
+	return i;
+}
+
 void
 redact_verify_code(RedactScanner *s, uint32_t pos)
 {
-	if (!(redact_class_at(s, pos - 1) & (CC_LOWER | CC_UPPER)))
+	uint32_t start = pos;
+	uint32_t end = pos;
+	bool letters = false;
+	bool letter_follows;
+
+	if (!(redact_class_at(s, pos - 1) & CC_DIGIT) &&
+		((redact_class_at(s, pos - 1) | redact_class_at(s, pos - 2)) &
+		 (CC_LOWER | CC_UPPER)))
+		verify_iban(s, pos);
+	if (pos < s->code_end)
 		return;
-	verify_iban(s, pos);
+	while (start > s->code_end && pos - start < MAX_CODE &&
+		   is_code_char(s, start - 1))
+		start--;
+	while (end - pos < 64 && is_code_char(s, end))
+		letters |= !(redact_class_at(s, end++) & CC_DIGIT);
+	s->code_end = end;
+	letters |= start < pos;
+	if (end - start > MAX_CODE || (redact_class_at(s, start - 1) & CC_ALNUM) ||
+		redact_at(s, start - 1) == '_')
+		return;
+
+	/* a letter behind a separator: "12345678-Z" */
+	letter_follows = (redact_class_at(s, end + 1) & (CC_UPPER | CC_LOWER)) &&
+					 redact_at(s, end) != 0 &&
+					 strchr(" -.+", redact_at(s, end)) != NULL;
+	if (letters || letter_follows || end - start == 18)
+		try_code(s, start);
+	/* and groups before: "AB 12 34 56 C", "131052-308T" */
+	for (int k = 0; k < 3; k++)
+	{
+		uint32_t before = group_before(s, start);
+
+		if (before == start)
+			break;
+		start = before;
+		if (letters || letter_follows || (redact_class_at(s, start) & CC_UPPER))
+			try_code(s, start);
+	}
 }

@@ -248,7 +248,7 @@ redact_context(RedactScanner *s, uint32_t start, uint32_t end)
 RedactCtx
 redact_context_of(const char *text, size_t len)
 {
-	RedactCtx ctx = {{0, 0}};
+	RedactCtx ctx = {{0}};
 	uint32_t pos = 0;
 	CtxWord word;
 	RedactWord entry;

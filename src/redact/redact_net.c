@@ -500,7 +500,12 @@ redact_verify_colon(RedactScanner *s, uint32_t pos)
 		if (redact_at(s, pos + 1) == '/' && redact_at(s, pos + 2) == '/')
 			return verify_url(s, pos);
 		if (is_hex_or_colon(redact_at(s, pos + 1)))
-			return verify_hex_colon(s, pos);
+		{
+			uint32_t end = verify_hex_colon(s, pos);
+
+			if (end > pos + 1)
+				return end;
+		}
 	}
-	return pos + 1;
+	return redact_verify_equals(s, pos);
 }

@@ -100,25 +100,6 @@ redact_number_read(const RedactScanner *s, uint32_t pos, RedactNumber *number)
 	}
 }
 
-/* Are the first n groups of the lengths in shape ("3-2-4"), any one separator? */
-bool
-redact_number_shape(const RedactNumber *number, int n, const char *shape)
-{
-	uint8_t sep = number->groups[0].sep;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (*shape == '\0' || number->groups[i].len != *shape - '0')
-			return false;
-		if (i + 1 < n && number->groups[i].sep != sep)
-			return false;
-		shape++;
-		if (*shape == '-')
-			shape++;
-	}
-	return *shape == '\0' && sep != '~' && sep != '=';
-}
-
 /* How the separators between the first n groups look. */
 typedef enum Separation
 {
@@ -151,9 +132,9 @@ card_shape(const RedactNumber *number, int n, int total)
 {
 	if (n == 1)
 		return true;
-	if (total == 15 && redact_number_shape(number, n, "4-6-5"))
+	if (total == 15 && redact_number_shape(number, n, "4*6*5"))
 		return true;
-	if (total == 14 && redact_number_shape(number, n, "4-6-4"))
+	if (total == 14 && redact_number_shape(number, n, "4*6*4"))
 		return true;
 	for (int i = 0; i < n; i++)
 	{
@@ -188,16 +169,8 @@ score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
 
 /* ---- the arbiter of one number -------------------------------------- */
 
-typedef struct Best
-{
-	RedactEntity entity;
-	int score;
-	uint32_t end;
-	const char *rule;
-} Best;
-
 static void
-consider(const RedactScanner *s, Best *best, RedactEntity entity, int score,
+consider(const RedactScanner *s, NumberBest *best, RedactEntity entity, int score,
 		 uint32_t end, const char *rule)
 {
 	if (score < s->profile->min_score[entity] || score <= best->score)
@@ -214,18 +187,31 @@ score_ssn(const RedactNumber *number, int n, const RedactCtx *ctx)
 	bool near = redact_ctx_has(ctx, REDACT_CTX_SSN);
 	bool valid = check_us_ssn(number->digits, 9);
 
-	if (redact_number_shape(number, n, "3-2-4") &&
-		number->groups[0].sep != '/')
+	if (redact_number_shape(number, n, "3-2-4|3 2 4|3.2.4"))
 		return valid ? (near ? 98 : 80) : near ? 75 : 0;
 	if (!near)
 		return 0;
 	return valid ? 85 : 60;
 }
 
+/* Three to six digits are what the words near them say. */
+static void
+consider_short(const RedactScanner *s, int total, const RedactCtx *ctx,
+			   uint32_t end, NumberBest *best)
+{
+	if (total <= 4 && redact_ctx_has(ctx, REDACT_CTX_CVV))
+		consider(s, best, REDACT_CREDIT_CARD_CVV,
+				 redact_ctx_has(ctx, REDACT_CTX_CARD) ? 85 : 70, end, "cvv");
+	if (total >= 4 && redact_ctx_has(ctx, REDACT_CTX_PIN))
+		consider(s, best, REDACT_PIN, 60, end, "pin");
+	if (total == 5 && redact_ctx_has(ctx, REDACT_CTX_POSTAL))
+		consider(s, best, REDACT_POSTAL_CODE, 75, end, "postal_code");
+}
+
 /* Everything that the first n groups can be. */
 static void
 consider_groups(RedactScanner *s, const RedactNumber *number, int n,
-				const RedactCtx *ctx, Best *best)
+				const RedactCtx *ctx, NumberBest *best)
 {
 	const NumberGroup *last = &number->groups[n - 1];
 	int total = last->first + last->len;
@@ -233,9 +219,12 @@ consider_groups(RedactScanner *s, const RedactNumber *number, int n,
 	if (total >= 12 && total <= 19)
 		consider(s, best, REDACT_CREDIT_CARD,
 				 score_card(number, n, total, ctx), last->end, "card");
+	if (n == 1 && total >= 3 && total <= 6)
+		consider_short(s, total, ctx, last->end, best);
 	if (total == 9)
 		consider(s, best, REDACT_US_SSN, score_ssn(number, n, ctx), last->end,
 				 "us_ssn");
+	redact_number_schemes(s, number, n, ctx, best);
 }
 
 /* Letters directly before or behind: part of a longer code? */
@@ -260,7 +249,7 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 {
 	RedactNumber number;
 	RedactCtx ctx;
-	Best best = {0, 0, 0, NULL};
+	NumberBest best = {0, 0, 0, NULL};
 	uint32_t end;
 
 	if (pos >= s->token_end)
@@ -275,6 +264,14 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 		if (end > 0)
 			return end;
 	}
+
+	end = redact_verify_date(s, pos);
+	if (end == 0)
+		end = redact_verify_age(s, pos);
+	if (end == 0 && redact_class_at(s, pos) == redact_class['0'])
+		end = redact_verify_gps(s, pos);
+	if (end > 0)
+		return end;
 
 	redact_number_read(s, pos, &number);
 	end = number.groups[0].end;

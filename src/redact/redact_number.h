@@ -33,7 +33,24 @@ typedef struct RedactNumber
 extern void redact_number_read(const RedactScanner *s, uint32_t pos,
 							   RedactNumber *number);
 
-/* Are these n groups of the lengths "3-2-4" with one separator throughout? */
+/* The best that a number can be, so far. */
+typedef struct NumberBest
+{
+	RedactEntity entity;
+	int score; /* 0: nothing */
+	uint32_t end;
+	const char *rule;
+} NumberBest;
+
+/* Try every national scheme on the first n groups. */
+extern void redact_number_schemes(RedactScanner *s, const RedactNumber *number,
+								  int n, const RedactCtx *ctx,
+								  NumberBest *best);
+
+/*
+ * Are the first n groups written like "3-2-4"? '*' stands for any one
+ * separator, '|' for another way to write it. A NULL shape fits nothing.
+ */
 extern bool redact_number_shape(const RedactNumber *number, int n,
 								const char *shape);
 
@@ -43,6 +60,14 @@ extern bool redact_number_shape(const RedactNumber *number, int n,
  */
 extern uint32_t redact_verify_phone(RedactScanner *s, uint32_t pos,
 									const RedactNumber *number);
+
+/*
+ * What starts at pos and is told by its form; each offers it and returns its
+ * end, or 0.
+ */
+extern uint32_t redact_verify_date(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_age(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_gps(RedactScanner *s, uint32_t pos);
 
 /* Codes of letters and digits around the digit at pos. */
 extern void redact_verify_code(RedactScanner *s, uint32_t pos);

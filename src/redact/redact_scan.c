@@ -167,6 +167,7 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->ctx_pos = 0;
 	s->ctx_prev_len = 0;
 	s->token_end = 0;
+	s->code_end = 0;
 	memset(&s->key_ctx, 0, sizeof(s->key_ctx));
 	if (key != NULL)
 		s->key_ctx = redact_context_of(key, key_len);

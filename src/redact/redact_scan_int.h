@@ -43,7 +43,7 @@ typedef struct RedactAnchor
 /* Classes of context words around a candidate, as a set. */
 typedef struct RedactCtx
 {
-	uint64_t bits[2];
+	uint64_t bits[3];
 } RedactCtx;
 
 /* A context word that was seen: ends at pos. */
@@ -95,6 +95,7 @@ struct RedactScanner
 	RedactCtx key_ctx; /* words of the key */
 
 	uint32_t token_end; /* tokens up to here have been looked at */
+	uint32_t code_end;	/* and codes of letters and digits */
 	uint32_t depth;		/* of decoded text within text */
 
 	RedactStatus status; /* REDACT_MORE, or why the scan failed */
@@ -183,6 +184,7 @@ extern uint32_t redact_placeholder(const RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_digit(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_at(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_colon(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_equals(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_token(RedactScanner *s, uint32_t pos);
 
 #endif /* INTEL_REDACT_SCAN_INT_H */

@@ -83,7 +83,7 @@ sub words
 			}
 		}
 	}
-	die "more than 127 classes\n" if @classes > 127;
+	die "more than 191 classes\n" if @classes > 191;
 	die "more than 15 flags\n" if @flags > 15;
 
 	my $size = 64;

@@ -74,6 +74,13 @@ my ($rc, $out, $err) = $node->psql('postgres',
 is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job_queue WHERE request ->> 'prompt' = 'x'}),
 	'0', 'a job of a transaction that was rolled back is never run');
 
+($rc, $out, $err) = $node->psql('postgres', q{LISTEN intel_job;
+	SELECT intel.submit('complete', '{"prompt": "tell me", "model": "chat"}') AS job \gset
+	SELECT (intel.wait(:job)).status;
+	SELECT 1});
+like($out, qr/notification "intel_job" with payload "\d+"/, 'its end is notified, by its id');
+unlike($out, qr/tell me/, 'and by nothing else');
+
 # ---- failures -----------------------------------------------------------------
 
 $mock->control({ match => { path => '/chat/' }, do => [ '500', '500', 'ok' ] });

@@ -49,8 +49,10 @@ SELECT intel.retry(:job);
 SELECT intel.cancel(:job);
 SELECT intel.cancel(:job);
 SELECT status, finished_at IS NOT NULL AS finished FROM intel.job WHERE id = :job;
+BEGIN;
 UPDATE intel.job_queue SET status = 'queued', result = '{"content": "forged"}', attempts = 99, claims = '{"sub": "u2"}';
 SELECT status, attempts, result, subject, finished_at FROM intel.job WHERE id = :job;
+ROLLBACK;
 DELETE FROM intel.job_queue;
 RESET ROLE;
 RESET request.jwt.claims;
@@ -70,6 +72,11 @@ CALL intel.run_jobs();
 ROLLBACK;
 CALL intel.run_jobs(0);
 
+-- a job with a builtin model, through the worker and in this session
+SELECT intel.submit('embed', '{"contents": ["one", "two"]}') AS job2 \gset
+SELECT (w).status, (w).attempts, (w).model, jsonb_array_length((w).result -> 'embeddings') AS embeddings,
+    jsonb_array_length((w).result -> 'embeddings' -> 0) AS dimensions FROM intel.wait(:job2) w;
+SELECT jsonb_array_length(intel.run_task('embed', '{"contents": ["one", "two"]}') -> 'embeddings') AS embeddings;
 SELECT intel.run_task('nonsense', '{}');
 
 DELETE FROM intel.job_queue;

@@ -18,18 +18,6 @@
 #include "llm/llm_int.h"
 #include "llm/llm_provider_int.h"
 
-/* Until the models are there, the library loads without them. */
-#pragma weak builtin_embed
-#pragma weak builtin_answer
-
-static void
-require_model(bool is_there)
-{
-	if (!is_there)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("builtin model is not part of this build")));
-}
-
 StaticAssertDecl(BUILTIN_DIM == LLM_BUILTIN_DIMENSIONS,
 				 "the catalogue promises another dimension");
 
@@ -38,7 +26,6 @@ llm_builtin_vector(const char *text, size_t len, float *out)
 {
 	char *utf8 = pg_server_to_any(text, len, PG_UTF8);
 
-	require_model(builtin_embed != NULL);
 	if (utf8 != text)
 		len = strlen(utf8);
 	if (!builtin_embed(utf8, len, out))
@@ -123,8 +110,6 @@ run_answer(LlmCall *call)
 void
 llm_call_run_local(LlmCall *call)
 {
-	require_model(call->task == LLM_TASK_EMBED ? builtin_embed != NULL
-											   : builtin_answer != NULL);
 	INSTR_TIME_SET_CURRENT(call->state->started);
 	if (call->task == LLM_TASK_EMBED)
 		run_embed(call);

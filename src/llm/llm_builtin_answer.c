@@ -17,14 +17,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "llm/llm_builtin_answer.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "llm/llm_builtin_answer.h"
 #include "llm/llm_builtin_sentence.h"
 #include "llm/llm_builtin_text.h"
 

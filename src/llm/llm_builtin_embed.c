@@ -18,12 +18,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "llm/llm_builtin_embed.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "llm/llm_builtin_embed.h"
 #include "llm/llm_builtin_text.h"
 
 /*

@@ -12,12 +12,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "llm/llm_builtin_text.h"
-
 #include <string.h>
 
 #include "llm/llm_builtin_fold.h"
 #include "llm/llm_builtin_idf.h"
+#include "llm/llm_builtin_text.h"
 
 /* ---- letters ----------------------------------------------------------- */
 

@@ -39,8 +39,9 @@ static const char no_context[] =
 #define QUESTION_BYTES 2000 /* more of a question is not read */
 
 /* Weights of terms start above words as common as this. */
-#define TERM_IDF 12
+#define TERM_IDF 14
 #define TERM_BASE 6
+#define COMMON_IDF 10 /* "the", "and", "used": what prose is full of */
 
 /* Scores are in thousandths. */
 #define COVER_LABEL 800	  /* of a term that only the label has */
@@ -95,10 +96,12 @@ typedef struct Candidate
 	uint64_t heading; /* in its heading */
 	uint64_t title;	  /* in the title of the source */
 	uint32_t words;
-	uint8_t pairs; /* neighbouring terms that are neighbours in it */
+	uint32_t common; /* words: prose has many, tables and code few */
+	uint8_t pairs;	 /* neighbouring terms that are neighbours in it */
 	bool has_number;
 	bool has_reason;
-	bool opens; /* begins with a term: "VACUUM reclaims ..." */
+	bool defines; /* and goes on with "is" */
+	bool opens;	  /* begins with the terms: "A partial index is ..." */
 	int64_t score;
 } Candidate;
 
@@ -434,6 +437,8 @@ examine(const Question *question, const char *text, Candidate *candidate)
 	BuiltinScanner scanner;
 	BuiltinToken token;
 	uint64_t before = 0;
+	bool may_open = true;
+	uint32_t opened_at = 0; /* the word that completed the terms */
 
 	builtin_scan_start(&scanner, text + span.start, span.end - span.start);
 	while (builtin_scan_next(&scanner, &token))
@@ -442,12 +447,22 @@ examine(const Question *question, const char *text, Candidate *candidate)
 
 		if (token.kind != BUILTIN_COMPOUND)
 			candidate->words++;
+		if (token.idf < COMMON_IDF)
+			candidate->common++;
+		if (candidate->opens && opened_at + 1 == candidate->words &&
+			stem_is(&token, "is"))
+			candidate->defines = true;
+		if (!candidate->opens && term < 0 && token.idf >= COMMON_IDF &&
+			token.kind == BUILTIN_WORD)
+			may_open = false;
 		if (term >= 0)
-		{
-			if (candidate->words <= 2)
-				candidate->opens = true;
 			candidate->own |=
 				UINT64_C(1) << term | question->terms[term].implies;
+		if (__builtin_popcountll(candidate->own) == question->nterms &&
+			!candidate->opens && may_open)
+		{
+			candidate->opens = true;
+			opened_at = candidate->words;
 		}
 		if (token.stem[0] >= '0' && token.stem[0] <= '9')
 			candidate->has_number = true;
@@ -606,6 +621,10 @@ bonus(const Work *work, const Candidate *c)
 			break;
 		case CUE_MEANS:
 			score += c->opens ? 120 : 0;
+			score += c->defines ? 150 : 0;
+			/* what stands first under the term is its definition */
+			if (c->sentence.first_under_label)
+				score += 300 * weight_of(question, c->label) / question->total;
 			break;
 		case CUE_WAY:
 		case CUE_NONE:
@@ -614,11 +633,10 @@ bonus(const Work *work, const Candidate *c)
 	if (c->sentence.first_of_paragraph && !c->sentence.is_item)
 		score += 40;
 	score += 30 / (c->source + 1);
-	/* a definition: the first sentence under a label that was asked for */
-	if (c->sentence.first_of_paragraph && c->label != 0)
-		score += 60;
 	if (c->words < 4)
 		score -= 250;
+	if (c->words >= 4 && c->common * 8 < c->words)
+		score -= 200;
 	if (c->words > 70)
 		score -= 120;
 	if (text[c->sentence.span.end - 1] == '?')

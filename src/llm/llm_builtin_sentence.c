@@ -164,6 +164,7 @@ next_block(BuiltinSplitter *splitter)
 			splitter->heading =
 				trim(text, (BuiltinSpan){line.start + marker, line.end});
 			splitter->label = (BuiltinSpan){0, 0};
+			splitter->label_is_new = false;
 			continue;
 		}
 
@@ -185,6 +186,7 @@ next_block(BuiltinSplitter *splitter)
 			!ends_sentence(text, splitter->block))
 		{
 			splitter->label = splitter->block;
+			splitter->label_is_new = true;
 			continue;
 		}
 		splitter->within = splitter->block.start;
@@ -312,7 +314,9 @@ builtin_split_next(BuiltinSplitter *splitter, BuiltinSentence *sentence)
 	sentence->label = splitter->label;
 	sentence->is_item = splitter->block_is_item;
 	sentence->first_of_paragraph = splitter->block_is_new;
+	sentence->first_under_label = splitter->label_is_new;
 	splitter->block_is_new = false;
+	splitter->label_is_new = false;
 	sentence->span.start = splitter->within;
 	sentence->span.end = find_end(splitter, splitter->within);
 	splitter->within = sentence->span.end;

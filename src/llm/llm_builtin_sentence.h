@@ -27,7 +27,8 @@ typedef struct BuiltinSentence
 	BuiltinSpan heading; /* the heading above; empty: none */
 	BuiltinSpan label;	 /* the term that it defines; empty: none */
 	bool first_of_paragraph;
-	bool is_item; /* of a list, or a row of a table */
+	bool first_under_label; /* so probably its definition */
+	bool is_item;			/* of a list, or a row of a table */
 } BuiltinSentence;
 
 /* Private to llm_builtin_sentence.c; lives on the caller's stack. */
@@ -42,6 +43,7 @@ typedef struct BuiltinSplitter
 	BuiltinSpan label;
 	bool block_is_item;
 	bool block_is_new;
+	bool label_is_new;
 } BuiltinSplitter;
 
 extern void builtin_split_start(BuiltinSplitter *splitter, const char *text,

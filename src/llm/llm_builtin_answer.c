@@ -49,7 +49,7 @@ static const char no_context[] =
 #define COVER_TITLE 400	  /* title of the source */
 #define LEAST_COVER 480	  /* below: not found */
 #define LEAST_OWN 180	  /* that the sentence must cover by itself */
-#define KEEP_SHARE 620	  /* of the best score, for further sentences */
+#define KEEP_SHARE 660	  /* of the best score, for further sentences */
 
 typedef struct Source
 {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "llm/llm_builtin_sentence.h"
+
 /* A block without a final stop is a label up to this many bytes. */
 #define LABEL_BYTES 80
 #define LONGEST_ABBREVIATION 6

@@ -20,11 +20,16 @@ CREATE TABLE @extschema@.provider (
         CHECK (max_concurrency BETWEEN 1 AND 1000),
     allow_private_network boolean NOT NULL DEFAULT false,
     redaction_policy text NOT NULL DEFAULT 'default',
+    ca_certificate text
+        CHECK (ca_certificate ~ '^-----BEGIN CERTIFICATE-----'
+               AND length(ca_certificate) <= 100000),
     CONSTRAINT provider_https_check
         CHECK (base_url ~* '^https://' OR allow_private_network),
     CONSTRAINT provider_builtin_check
         CHECK (kind <> 'builtin'
                OR (base_url IS NULL AND secret IS NULL AND name = 'builtin')),
+    CONSTRAINT provider_ca_check
+        CHECK (ca_certificate IS NULL OR base_url IS NOT NULL),
     CONSTRAINT provider_ollama_check
         CHECK (kind <> 'ollama' OR base_url IS NOT NULL)
 );
@@ -48,6 +53,8 @@ COMMENT ON COLUMN @extschema@.provider.allow_private_network IS
     'true permits http and private or loopback addresses (a model server of your own)';
 COMMENT ON COLUMN @extschema@.provider.redaction_policy IS
     'policy that every text passes before it is sent; none sends it as it is';
+COMMENT ON COLUMN @extschema@.provider.ca_certificate IS
+    'certificates in PEM that alone are trusted here; null: those of the system';
 
 CREATE TABLE @extschema@.model (
     name text PRIMARY KEY
@@ -64,6 +71,9 @@ CREATE TABLE @extschema@.model (
     tpm integer CHECK (tpm > 0),
     fallback text REFERENCES @extschema@.model
         ON UPDATE CASCADE ON DELETE SET NULL CHECK (fallback <> name),
+    options jsonb NOT NULL DEFAULT '{}'
+        CHECK (jsonb_typeof(options) = 'object'
+               AND NOT options ?| '{model,prompt,system,messages,contents}'),
     CONSTRAINT model_only_embed_check
         CHECK (task = 'embed' OR dimensions IS NULL)
 );
@@ -84,6 +94,8 @@ COMMENT ON COLUMN @extschema@.model.rpm IS 'most requests per minute';
 COMMENT ON COLUMN @extschema@.model.tpm IS 'most tokens per minute';
 COMMENT ON COLUMN @extschema@.model.fallback IS
     'model that answers when this one cannot';
+COMMENT ON COLUMN @extschema@.model.options IS
+    'options of every request that does not give them itself, such as {"dimensions": 512}';
 
 CREATE TABLE @extschema@.model_grant (
     model text NOT NULL REFERENCES @extschema@.model
@@ -128,7 +140,7 @@ CREATE FUNCTION @extschema@._provider_guard() RETURNS trigger
 COMMENT ON FUNCTION @extschema@._provider_guard() IS
     'internal: a provider does not take its key along to another address';
 
-CREATE TRIGGER provider_guard BEFORE UPDATE ON @extschema@.provider
+CREATE TRIGGER provider_guard BEFORE INSERT OR UPDATE ON @extschema@.provider
     FOR EACH ROW EXECUTE FUNCTION @extschema@._provider_guard();
 CREATE TRIGGER provider_changed
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.provider

@@ -51,7 +51,8 @@ enum
 	PROVIDER_TIMEOUT_MS,
 	PROVIDER_MAX_CONCURRENCY,
 	PROVIDER_ALLOW_PRIVATE_NETWORK,
-	PROVIDER_REDACTION_POLICY
+	PROVIDER_REDACTION_POLICY,
+	PROVIDER_CA_CERTIFICATE
 };
 
 enum
@@ -60,7 +61,14 @@ enum
 	MODEL_PROVIDER,
 	MODEL_MODEL_ID,
 	MODEL_TASK,
-	MODEL_DIMENSIONS
+	MODEL_DIMENSIONS,
+	MODEL_CONTEXT_WINDOW,
+	MODEL_INPUT_PRICE,
+	MODEL_OUTPUT_PRICE,
+	MODEL_RPM,
+	MODEL_TPM,
+	MODEL_FALLBACK,
+	MODEL_OPTIONS
 };
 
 enum
@@ -90,6 +98,7 @@ typedef struct ProviderEntry
 static MemoryContext cache_cxt = NULL;
 static HTAB *models = NULL;
 static bool cache_valid = false;
+static uint64 generation = 0;
 static Oid tables[NTABLES];
 
 /* Only sets a flag: the entry may be in use by the caller's caller. */
@@ -174,6 +183,7 @@ add_provider(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 		get_bool(tuple, desc, PROVIDER_ALLOW_PRIVATE_NETWORK);
 	provider->redaction_policy =
 		copy_text(tuple, desc, PROVIDER_REDACTION_POLICY);
+	provider->ca_certificate = copy_text(tuple, desc, PROVIDER_CA_CERTIFICATE);
 	pfree(kind);
 }
 
@@ -184,6 +194,7 @@ add_model(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 	char *task = copy_text(tuple, desc, MODEL_TASK);
 	ProviderEntry *provider;
 	LlmModel *model;
+	bool isnull;
 
 	provider =
 		hash_search(providers, get_name(tuple, desc, MODEL_PROVIDER, name),
@@ -197,6 +208,8 @@ add_model(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 	model->model_id = copy_text(tuple, desc, MODEL_MODEL_ID);
 	model->embeds = strcmp(task, "embed") == 0;
 	model->dimensions = get_int4(tuple, desc, MODEL_DIMENSIONS);
+	model->options =
+		DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_OPTIONS, desc, &isnull));
 	model->ngrantees = 0;
 	model->grantees = NULL;
 	pfree(task);
@@ -286,9 +299,16 @@ load(void)
 	 * goes up first, so that the message can take it down.
 	 */
 	cache_valid = true;
+	generation++;
 	for (int i = 0; i < NTABLES; i++)
 		read_table(i, providers);
 	MemoryContextSwitchTo(old);
+}
+
+uint64
+llm_catalog_generation(void)
+{
+	return generation;
 }
 
 static bool
@@ -375,11 +395,25 @@ same_text(HeapTuple a, HeapTuple b, TupleDesc desc, int column)
 	return strcmp(x, y) == 0;
 }
 
+/* A key that was put where its name belongs must not get into the log. */
+static void
+check_secret(const char *secret)
+{
+	if (secret != NULL && strncmp(secret, "env:", 4) != 0 &&
+		strncmp(secret, "file:", 5) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("column \"secret\" of a provider is no reference"),
+				 errhint("Write \"env:NAME\" or \"file:NAME\"; a key itself "
+						 "does not belong into a table. If this was a key, "
+						 "it may be in the server's log now.")));
+}
+
 /*
- * BEFORE UPDATE row trigger on provider. A key belongs to the place it was
- * given for: whoever moves the provider elsewhere has to name the key again,
- * so that a changed address alone, by mistake or by somebody who may update
- * only that column, never carries a key to another host.
+ * BEFORE INSERT OR UPDATE row trigger on provider. A key belongs to the place
+ * it was given for: whoever moves the provider elsewhere has to name the key
+ * again, so that a changed address alone, by mistake or by somebody who may
+ * update only that column, never carries a key to another host.
  */
 Datum
 intel__provider_guard(PG_FUNCTION_ARGS)
@@ -391,14 +425,21 @@ intel__provider_guard(PG_FUNCTION_ARGS)
 	bool moved;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" was not called by an update trigger",
+				 errmsg("function \"%s\" was not called by a row trigger",
 						"_provider_guard")));
-	before = trigger->tg_trigtuple;
-	after = trigger->tg_newtuple;
 	desc = RelationGetDescr(trigger->tg_relation);
+	before = trigger->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	{
+		check_secret(copy_text(before, desc, PROVIDER_SECRET));
+		return PointerGetDatum(before);
+	}
+	after = trigger->tg_newtuple;
+	check_secret(copy_text(after, desc, PROVIDER_SECRET));
 
 	moved = !same_text(before, after, desc, PROVIDER_BASE_URL) ||
 			!same_text(before, after, desc, PROVIDER_KIND);

@@ -8,6 +8,8 @@
 #ifndef INTEL_LLM_CATALOG_H
 #define INTEL_LLM_CATALOG_H
 
+#include "utils/jsonb.h"
+
 #include "llm/llm_provider.h"
 
 typedef struct LlmProvider
@@ -20,6 +22,7 @@ typedef struct LlmProvider
 	int timeout_ms; /* 0: intel.llm_timeout */
 	bool allow_private_network;
 	char *redaction_policy;
+	char *ca_certificate; /* PEM, or NULL: the system's */
 } LlmProvider;
 
 typedef struct LlmModel
@@ -29,6 +32,7 @@ typedef struct LlmModel
 	char *model_id;
 	bool embeds;	/* task embed, else chat and complete */
 	int dimensions; /* 0: not stated */
+	Jsonb *options; /* members that a request may leave out */
 	int ngrantees;
 	Oid *grantees; /* InvalidOid: everybody */
 } LlmModel;
@@ -40,5 +44,8 @@ typedef struct LlmModel
  * must live longer. Needs a transaction, not a snapshot.
  */
 extern const LlmModel *llm_catalog_model(const char *name);
+
+/* A number that changes whenever the catalogue was read again. */
+extern uint64 llm_catalog_generation(void);
 
 #endif /* INTEL_LLM_CATALOG_H */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -88,12 +89,11 @@ create_reals(int n, float **values)
 	return array;
 }
 
-/* Whether the model (NULL: the default) is builtin; checks all of it. */
+/* Whether the model is builtin; raises when the user may not use it. */
 static bool
 is_builtin_embedding(const char *name)
 {
-	const LlmModel *model =
-		llm_catalog_model(name != NULL ? name : guc_default_embedding_model);
+	const LlmModel *model = llm_catalog_model(name);
 
 	/* what is wrong with it is reported by llm_call_prepare */
 	return model->embeds && model->provider->enabled &&
@@ -126,8 +126,7 @@ embed_remote(json_t *contents, const char *model,
 	size_t i;
 	json_t *embedding;
 
-	if (model != NULL)
-		json_object_set_new(request, "model", json_string(model));
+	json_object_set_new(request, "model", json_string(model));
 	call = llm_call_prepare(LLM_TASK_EMBED, json_to_jsonb(request));
 	llm_call_run(call);
 	if (call->outcome != LLM_SUCCEEDED)
@@ -168,11 +167,83 @@ store_one(ArrayType *array, void *arg)
 	*(ArrayType **) arg = array;
 }
 
+/*
+ * The last texts embedded by calls, within one statement. The planner asks
+ * for the value to estimate rows, the executor asks again, and the same text
+ * often stands in the select list as well as in ORDER BY: one call is enough.
+ */
+typedef struct EmbedMemo
+{
+	MemoryContext cxt;
+	TimestampTz statement;
+	uint64 catalog;
+	Oid user;
+	char *model;
+	text *content;
+	ArrayType *vector; /* NULL: empty */
+} EmbedMemo;
+
+#define MEMO_ENTRIES 4
+#define MEMO_MAX_BYTES (64 * 1024)
+
+static EmbedMemo memos[MEMO_ENTRIES];
+
+static bool
+memo_matches(const EmbedMemo *memo, const text *content, const char *model)
+{
+	Size len = VARSIZE_ANY_EXHDR(content);
+
+	return memo->vector != NULL &&
+		   memo->statement == GetCurrentStatementStartTimestamp() &&
+		   memo->catalog == llm_catalog_generation() &&
+		   memo->user == GetUserId() && strcmp(memo->model, model) == 0 &&
+		   VARSIZE_ANY_EXHDR(memo->content) == len &&
+		   memcmp(VARDATA_ANY(memo->content), VARDATA_ANY(content), len) == 0;
+}
+
+/* What is remembered for this text, in the current context, or NULL. */
+static ArrayType *
+memo_find(const text *content, const char *model)
+{
+	for (int i = 0; i < MEMO_ENTRIES; i++)
+	{
+		if (memo_matches(&memos[i], content, model))
+			return DatumGetArrayTypePCopy(PointerGetDatum(memos[i].vector));
+	}
+	return NULL;
+}
+
+static void
+memo_add(const text *content, const char *model, ArrayType *vector)
+{
+	static int next = 0;
+	EmbedMemo *memo = &memos[next];
+	MemoryContext old;
+
+	if (VARSIZE_ANY_EXHDR(content) > MEMO_MAX_BYTES)
+		return;
+	next = (next + 1) % MEMO_ENTRIES;
+	memo->vector = NULL;
+	if (memo->cxt == NULL)
+		memo->cxt = AllocSetContextCreate(
+			TopMemoryContext, "intel llm embed memo", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(memo->cxt);
+	old = MemoryContextSwitchTo(memo->cxt);
+	memo->statement = GetCurrentStatementStartTimestamp();
+	memo->catalog = llm_catalog_generation();
+	memo->user = GetUserId();
+	memo->model = pstrdup(model);
+	memo->content = cstring_to_text_with_len(VARDATA_ANY(content),
+											 VARSIZE_ANY_EXHDR(content));
+	memo->vector = DatumGetArrayTypePCopy(PointerGetDatum(vector));
+	MemoryContextSwitchTo(old);
+}
+
 Datum
 intel__embed(PG_FUNCTION_ARGS)
 {
-	char *model =
-		PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *model = PG_ARGISNULL(1) ? guc_default_embedding_model
+								  : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	text *content;
 	json_t *contents;
 	ArrayType *result = NULL;
@@ -183,9 +254,13 @@ intel__embed(PG_FUNCTION_ARGS)
 	if (is_builtin_embedding(model))
 		PG_RETURN_ARRAYTYPE_P(embed_builtin(content));
 
+	result = memo_find(content, model);
+	if (result != NULL)
+		PG_RETURN_ARRAYTYPE_P(result);
 	contents = json_adopt(json_array());
 	json_array_append_new(contents, json_of_text(content));
 	embed_remote(contents, model, store_one, &result);
+	memo_add(content, model, result);
 	PG_RETURN_ARRAYTYPE_P(result);
 }
 
@@ -239,8 +314,8 @@ Datum
 intel__embed_batch(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char *model =
-		PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *model = PG_ARGISNULL(1) ? guc_default_embedding_model
+								  : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext slice_cxt;
 	MemoryContext old;
 	bool is_builtin;

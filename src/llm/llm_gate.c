@@ -69,6 +69,14 @@ choose_model(LlmTask task, const json_t *request)
 	return model;
 }
 
+/* The model's own options, where the request does not have them. */
+static void
+add_defaults(json_t *request, Jsonb *defaults)
+{
+	if (json_is_object(request) && JsonContainerSize(&defaults->root) > 0)
+		json_object_update_missing(request, json_from_jsonb(defaults));
+}
+
 /*
  * Put every text of the request through the provider's policy, as the
  * current user and in SQL, where policies live.
@@ -133,6 +141,7 @@ build_request(LlmCallState *state, const LlmProvider *provider)
 		len--;
 	state->url = psprintf("%.*s%s", len, base, state->wire.path);
 	state->allow_private = provider->allow_private_network;
+	state->ca_certificate = provider->ca_certificate;
 }
 
 static int
@@ -163,6 +172,9 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	if (provider.secret != NULL)
 		provider.secret = pstrdup(provider.secret);
 	provider.redaction_policy = pstrdup(provider.redaction_policy);
+	if (provider.ca_certificate != NULL)
+		provider.ca_certificate = pstrdup(provider.ca_certificate);
+	add_defaults(doc, model->options);
 	call->is_local = provider.kind->build == NULL;
 
 	if (!llm_ask_check(task, doc, &state->ask, &problem))

@@ -457,6 +457,15 @@ set_options(LlmTransfer *transfer)
 	SET(CURLOPT_UNIX_SOCKET_PATH, NULL);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	if (state->ca_certificate != NULL)
+	{
+		struct curl_blob blob = {state->ca_certificate,
+								 strlen(state->ca_certificate),
+								 CURL_BLOB_NOCOPY};
+
+		SET(CURLOPT_CAINFO_BLOB, &blob);
+		SET(CURLOPT_CAPATH, NULL);
+	}
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	SET(CURLOPT_OPENSOCKETDATA, transfer);

@@ -28,7 +28,8 @@ typedef struct LlmCallState
 	LlmWire wire; /* owned */
 
 	char *url;
-	char *key_header; /* wiped with the call; NULL: no key */
+	char *key_header;	  /* wiped with the call; NULL: no key */
+	char *ca_certificate; /* PEM, or NULL */
 	bool allow_private;
 
 	instr_time started;

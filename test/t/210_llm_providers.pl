@@ -263,6 +263,26 @@ $mock->reset;
 sql("SELECT count(*) FROM unnest(intel.embed(array(SELECT 'text ' || i FROM generate_series(1, 300) i), 'openai-embed'))");
 is(scalar @{ $mock->requests }, 3, '300 texts are 3 requests');
 
+# The planner, the select list and ORDER BY share one call.
+$mock->reset;
+sql("SET intel.default_embedding_model = 'openai-embed';
+	SELECT v OPERATOR(intel.<=>) intel.embed('one question') FROM (SELECT intel.embed('x', 'openai-embed') AS v) s
+	WHERE v OPERATOR(intel.<=>) intel.embed('one question') < 3 ORDER BY v OPERATOR(intel.<=>) intel.embed('one question')");
+is(scalar(grep { $_->{body} =~ /one question/ } @{ $mock->requests }), 1, 'the same text in one statement is one call');
+$mock->reset;
+sql("SELECT intel.embed('a', 'openai-embed'), intel.embed('b', 'openai-embed'), intel.embed('b', 'ollama-embed')");
+is(scalar @{ $mock->requests }, 3, 'another text or model is another call');
+
+# Options of the model, unless the request has them.
+sql(q{UPDATE intel.model SET options = '{"temperature": 0.25, "max_tokens": 7}' WHERE name = 'openai-chat'});
+$mock->reset;
+sql(q{SELECT intel.complete('x', 'openai-chat', '{"max_tokens": 9}')});
+my $merged = request()->{json};
+is("$merged->{temperature} $merged->{max_tokens}", '0.25 9', 'options of the model');
+sql(q{UPDATE intel.model SET options = '{"dimensions": 5}', dimensions = 5 WHERE name = 'openai-embed'});
+is(sql(q{SELECT intel.vector_dims(intel.embed('x', 'openai-embed'))}), '5', 'dimensions of the model');
+is(request()->{json}{dimensions}, 5, 'are asked for');
+
 # ---- connections are reused ------------------------------------------------------
 
 $mock->reset;

@@ -140,6 +140,12 @@ my $tls = start_mock(tls => 1, record => $record);
 provider('tls', 'https://localhost:' . $tls->port . '/v1');
 is(state(q{SELECT intel.complete('x', 'tls')}), 'IN002', 'a certificate that nobody vouches for');
 is(-s $record // 0, 0, 'no request was sent');
+my $pem = slurp_file($tls->cert_file);
+sql("UPDATE intel.provider SET ca_certificate = '$pem' WHERE name = 'tls'");
+is(state(q{SELECT intel.complete('x', 'tls')}), '00000', 'a certificate that the provider row vouches for');
+my $other = start_mock(tls => 1);
+sql("UPDATE intel.provider SET base_url = 'https://localhost:" . $other->port . "/v1' WHERE name = 'tls'");
+is(state(q{SELECT intel.complete('x', 'tls')}), 'IN002', 'nor for another certificate');
 
 # ---- keys -------------------------------------------------------------------------------
 

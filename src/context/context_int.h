@@ -10,6 +10,7 @@
 
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "tsearch/ts_type.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
@@ -95,9 +96,9 @@ typedef struct ContextHit
 	char *content;
 	double score;
 	double text_score;
+	TSVector words;	 /* NULL: not looked at */
 	int vector_rank; /* from 1; 0: not found that way */
 	int text_rank;
-	bool duplicate; /* says the same as a better one */
 } ContextHit;
 
 /*

@@ -4,10 +4,15 @@
  *		Retrieval: the rows of a source that fit a question best.
  *
  * The vector arm takes the nearest rows by cosine distance, which an index
- * serves. The text arm ranks by core's text search. Hybrid fuses both by
+ * serves. The text arm takes rows by core's text search. Hybrid fuses both by
  * reciprocal rank. Without a tsvector column a text search would have to
- * parse every row, so hybrid then ranks the text of the vector arm's rows
+ * parse every row, so hybrid then looks at the words of the vector arm's rows
  * only; mode text does it for all rows.
+ *
+ * Core's ranks do not know that a rare word tells more than a common one, so
+ * the rows that were found are ranked by BM25, with the frequencies of words
+ * among these rows: a word that all of them have does not tell them apart,
+ * and nothing outside of what the caller may see is counted.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,11 +21,12 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "tsearch/ts_cache.h"
+#include "tsearch/ts_type.h"
 #include "utils/builtins.h"
-#include "common/hashfn.h"
 #include "utils/hsearch.h"
 
 #include "base/compat.h"
@@ -28,7 +34,7 @@
 #include "context/context_int.h"
 
 #define RRF_K 60 /* reciprocal rank fusion: 1 / (k + rank) */
-#define MIN_CANDIDATES 40
+#define MIN_CANDIDATES 100
 #define SAME_TEXT 0.9 /* Jaccard similarity of near duplicates */
 #define MAX_K 1000
 
@@ -63,83 +69,81 @@ put_columns(StringInfo sql, const ContextSource *source)
 		appendStringInfoString(sql, "NULL::pg_catalog.text AS title");
 }
 
-/* The row's text search vector: the column, else parsed from the content. */
-static void
-put_tsvector(StringInfo sql, const ContextSource *source)
+/* The words of title and content, for a source without a tsvector. */
+static char *
+parsed_words(const ContextSource *source)
 {
-	if (source->tsvector != NULL)
-		appendStringInfo(sql, "s.%s", quote_identifier(source->tsvector));
-	else
-		appendStringInfo(
-			sql, "pg_catalog.to_tsvector('%u'::pg_catalog.regconfig, s.%s)",
-			getTSCurrentConfig(true), quote_identifier(source->content));
+	return psprintf("pg_catalog.to_tsvector('%u'::pg_catalog.regconfig, "
+					"pg_catalog.concat_ws(' ', %s%s s.%s))",
+					getTSCurrentConfig(true),
+					source->title != NULL
+						? psprintf("s.%s", quote_identifier(source->title))
+						: "",
+					source->title != NULL ? "," : "",
+					quote_identifier(source->content));
 }
 
 /*
- * The question as a tsquery that any of its words satisfies: a question holds
- * words that no answer has.
+ * Columns: key, content, title, distance, words; nearest first. The rows are
+ * chosen in a query of their own, so that words are parsed after LIMIT.
  */
-static void
-put_tsquery(StringInfo sql)
-{
-	appendStringInfo(sql,
-					 "(SELECT "
-					 "pg_catalog.replace(pg_catalog.plainto_tsquery('%u'::pg_"
-					 "catalog.regconfig, $1)::pg_catalog.text, "
-					 "' & ', ' | ')::pg_catalog.tsquery)",
-					 getTSCurrentConfig(true));
-}
-
-/* Columns: key, content, title, distance, text rank; nearest first. */
 static char *
-vector_sql(const ContextSource *source, bool rank_text)
+vector_sql(const ContextSource *source, bool want_words)
 {
+	const char *words = "NULL::pg_catalog.tsvector";
 	StringInfoData sql;
 
+	if (want_words)
+		words = source->tsvector != NULL
+					? psprintf("s.%s", quote_identifier(source->tsvector))
+					: parsed_words(source);
 	initStringInfo(&sql);
-	appendStringInfoString(&sql,
-						   "SELECT c.key, c.content, c.title, c.distance, ");
-	if (rank_text)
-	{
-		appendStringInfoString(&sql, "pg_catalog.ts_rank_cd(c.words, ");
-		put_tsquery(&sql);
-		appendStringInfoString(&sql, ", 1)");
-	}
-	else
-		appendStringInfoString(&sql, "0::pg_catalog.float4");
-	appendStringInfoString(&sql, " FROM (SELECT ");
+	appendStringInfoString(&sql, "SELECT ");
 	put_columns(&sql, source);
 	appendStringInfo(&sql,
-					 ", s.%s OPERATOR(intel.<=>) "
-					 "($2::pg_catalog.float4[]::intel.vector) AS distance, ",
-					 quote_identifier(source->embedding));
-	if (rank_text)
-		put_tsvector(&sql, source);
-	else
-		appendStringInfoString(&sql, "NULL");
-	appendStringInfo(&sql, " AS words FROM %s s ORDER BY distance LIMIT $3) c",
+					 ", s.\"intel distance\", %s "
+					 "FROM (SELECT s.*, s.%s OPERATOR(intel.<=>) "
+					 "($1::pg_catalog.float4[]::intel.vector) "
+					 "AS \"intel distance\" FROM %s s "
+					 "ORDER BY \"intel distance\" LIMIT $2) s",
+					 words, quote_identifier(source->embedding),
 					 source->relation);
 	return sql.data;
 }
 
-/* Columns as vector_sql, distance null; best first. */
+/*
+ * Columns as vector_sql, distance null; best first. Any word of the question
+ * ($1, a tsvector) is enough: a question holds words that no answer has.
+ */
 static char *
 text_sql(const ContextSource *source)
 {
+	const char *relation = source->relation;
+	const char *words;
 	StringInfoData sql;
 
+	if (source->tsvector != NULL)
+		words = psprintf("s.%s", quote_identifier(source->tsvector));
+	else
+	{
+		/* OFFSET keeps three uses of the words from being three parses */
+		words = "s.\"intel words\"";
+		relation =
+			psprintf("(SELECT s.*, %s AS \"intel words\" FROM %s s OFFSET 0)",
+					 parsed_words(source), source->relation);
+	}
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	put_columns(&sql, source);
-	appendStringInfoString(
-		&sql, ", NULL::pg_catalog.float8, pg_catalog.ts_rank_cd(");
-	put_tsvector(&sql, source);
-	appendStringInfoString(&sql, ", q.q, 1) AS rank FROM ");
-	appendStringInfo(&sql, "%s s, ", source->relation);
-	put_tsquery(&sql);
-	appendStringInfoString(&sql, " q(q) WHERE ");
-	put_tsvector(&sql, source);
-	appendStringInfoString(&sql, " @@ q.q ORDER BY rank DESC LIMIT $3");
+	appendStringInfo(
+		&sql,
+		", NULL::pg_catalog.float8, %s FROM %s s, "
+		"(SELECT pg_catalog.string_agg(pg_catalog.quote_literal(l), ' | ')"
+		"::pg_catalog.tsquery "
+		"FROM pg_catalog.unnest(pg_catalog.tsvector_to_array($1)) l) q(q) "
+		"WHERE %s @@ q.q ORDER BY pg_catalog.ts_rank_cd(%s, q.q, 1) DESC "
+		"LIMIT $2",
+		words, relation, words, words);
 	return sql.data;
 }
 
@@ -188,6 +192,17 @@ add_hit(HitTable *table, const QueryResult *rows, uint64 row)
 	return hit;
 }
 
+/* Note the words of a hit, from column 4. */
+static void
+add_words(ContextHit *hit, const QueryResult *rows, uint64 row)
+{
+	bool isnull;
+	Datum words = query_datum(rows, row, 4, &isnull);
+
+	if (!isnull && hit->words == NULL)
+		hit->words = DatumGetTSVector(words);
+}
+
 static void
 add_vector_hits(HitTable *table, const QueryResult *rows)
 {
@@ -195,19 +210,18 @@ add_vector_hits(HitTable *table, const QueryResult *rows)
 	{
 		bool isnull;
 		Datum distance = query_datum(rows, i, 3, &isnull);
-		Datum rank = (Datum) 0;
 		ContextHit *hit;
 
+		/* rows without an embedding, or with zeros only, come last */
 		if (isnull || isnan(DatumGetFloat8(distance)))
-			break; /* rows without an embedding, or with zeros only, come last */
+			break;
 		hit = add_hit(table, rows, i);
 		if (hit == NULL)
 			continue;
-		rank = query_datum(rows, i, 4, &isnull);
 		if (hit->vector_rank == 0)
 			hit->vector_rank = (int) i + 1;
 		hit->score = 1 - DatumGetFloat8(distance);
-		hit->text_score = isnull ? 0 : DatumGetFloat4(rank);
+		add_words(hit, rows, i);
 	}
 }
 
@@ -217,12 +231,75 @@ add_text_hits(HitTable *table, const QueryResult *rows)
 	for (uint64 i = 0; i < rows->nrows; i++)
 	{
 		ContextHit *hit = add_hit(table, rows, i);
-		bool isnull;
 
-		if (hit == NULL)
-			continue;
-		hit->text_score = DatumGetFloat4(query_datum(rows, i, 4, &isnull));
+		if (hit != NULL)
+			add_words(hit, rows, i);
 	}
+}
+
+/* How often a text has a word. */
+static int
+word_count(const TSVectorData *text, const char *word, int len)
+{
+	TSVector words = unconstify(TSVectorData *, text);
+	WordEntry *entries = ARRPTR(words);
+
+	for (int i = 0; i < words->size; i++)
+		if (entries[i].len == len &&
+			memcmp(STRPTR(words) + entries[i].pos, word, len) == 0)
+			return entries[i].haspos ? POSDATALEN(words, &entries[i]) : 1;
+	return 0;
+}
+
+/* Give every hit its BM25 score among all hits. */
+static void
+score_text(HitTable *table, TSVector question)
+{
+	const double k1 = 1.2; /* how fast repetition stops to count */
+	const double b = 0.75; /* how much length counts against a text */
+	int *counts = palloc(sizeof(int) * (table->n + 1));
+	double mean = 0;
+	int texts = 0;
+
+	for (int i = 0; i < table->n; i++)
+	{
+		if (table->hits[i].words == NULL)
+			continue;
+		mean += table->hits[i].words->size;
+		texts++;
+	}
+	mean = texts > 0 && mean > 0 ? mean / texts : 1;
+
+	for (int w = 0; w < question->size; w++)
+	{
+		WordEntry *entry = ARRPTR(question) + w;
+		const char *word = STRPTR(question) + entry->pos;
+		double weight;
+		int having = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < table->n; i++)
+		{
+			const TSVectorData *words = table->hits[i].words;
+
+			counts[i] =
+				words != NULL ? word_count(words, word, entry->len) : 0;
+			having += counts[i] > 0;
+		}
+		weight = log(1 + (texts - having + 0.5) / (having + 0.5));
+		for (int i = 0; i < table->n; i++)
+		{
+			ContextHit *hit = &table->hits[i];
+			double length;
+
+			if (counts[i] == 0)
+				continue;
+			length = 1 - b + b * hit->words->size / mean;
+			hit->text_score +=
+				weight * counts[i] * (k1 + 1) / (counts[i] + k1 * length);
+		}
+	}
+	pfree(counts);
 }
 
 static int
@@ -329,23 +406,37 @@ check_dimensions(const ContextSource *source, const ArrayType *embedding)
 						 "parameter embedding_model.")));
 }
 
+/* The words of the question, without stop words; none: NULL. */
+static TSVector
+question_words(const char *question)
+{
+	QueryArg arg = query_arg_text(question);
+	QueryResult *found =
+		context_query(psprintf("SELECT to_tsvector('%u'::regconfig, $1)",
+							   getTSCurrentConfig(true)),
+					  &arg, 1);
+	bool isnull;
+	TSVector words = DatumGetTSVector(query_datum(found, 0, 0, &isnull));
+
+	return words->size > 0 ? words : NULL;
+}
+
 ContextHit *
 context_retrieve(const ContextSource *source, const char *question,
 				 const ArrayType *embedding, ContextMode mode, int limit,
 				 int *nhits)
 {
-	bool text_arm = mode == CONTEXT_TEXT ||
-					(mode == CONTEXT_HYBRID && source->tsvector != NULL);
+	TSVector words = mode != CONTEXT_VECTOR ? question_words(question) : NULL;
+	bool text_arm =
+		words != NULL && (mode == CONTEXT_TEXT || source->tsvector != NULL);
 	int candidates = Max(limit * 4, MIN_CANDIDATES);
 	HASHCTL control = {.keysize = sizeof(uint64),
-					   .entrysize = sizeof(RowEntry)};
+					   .entrysize = sizeof(RowEntry),
+					   .hcxt = CurrentMemoryContext};
 	HitTable table;
-	QueryArg args[3];
+	QueryArg args[2];
 
-	args[0] = query_arg_text(question);
-	args[1] = query_arg_datum(FLOAT4ARRAYOID, PointerGetDatum(embedding),
-							  embedding == NULL);
-	args[2] = query_arg_int4(candidates);
+	args[1] = query_arg_int4(candidates);
 	table.by_row = hash_create("intel context hits", candidates, &control,
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	table.n = 0;
@@ -355,14 +446,21 @@ context_retrieve(const ContextSource *source, const char *question,
 	if (mode != CONTEXT_TEXT)
 	{
 		check_dimensions(source, embedding);
+		args[0] =
+			query_arg_datum(FLOAT4ARRAYOID, PointerGetDatum(embedding), false);
 		add_vector_hits(
-			&table, context_query(vector_sql(source, mode == CONTEXT_HYBRID),
-								  args, 3));
+			&table, context_query(vector_sql(source, words != NULL), args, 2));
 	}
 	if (text_arm)
-		add_text_hits(&table, context_query(text_sql(source), args, 3));
-	if (mode != CONTEXT_VECTOR)
+	{
+		args[0] = query_arg_datum(TSVECTOROID, TSVectorGetDatum(words), false);
+		add_text_hits(&table, context_query(text_sql(source), args, 2));
+	}
+	if (words != NULL)
+	{
+		score_text(&table, words);
 		rank_by_text(&table);
+	}
 	fuse(&table, mode);
 	*nhits = drop_duplicates(&table, limit);
 	hash_destroy(table.by_row);

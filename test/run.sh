@@ -204,7 +204,7 @@ run_counted() {	# a script that closes with "N passed, N failed"
 	add "$1" "$2"
 }
 run_lint() { PG_CONFIG=$PG_CONFIG MAKE=$MAKE run_counted test/lint/run.sh; }
-run_fuzz() { run_counted test/fuzz/run.sh replay "$@"; }
+run_fuzz() { PG_CONFIG=$PG_CONFIG MAKE=$MAKE run_counted test/fuzz/run.sh replay "$@"; }
 
 run_sql() {
 	local file

@@ -122,6 +122,7 @@ identity_tenant(void)
 Datum
 intel_caller(PG_FUNCTION_ARGS)
 {
+	(void) fcinfo;
 	PG_RETURN_OID(GetUserId());
 }
 

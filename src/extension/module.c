@@ -34,5 +34,6 @@ _PG_init(void)
 Datum
 intel_version(PG_FUNCTION_ARGS)
 {
+	(void) fcinfo;
 	PG_RETURN_TEXT_P(cstring_to_text(INTEL_VERSION));
 }

@@ -17,6 +17,7 @@ out=build/fuzz
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 passed=0 failed=0
 mkdir -p "$out"
+"${MAKE:-make}" -s PG_CONFIG="${PG_CONFIG:-pg_config}" generated || exit 1
 
 ok() { passed=$((passed + 1)); [ "$mode" = replay ] || echo "ok - $1"; }
 not_ok() { failed=$((failed + 1)); echo "not ok - $1"; [ -f "$2" ] && tail -n 40 "$2"; }

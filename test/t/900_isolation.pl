@@ -35,7 +35,7 @@ CREATE TABLE doc (id int PRIMARY KEY, tenant_id text DEFAULT intel.tenant(), sub
 	content text, embedding intel.vector(64));
 INSERT INTO doc VALUES
 	(1, 'a', 'victim', 'The password of the safe is marker_victim.'),
-	(2, 'a', 'colleague', 'The password of the bicycle is marker_colleague.'),
+	(2, 'a', 'neighbour', 'The password of the bicycle is marker_neighbour.'),
 	(3, 'b', 'foreigner', 'The password of the garden is marker_foreigner.');
 UPDATE doc SET embedding = intel.embed(content, 'emb');
 ALTER TABLE doc ENABLE ROW LEVEL SECURITY;
@@ -47,7 +47,7 @@ SQL
 # name => [ role, claims ]; only the first is innocent
 my $victim = [ 'authenticated', { sub => 'victim', tenant_id => 'a' } ];
 my %attackers = (
-	'another subject' => [ 'authenticated', { sub => 'colleague', tenant_id => 'a' } ],
+	'another subject' => [ 'authenticated', { sub => 'neighbour', tenant_id => 'a' } ],
 	'another tenant' => [ 'authenticated', { sub => 'foreigner', tenant_id => 'b' } ],
 	'the same subject elsewhere' => [ 'authenticated', { sub => 'victim', tenant_id => 'b' } ],
 	'the same tenant without subject' => [ 'authenticated', { tenant_id => 'a' } ],
@@ -140,7 +140,7 @@ foreach my $name (sort keys %attackers)
 		push @reads, seen($relation), "SELECT count(*) FILTER (WHERE false) FROM $relation x WHERE pg_temp.tell(x::text)";
 		# change and delete all in reach: failing is fine, hitting is not
 		push @writes, map { "UPDATE $relation SET $_" } @{ $columns{$relation} },
-		  "status = 'cancelled'", "owner = 'postgres'", "tenant = 'b'", "subject = 'colleague'";
+		  "status = 'cancelled'", "owner = 'postgres'", "tenant = 'b'", "subject = 'neighbour'";
 		push @writes, "DELETE FROM $relation", "TRUNCATE $relation";
 	}
 	my $seen = attack($who, @reads);
@@ -233,7 +233,7 @@ is(scalar(grep { my %owners = map { $_ => 1 } $_->{body} =~ /marker_(\w+)/g; key
 
 # ---- forged owners and tenants ------------------------------------------------------
 
-my $colleague = $attackers{'another subject'};
+my $neighbour = $attackers{'another subject'};
 foreach my $forged (
 	q{INSERT INTO intel.job_queue (task, request, tenant) VALUES ('complete', '{}', 'b')},
 	q{INSERT INTO intel.job_queue (task, request, subject) VALUES ('complete', '{}', 'victim')},
@@ -248,23 +248,23 @@ foreach my $forged (
 	q{SET intel.tenant_claim = 'sub'},
 	q{SET intel.default_model = 'x'; SET LOCAL ROLE service_role; SELECT * FROM intel.provider; SET intel.secret_directory = '/'})
 {
-	my ($rc, $out, $err) = as($colleague, $forged);
+	my ($rc, $out, $err) = as($neighbour, $forged);
 	like($err, qr/permission denied|row-level security|cannot be changed|must be superuser/, "refused: $forged");
 }
 
 # a setting that looks like the tenant does not replace a claim
-my ($rc, $out, $err) = as($colleague, q{SET LOCAL "app.tenant" = 'b'; SET LOCAL "tenant_id.x" = 'b'; SELECT intel.tenant()});
+my ($rc, $out, $err) = as($neighbour, q{SET LOCAL "app.tenant" = 'b'; SET LOCAL "tenant_id.x" = 'b'; SELECT intel.tenant()});
 is($out, 'a', 'a setting does not replace the claim');
 
 # ---- what is equal must look equal ----------------------------------------------------
 
 foreach my $function ('intel.wait(%s, \'10 ms\')', 'intel.cancel(%s)', 'intel.retry(%s)')
 {
-	my @seen = map { my ($rc, $out, $err) = as($colleague, 'SELECT ' . sprintf($function, $_)); $err =~ s/\b$_\b/N/g; "$rc $out $err" }
+	my @seen = map { my ($rc, $out, $err) = as($neighbour, 'SELECT ' . sprintf($function, $_)); $err =~ s/\b$_\b/N/g; "$rc $out $err" }
 	  $later, 987654321;
 	is($seen[0], $seen[1], sprintf("$function: a foreign job looks like none", 'N'));
 }
-is((as($colleague, $recipe))[2], '',
+is((as($neighbour, $recipe))[2], '',
 	'a name that the victim has taken is free, so names do not leak');
 
 # ---- one session, several users ---------------------------------------------------------

@@ -120,7 +120,7 @@ identity_tenant(void)
 }
 
 Datum
-intel_caller(PG_FUNCTION_ARGS)
+intel_caller(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	(void) fcinfo;
 	PG_RETURN_OID(GetUserId());

@@ -32,7 +32,7 @@ _PG_init(void)
 }
 
 Datum
-intel_version(PG_FUNCTION_ARGS)
+intel_version(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	(void) fcinfo;
 	PG_RETURN_TEXT_P(cstring_to_text(INTEL_VERSION));

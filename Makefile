@@ -70,7 +70,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix surface
+.PHONY: help deps test lint format strict asan fuzz matrix surface bench-vector
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -96,6 +96,10 @@ fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
 
 surface: ## pgvector's catalog entries against ours, on a server with both
 	@test/pgvector/run.sh surface
+
+bench-vector: ## distance kernels, and exact search beside pgvector
+	@test/bench/distance.sh
+	@test/pgvector/run.sh bench
 
 format: ## rewrite the C sources with clang-format
 	clang-format-14 -i src/*/*.[ch]

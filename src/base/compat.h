@@ -63,4 +63,14 @@
 #define WaitEventExtensionNew(name) PG_WAIT_EXTENSION
 #endif
 
+/*
+ * The snapshot that sees the chunks of every value whose row is seen. Before
+ * 18 it is filled in by the caller's side.
+ */
+#if PG18_GE
+#define compat_toast_snapshot(space) ((void) (space), get_toast_snapshot())
+#else
+#define compat_toast_snapshot(space) (init_toast_snapshot(space), (space))
+#endif
+
 #endif /* INTEL_BASE_COMPAT_H */

@@ -83,13 +83,12 @@ sparse_check_nnz(int64 nnz)
 }
 
 SparseView
-sparse_view(Datum value)
+sparse_view_packed(const struct varlena *value)
 {
-	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
-	const char *data = VARDATA_ANY(packed);
-	size_t size = VARSIZE_ANY_EXHDR(packed);
-	SparseView view;
+	const char *data = VARDATA_ANY(value);
+	size_t size = VARSIZE_ANY_EXHDR(value);
 	int32 head[2] = {0, -1}; /* dim, nnz */
+	SparseView view;
 
 	if (size >= SPARSE_PREFIX)
 		memcpy(head, data, sizeof(head));
@@ -104,13 +103,23 @@ sparse_view(Datum value)
 	view.nnz = head[1];
 	view.indices = (const VectorIndex *) (data + SPARSE_PREFIX);
 	view.values = (const VectorFloat *) (view.indices + view.nnz);
-	view.copy =
-		packed == (struct varlena *) DatumGetPointer(value) ? NULL : packed;
-	/* ascending, so the last index tells that all are within bounds */
+	view.copy = NULL;
+	/* ascending, so the ends tell that all are within bounds */
 	if (unlikely(view.nnz > 0 && (view.indices[0] < 0 ||
 								  view.indices[view.nnz - 1] >= view.dim)))
 		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("sparsevec has an index out of bounds"));
+	return view;
+}
+
+SparseView
+sparse_view(Datum value)
+{
+	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+	SparseView view = sparse_view_packed(packed);
+
+	if (packed != (struct varlena *) DatumGetPointer(value))
+		view.copy = packed;
 	return view;
 }
 
@@ -337,8 +346,8 @@ intel_sparsevec(PG_FUNCTION_ARGS)
 
 /* Both arguments, of the same dimensions. */
 #define GETARG_PAIR(a, b)                                                     \
-	SparseView a = sparse_view(PG_GETARG_DATUM(0));                           \
-	SparseView b = sparse_view(PG_GETARG_DATUM(1));                           \
+	SparseView a = sparse_view_packed(vector_getarg(fcinfo, 0));              \
+	SparseView b = sparse_view_packed(vector_getarg(fcinfo, 1));              \
 	check_same_dim(&a, &b)
 
 /*

@@ -103,12 +103,10 @@ vector_check_element(const char *type_name, float value)
 }
 
 DenseView
-dense_view(const DenseType *type, Datum value)
+dense_view_packed(const DenseType *type, const struct varlena *value)
 {
-	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
-	const char *data = VARDATA_ANY(packed);
-	size_t size = VARSIZE_ANY_EXHDR(packed);
-	DenseView view;
+	const char *data = VARDATA_ANY(value);
+	size_t size = VARSIZE_ANY_EXHDR(value);
 	int16 dim = 0;
 
 	if (size >= DENSE_PREFIX)
@@ -117,11 +115,17 @@ dense_view(const DenseType *type, Datum value)
 		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("%s of %d dimensions has %zu bytes", type->name, dim,
 					   size));
+	return (DenseView){.dim = dim, .x = data + DENSE_PREFIX};
+}
 
-	view.dim = dim;
-	view.x = data + DENSE_PREFIX;
-	view.copy =
-		packed == (struct varlena *) DatumGetPointer(value) ? NULL : packed;
+DenseView
+dense_view(const DenseType *type, Datum value)
+{
+	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+	DenseView view = dense_view_packed(type, packed);
+
+	if (packed != (struct varlena *) DatumGetPointer(value))
+		view.copy = packed;
 	return view;
 }
 

@@ -4,7 +4,8 @@
  *		Distances and norms of vector and halfvec, and distances of bit.
  *
  * The distance functions run once per row of an exact search. They look at
- * their arguments in place and allocate nothing unless a value is toasted.
+ * their arguments in place and allocate nothing; what is stored out of line
+ * goes through a buffer of the call site (vector_toast.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -39,8 +40,8 @@ INTEL_FUNCTION(jaccard_distance);
 
 /* Both arguments, of the same dimensions. */
 #define GETARG_PAIR(type, a, b)                                               \
-	DenseView a = dense_view(&(type), PG_GETARG_DATUM(0));                    \
-	DenseView b = dense_view(&(type), PG_GETARG_DATUM(1));                    \
+	DenseView a = dense_view_packed(&(type), vector_getarg(fcinfo, 0));       \
+	DenseView b = dense_view_packed(&(type), vector_getarg(fcinfo, 1));       \
 	dense_check_same_dim(&(type), a.dim, b.dim)
 
 /*

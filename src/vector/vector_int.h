@@ -47,6 +47,44 @@ typedef struct DenseView
 /* Raises XX001 (data_corrupted) when size and dimensions disagree. */
 extern DenseView dense_view(const DenseType *type, Datum value);
 
+/* Of a value that is detoasted, with whatever header. */
+extern DenseView dense_view_packed(const DenseType *type,
+								   const struct varlena *value);
+extern struct varlena *vector_getarg_toasted(FunctionCallInfo fcinfo, int n);
+
+/*
+ * Ask for the memory just below a value that was read from a page. A page is
+ * filled from its end, so that is where the next row of a scan lies.
+ */
+static inline void
+vector_prefetch_below(const void *value, size_t size)
+{
+	const char *start = value;
+
+	/* a row is the value, its header and what is before the value */
+	for (size_t offset = 64; offset <= size + 128; offset += 64)
+		__builtin_prefetch(start - offset);
+}
+
+/*
+ * Argument 0 or 1, detoasted: for functions that an exact search calls once
+ * per row. It may be in a buffer of the call site, good until the next call.
+ * The function must not use fn_extra.
+ */
+static inline const struct varlena *
+vector_getarg(FunctionCallInfo fcinfo, int n)
+{
+	struct varlena *value = (struct varlena *) PG_GETARG_POINTER(n);
+
+	if (likely(!VARATT_IS_EXTERNAL(value) && !VARATT_IS_COMPRESSED(value)))
+	{
+		if (n == 0)
+			vector_prefetch_below(value, VARSIZE_ANY(value));
+		return value;
+	}
+	return vector_getarg_toasted(fcinfo, n);
+}
+
 /* Free the copy. Needed only where calls outnumber context resets. */
 static inline void
 dense_view_free(DenseView *view)
@@ -116,6 +154,7 @@ typedef struct SparseView
 } SparseView;
 
 extern SparseView sparse_view(Datum value);
+extern SparseView sparse_view_packed(const struct varlena *value);
 
 static inline void
 sparse_view_free(SparseView *view)

@@ -4,19 +4,19 @@
 set -u
 mode=$1 major=$2
 shift 2
-cd /src/intel || exit 1
+cd /srv/beside || exit 1
 export PATH=/usr/lib/postgresql/$major/bin:$PATH PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
 export LC_ALL=C.UTF-8 PGHOST=/tmp PGUSER=postgres PGDATABASE=both
 
 { make -s -j2 && make -s install; } >/tmp/build.log 2>&1 || { cat /tmp/build.log; exit 1; }
-chown -R postgres: /src
+chown -R postgres: /srv/beside
 
 if [ "$mode" = tap ]; then
 	mkdir -p /tmp/tap && chown postgres: /tmp/tap
 	pgxs=$(dirname "$(pg_config --pgxs)")/../..
 	[ $# -gt 0 ] || set -- t/1*_vector*.pl
 	cd test && runuser -u postgres -- env PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
-		TESTDATADIR=/tmp/tap TESTLOGDIR=/tmp/tap/log INTEL_TEST=/src/intel/test \
+		TESTDATADIR=/tmp/tap TESTLOGDIR=/tmp/tap/log INTEL_TEST=/srv/beside/test \
 		prove -I "$pgxs/src/test/perl" -I perl ${VERBOSE:+-v} "$@"
 	exit
 fi

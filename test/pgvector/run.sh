@@ -29,9 +29,9 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 mkdir "$work/upper" "$work/layer" "$work/root"
 
 # the sources without what was built from them
-mkdir -p "$work/upper/src/intel"
+mkdir -p "$work/upper/srv/beside"
 git ls-files -z --cached --others --exclude-standard |
-	xargs -0 cp --parents -t "$work/upper/src/intel" 2>/dev/null
+	xargs -0 cp --parents -t "$work/upper/srv/beside" 2>/dev/null
 
 # shellcheck disable=SC2016
 unshare --mount --pid --fork --propagation private -- bash -c '
@@ -40,5 +40,5 @@ unshare --mount --pid --fork --propagation private -- bash -c '
 	mount -t proc proc "$2/root/proc" && mount --rbind /dev "$2/root/dev" || exit 1
 	root=$2/root
 	shift 2
-	exec chroot "$root" /src/intel/test/pgvector/inside.sh "$@"
+	exec chroot "$root" /srv/beside/test/pgvector/inside.sh "$@"
 ' bash "$folder" "$work" "$mode" "$major" "$@"

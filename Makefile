@@ -49,10 +49,14 @@ $(OBJS): intel.control Makefile
 -include $(OBJS:.o=.d)
 
 # The scanner's tables are made from lists and from what perl knows of Unicode.
-REDACT_TABLES = src/redact/redact_words.h src/redact/redact_fold.h
+REDACT_TABLES = src/redact/redact_words.h src/redact/redact_fold.h src/redact/redact_secrets.h
+REDACT_LISTS = $(filter-out %/secrets.txt,$(wildcard src/redact/lists/*.txt))
 
-src/redact/redact_words.h: src/redact/redact_tables.pl $(wildcard src/redact/lists/*.txt)
+src/redact/redact_words.h: src/redact/redact_tables.pl $(REDACT_LISTS)
 	perl src/redact/redact_tables.pl words $(sort $(filter %.txt,$^)) > $@.tmp && mv $@.tmp $@
+
+src/redact/redact_secrets.h: src/redact/redact_tables.pl src/redact/lists/secrets.txt
+	perl src/redact/redact_tables.pl secrets src/redact/lists/secrets.txt > $@.tmp && mv $@.tmp $@
 
 src/redact/redact_fold.h: src/redact/redact_tables.pl
 	perl src/redact/redact_tables.pl fold > $@.tmp && mv $@.tmp $@

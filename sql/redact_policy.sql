@@ -14,10 +14,10 @@ INSERT INTO intel.redaction_policy VALUES (NULL, 'ALL', 'replace');
 -- an own policy, changed while it is in use
 SELECT intel.set_redaction('mine', 'CREDIT_CARD', 'mask', '{"keep_last": 4}');
 SELECT intel.set_redaction('mine', 'EMAIL_ADDRESS', 'replace', '{"with": "[mail]"}');
-SELECT intel.redact('4111-1111-1111-1111, jane@example.com, 8.8.4.200', 'mine');
+SELECT intel.redact('4111-1111-1111-1111, jane@example.com, 93.184.216.34', 'mine');
 SELECT intel.set_redaction('mine', 'EMAIL_ADDRESS', 'remove');
 SELECT intel.set_redaction('mine', 'CREDIT_CARD', 'mask', '{"char": "•"}');
-SELECT intel.redact('4111-1111-1111-1111, jane@example.com, 8.8.4.200', 'mine');
+SELECT intel.redact('4111-1111-1111-1111, jane@example.com, 93.184.216.34', 'mine');
 BEGIN;
 SELECT intel.set_redaction('mine', 'CREDIT_CARD', 'keep');
 SELECT intel.redact('4111-1111-1111-1111, jane@example.com', 'mine');
@@ -27,7 +27,7 @@ DELETE FROM intel.redaction_policy WHERE name = 'mine';
 SELECT intel.redact('x', 'mine');
 -- the threshold counts
 SELECT intel.set_redaction('sure', 'ALL', 'replace', NULL, 0.9);
-SELECT intel.redact('jane@example.com, 8.8.4.200', 'sure');
+SELECT intel.redact('jane@example.com, 93.184.216.34', 'sure');
 DELETE FROM intel.redaction_policy WHERE name = 'sure';
 -- anybody may redact; nobody but superusers may not redact
 CREATE ROLE intel_test_redact;

@@ -5,7 +5,7 @@ SELECT d.* FROM (VALUES
     (3, 'pay to DE89 3704 0044 0532 0130 00 or gb29nwbk60161331926819'),
     (4, 'SSN 219-09-9998, never 219-09-9999 or 900-12-3456'),
     (5, 'call +49 (0)30 901820 or (415) 555-0132 ext. 7'),
-    (6, 'from 8.8.4.200 and 2a00:1450:4001:81b::200e'),
+    (6, 'from 93.184.216.34 and 2a00:1450:4001:81b::200e'),
     (7, 'postgres://app:s3cret/pw@db.example.com:5432/app'),
     (8, 'key AKIAIOSFODNN7EXAMPLE and sk-ant-api03-abcdefghijklmnopqrstuvwxyz012345'),
     (9, 'Grüße an jürgen@müller.de, ☎ ０１２-３４５')

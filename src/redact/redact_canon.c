@@ -318,7 +318,7 @@ quoted_printable(const RedactScanner *s, uint32_t i, uint32_t *cp)
 	return 3;
 }
 
-/* "(at)", " [dot] ": the length with blanks around, or 0. */
+/* "(at)", " [dot] ", "[.]": the length with blanks around, or 0. */
 static uint32_t
 bracketed_word(const RedactScanner *s, uint32_t i, uint32_t *cp)
 {
@@ -328,6 +328,12 @@ bracketed_word(const RedactScanner *s, uint32_t i, uint32_t *cp)
 	char word[4];
 	int len = 0;
 
+	if ((src_at(s, p) == '.' || src_at(s, p) == '@') &&
+		src_at(s, p + 1) == close)
+	{
+		*cp = src_at(s, p);
+		return 3;
+	}
 	while (p < i + 3 && src_at(s, p) == ' ')
 		p++;
 	while (len < 4 && (redact_class[src_at(s, p)] & (CC_ALPHA)))

@@ -68,15 +68,12 @@ is_date(int month, int day)
 bool
 check_verhoeff(const uint8_t *d, int n)
 {
-	static const char times[10][11] = {"0123456789", "1234067895",
-									   "2340178956", "3401289567",
-									   "4012395678", "5987604321",
-									   "6598710432", "7659821043",
-									   "8765932104", "9876543210"};
-	static const char permute[8][11] = {"0123456789", "1576283094",
-										"5803796142", "8916043527",
-										"9453126870", "4286573901",
-										"2793806415", "7046913258"};
+	static const char times[10][11] = {
+		"0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+		"5987604321", "6598710432", "7659821043", "8765932104", "9876543210"};
+	static const char permute[8][11] = {
+		"0123456789", "1576283094", "5803796142", "8916043527",
+		"9453126870", "4286573901", "2793806415", "7046913258"};
 	int c = 0;
 
 	for (int i = 0; i < n; i++)
@@ -117,7 +114,7 @@ check_card_range(const uint8_t *d, int n)
 	if (four == 6011 || (three >= 644 && three <= 649) || two == 65)
 		return n == 16 ? 2 : n > 16; /* Discover */
 	if ((three >= 300 && three <= 305) || two == 36 || two == 38 || two == 39)
-		return n == 14 ? 2 : n > 14; /* Diners Club */
+		return n == 14 ? 2 : n > 14;  /* Diners Club */
 	if (four >= 3528 && four <= 3589) /* JCB */
 		return n == 16 ? 2 : n > 16;
 	if (four == 2131 || four == 1800) /* JCB, old */
@@ -648,7 +645,9 @@ check_ar_cuit(const uint8_t *d, int n)
 	(void) n;
 	return ((kind >= 20 && kind <= 27) || (kind >= 30 && kind <= 34) ||
 			(kind >= 50 && kind <= 55)) &&
-		   (check == 11 ? 0 : check == 10 ? 9 : check) == d[10];
+		   (check == 11	  ? 0
+			: check == 10 ? 9
+						  : check) == d[10];
 }
 
 bool
@@ -679,8 +678,8 @@ check_ec_cedula(const uint8_t *d, int n)
 {
 	long province = number_of(d, 2);
 
-	return ((province >= 1 && province <= 24) || province == 30) &&
-		   d[2] < 6 && check_luhn(d, n);
+	return ((province >= 1 && province <= 24) || province == 30) && d[2] < 6 &&
+		   check_luhn(d, n);
 }
 
 bool
@@ -909,24 +908,90 @@ check_imsi(const uint8_t *d, int n)
 
 /* ---- IBAN ----------------------------------------------------------- */
 
+/* Countries of the registry, and how long their IBANs are. */
+#define IBAN_COUNTRIES                                                                                                                                                                                                                                                \
+	I('A', 'D', 24)                                                                                                                                                                                                                                                   \
+	I('A', 'E', 23) I('A', 'L', 28) I('A', 'T', 20) I('A', 'Z', 28) I(                                                                                                                                                                                                \
+		'B', 'A', 20) I('B', 'E', 16) I('B', 'G', 22) I('B', 'H', 22)                                                                                                                                                                                                 \
+		I('B', 'I', 27) I('B', 'R', 29) I('B', 'Y', 28) I('C', 'H', 21) I(                                                                                                                                                                                            \
+			'C', 'R', 22) I('C', 'Y', 28) I('C', 'Z', 24) I('D', 'E', 22)                                                                                                                                                                                             \
+			I('D', 'J', 27) I('D', 'K', 18) I('D', 'O', 28) I('E', 'E', 20)                                                                                                                                                                                           \
+				I('E', 'G', 29) I('E', 'S', 24) I('F', 'I', 18)                                                                                                                                                                                                       \
+					I('F', 'K', 18) I('F', 'O', 18) I('F', 'R', 27)                                                                                                                                                                                                   \
+						I('G', 'B', 22) I('G', 'E', 22) I('G', 'I', 23) I(                                                                                                                                                                                            \
+							'G', 'L',                                                                                                                                                                                                                                 \
+							18) I('G', 'R', 27)                                                                                                                                                                                                                       \
+							I('G', 'T',                                                                                                                                                                                                                               \
+							  28) I('H', 'N',                                                                                                                                                                                                                         \
+									28) I('H', 'R', 21)                                                                                                                                                                                                               \
+								I('H', 'U',                                                                                                                                                                                                                           \
+								  28) I('I', 'E',                                                                                                                                                                                                                     \
+										22) I('I', 'L', 23)                                                                                                                                                                                                           \
+									I('I', 'Q',                                                                                                                                                                                                                       \
+									  23) I('I', 'S',                                                                                                                                                                                                                 \
+											26) I('I', 'T', 27)                                                                                                                                                                                                       \
+										I('J', 'O',                                                                                                                                                                                                                   \
+										  30) I('K', 'W',                                                                                                                                                                                                             \
+												30) I('K', 'Z', 20)                                                                                                                                                                                                   \
+											I('L', 'B',                                                                                                                                                                                                               \
+											  28) I('L', 'C',                                                                                                                                                                                                         \
+													32) I('L', 'I', 21)                                                                                                                                                                                               \
+												I('L', 'T',                                                                                                                                                                                                           \
+												  20) I('L', 'U',                                                                                                                                                                                                     \
+														20) I('L', 'V', 21)                                                                                                                                                                                           \
+													I('L', 'Y',                                                                                                                                                                                                       \
+													  25) I('M', 'C',                                                                                                                                                                                                 \
+															27) I('M', 'D', 24)                                                                                                                                                                                       \
+														I('M', 'E',                                                                                                                                                                                                   \
+														  22) I('M', 'K', 19)                                                                                                                                                                                         \
+															I('M', 'N', 20) I(                                                                                                                                                                                        \
+																'M', 'R',                                                                                                                                                                                             \
+																27) I('M', 'T', 31) I('M', 'U', 30) I('N', 'I', 28) I('N', 'L', 18) I('N', 'O', 15) I('O', 'M', 23) I('P', 'K', 24) I('P', 'L', 28) I('P', 'S', 29) I('P',                                            \
+																																																					  'T', 25) I('Q', 'A', 29) I('R', 'O', 24) I('R', \
+																																																																 'S', \
+																																																																 22)  \
+																I('R', 'U',                                                                                                                                                                                           \
+																  33) I('S', 'A', 24)                                                                                                                                                                                 \
+																	I('S',                                                                                                                                                                                            \
+																	  'C',                                                                                                                                                                                            \
+																	  31) I('S', 'D', 18)                                                                                                                                                                             \
+																		I('S',                                                                                                                                                                                        \
+																		  'E',                                                                                                                                                                                        \
+																		  24) I('S', 'I', 19)                                                                                                                                                                         \
+																			I('S',                                                                                                                                                                                    \
+																			  'K',                                                                                                                                                                                    \
+																			  24) I('S', 'M', 27)                                                                                                                                                                     \
+																				I('S',                                                                                                                                                                                \
+																				  'O',                                                                                                                                                                                \
+																				  23) I('S', 'T', 25)                                                                                                                                                                 \
+																					I('S',                                                                                                                                                                            \
+																					  'V',                                                                                                                                                                            \
+																					  28) I('T', 'L', 23)                                                                                                                                                             \
+																						I('T',                                                                                                                                                                        \
+																						  'N',                                                                                                                                                                        \
+																						  24) I('T', 'R', 26)                                                                                                                                                         \
+																							I('U',                                                                                                                                                                    \
+																							  'A',                                                                                                                                                                    \
+																							  29) I('V', 'A', 22)                                                                                                                                                     \
+																								I('V',                                                                                                                                                                \
+																								  'G',                                                                                                                                                                \
+																								  24) I('X', 'K', 20)                                                                                                                                                 \
+																									I('Y',                                                                                                                                                            \
+																									  'E',                                                                                                                                                            \
+																									  30)
+
 int
 check_iban_length(uint8_t c1, uint8_t c2)
 {
-	/* country and length */
-	static const char table[] =
-		"AD24AE23AL28AT20AZ28BA20BE16BG22BH22BI27BR29BY28CH21CR22CY28CZ24"
-		"DE22DJ27DK18DO28EE20EG29ES24FI18FK18FO18FR27GB22GE22GI23GL18GR27"
-		"GT28HN28HR21HU28IE22IL23IQ23IS26IT27JO30KW30KZ20LB28LC32LI21LT20"
-		"LU20LV21LY25MC27MD24ME22MK19MN20MR27MT31MU30NI28NL18NO15OM23PK24"
-		"PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19SK24SM27SO23ST25"
-		"SV28TL23TN24TR26UA29VA22VG24XK20YE30";
+	static const uint8_t lengths[26][26] = {
+#define I(a, b, n) [a - 'A'][b - 'A'] = n,
+		IBAN_COUNTRIES
+#undef I
+	};
 
-	for (size_t i = 0; i + 4 < sizeof(table); i += 4)
-	{
-		if (table[i] == c1 && table[i + 1] == c2)
-			return (table[i + 2] - '0') * 10 + (table[i + 3] - '0');
-	}
-	return 0;
+	if (c1 < 'A' || c1 > 'Z' || c2 < 'A' || c2 > 'Z')
+		return 0;
+	return lengths[c1 - 'A'][c2 - 'A'];
 }
 
 static int

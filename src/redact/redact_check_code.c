@@ -122,10 +122,9 @@ check_pt_cc(const uint8_t *c, int n)
 bool
 check_it_fiscal_code(const uint8_t *c, int n)
 {
-	static const uint8_t odd[36] = {1,	0,	5,	7,	9,	13, 15, 17, 19,
-									21, 1,	0,	5,	7,	9,	13, 15, 17,
-									19, 21, 2,	4,	18, 20, 11, 3,	6,
-									8,	12, 14, 16, 10, 22, 25, 24, 23};
+	static const uint8_t odd[36] = {
+		1,	0,	5, 7, 9,  13, 15, 17, 19, 21, 1,  0,  5,  7,  9,  13, 15, 17,
+		19, 21, 2, 4, 18, 20, 11, 3,  6,  8,  12, 14, 16, 10, 22, 25, 24, 23};
 	static const char months[] = "ABCDEHLMPRST";
 	int sum = 0;
 
@@ -306,10 +305,9 @@ check_fr_nir_corsica(const uint8_t *c, int n)
 	if (c[5] != '2' || (c[6] != 'A' && c[6] != 'B'))
 		return false;
 	for (int i = 0; i < 13; i++)
-		number = number * 10 +
-				 (i == 5   ? 1
-				  : i == 6 ? (c[6] == 'A' ? 9 : 8)
-						   : c[i] - '0');
+		number = number * 10 + (i == 5	 ? 1
+								: i == 6 ? (c[6] == 'A' ? 9 : 8)
+										 : c[i] - '0');
 	return (c[0] == '1' || c[0] == '2') &&
 		   97 - number % 97 == number_of(c + 13, 2);
 }
@@ -423,8 +421,12 @@ check_cl_rut(const uint8_t *c, int n)
 bool
 check_ve_rif(const uint8_t *c, int n)
 {
-	int kind = c[0] == 'V' ? 1 : c[0] == 'E' ? 2 : c[0] == 'J' || c[0] == 'C' ? 3
-			 : c[0] == 'P' ? 4 : c[0] == 'G' ? 5 : 0;
+	int kind = c[0] == 'V'					? 1
+			   : c[0] == 'E'				? 2
+			   : c[0] == 'J' || c[0] == 'C' ? 3
+			   : c[0] == 'P'				? 4
+			   : c[0] == 'G'				? 5
+											: 0;
 
 	(void) n;
 	return kind > 0 &&
@@ -459,8 +461,7 @@ bool
 check_in_pan(const uint8_t *c, int n)
 {
 	(void) n;
-	return memchr("PCHFATBLJGK", c[3], 11) != NULL &&
-		   number_of(c + 5, 4) != 0;
+	return memchr("PCHFATBLJGK", c[3], 11) != NULL && number_of(c + 5, 4) != 0;
 }
 
 bool
@@ -539,8 +540,7 @@ check_sg_uen(const uint8_t *c, int n)
 			return false;
 		sum += (int) (at - letters) * weights[i];
 	}
-	return memchr("RST", c[0], 3) != NULL &&
-		   letters[(sum - 5) % 11] == c[9];
+	return memchr("RST", c[0], 3) != NULL && letters[(sum - 5) % 11] == c[9];
 }
 
 bool
@@ -650,8 +650,8 @@ check_vin(const uint8_t *c, int n)
 		memchr(c, 'Q', n) != NULL)
 		return false;
 	for (int i = 0; i < n; i++)
-		sum += weights[i] * (is_digit(c[i]) ? c[i] - '0'
-											: values[c[i] - 'A'] - '0');
+		sum += weights[i] *
+			   (is_digit(c[i]) ? c[i] - '0' : values[c[i] - 'A'] - '0');
 	return "0123456789X"[sum % 11] == c[8];
 }
 
@@ -700,8 +700,8 @@ bool
 check_mrz(const uint8_t *line1, const uint8_t *line2, int n)
 {
 	if (n == 30)
-		return mrz_ok(line1 + 5, 9, line1[14]) &&
-			   mrz_ok(line2, 6, line2[6]) && mrz_ok(line2 + 8, 6, line2[14]);
+		return mrz_ok(line1 + 5, 9, line1[14]) && mrz_ok(line2, 6, line2[6]) &&
+			   mrz_ok(line2 + 8, 6, line2[14]);
 	return mrz_ok(line2, 9, line2[9]) && mrz_ok(line2 + 13, 6, line2[19]) &&
 		   mrz_ok(line2 + 21, 6, line2[27]);
 }

@@ -32,8 +32,10 @@ typedef struct CodeScheme
 	const char *rule;
 } CodeScheme;
 
-#define S(pattern, entity, check, ctx, plain, near, rule) \
-	{pattern, REDACT_##entity, check, REDACT_CTX_##ctx, plain, near, rule}
+#define S(pattern, entity, check, ctx, plain, near, rule)                     \
+	{                                                                         \
+		pattern, REDACT_##entity, check, REDACT_CTX_##ctx, plain, near, rule  \
+	}
 
 static const CodeScheme schemes[] = {
 	/* Spain, Portugal, Italy */
@@ -41,29 +43,39 @@ static const CodeScheme schemes[] = {
 	S("A9999999A", ES_NIE, check_es_nie, DNI, 75, 95, "es_nie"),
 	S("A9999999X", ES_CIF, check_es_cif, DNI, 45, 85, "es_cif"),
 	S("999999999XX9", PT_CC, check_pt_cc, PTCC, 60, 92, "pt_cc"),
-	S("AAAAAAXXAXXAXXXA", IT_FISCAL_CODE, check_it_fiscal_code, ITCF, 92, 98, "it_fiscal_code"),
+	S("AAAAAAXXAXXAXXXA", IT_FISCAL_CODE, check_it_fiscal_code, ITCF, 92, 98,
+	  "it_fiscal_code"),
 	S("it99999999999", IT_VAT_CODE, check_it_vat, ITVAT, 75, 92, "it_vat"),
 	S("AA99999AA", IT_IDENTITY_CARD, NULL, ITDOC, 0, 70, "it_identity_card"),
-	S("AA9999999", IT_IDENTITY_CARD, NULL, ITDOC, 0, 65, "it_identity_card_paper"),
-	S("AA9999999A", IT_DRIVER_LICENSE, NULL, DRIVER, 0, 75, "it_driver_license"),
+	S("AA9999999", IT_IDENTITY_CARD, NULL, ITDOC, 0, 65,
+	  "it_identity_card_paper"),
+	S("AA9999999A", IT_DRIVER_LICENSE, NULL, DRIVER, 0, 75,
+	  "it_driver_license"),
 	S("AA9999999", IT_PASSPORT, NULL, PASSPORT, 0, 66, "it_passport"),
 	S("AAA999999", ES_PASSPORT, NULL, PASSPORT, 0, 68, "es_passport"),
 	/* British Isles */
 	S("AA999999A", UK_NINO, check_uk_nino, NINO, 65, 95, "uk_nino"),
-	S("XXXXX999999XX9XX", UK_DRIVING_LICENCE, check_uk_driving, DRIVER, 60, 92, "uk_driving_licence"),
-	S("XXXXX999999XX9XX99", UK_DRIVING_LICENCE, check_uk_driving, DRIVER, 60, 92, "uk_driving_licence"),
-	S("AA99AAA", UK_VEHICLE_REGISTRATION, check_uk_plate, PLATE, 40, 85, "uk_plate"),
+	S("XXXXX999999XX9XX", UK_DRIVING_LICENCE, check_uk_driving, DRIVER, 60, 92,
+	  "uk_driving_licence"),
+	S("XXXXX999999XX9XX99", UK_DRIVING_LICENCE, check_uk_driving, DRIVER, 60,
+	  92, "uk_driving_licence"),
+	S("AA99AAA", UK_VEHICLE_REGISTRATION, check_uk_plate, PLATE, 40, 85,
+	  "uk_plate"),
 	S("9999999A", IE_PPS, check_ie_pps, PPS, 0, 92, "ie_pps"),
 	S("9999999AA", IE_PPS, check_ie_pps, PPS, 55, 95, "ie_pps"),
 	/* German-speaking, Benelux, France */
 	S("AXXXXXXXX9", DE_ID_CARD, check_de_icao, DEID, 0, 92, "de_id_card"),
 	S("AXXXXXXXX", DE_ID_CARD, NULL, DEID, 0, 72, "de_id_card_9"),
-	S("AXXXXXXXX9", DE_PASSPORT, check_de_icao, PASSPORT, 0, 85, "de_passport"),
+	S("AXXXXXXXX9", DE_PASSPORT, check_de_icao, PASSPORT, 0, 85,
+	  "de_passport"),
 	S("AXXXXXXXX", DE_PASSPORT, NULL, PASSPORT, 0, 64, "de_passport_9"),
-	S("99999999A999", DE_SOCIAL_SECURITY, check_de_social, DESV, 70, 96, "de_social_security"),
-	S("A999999999", DE_HEALTH_INSURANCE, check_de_kvnr, DEKV, 0, 92, "de_kvnr"),
+	S("99999999A999", DE_SOCIAL_SECURITY, check_de_social, DESV, 70, 96,
+	  "de_social_security"),
+	S("A999999999", DE_HEALTH_INSURANCE, check_de_kvnr, DEKV, 0, 92,
+	  "de_kvnr"),
 	S("de999999999", DE_VAT_ID, check_de_vat, TAXID, 75, 92, "de_vat"),
-	S("X99XXXXXXX9", DE_FUEHRERSCHEIN, NULL, DRIVER, 0, 70, "de_driver_license"),
+	S("X99XXXXXXX9", DE_FUEHRERSCHEIN, NULL, DRIVER, 0, 70,
+	  "de_driver_license"),
 	S("hrb99999", DE_HANDELSREGISTER, NULL, HR, 70, 85, "de_hrb"),
 	S("hrb999999", DE_HANDELSREGISTER, NULL, HR, 70, 85, "de_hrb"),
 	S("hra9999", DE_HANDELSREGISTER, NULL, HR, 55, 85, "de_hra"),
@@ -80,8 +92,10 @@ static const CodeScheme schemes[] = {
 	S("be9999999999", BE_VAT_ID, check_be_vat, TAXID, 80, 95, "be_vat"),
 	/* Poland, Finland */
 	S("AAA999999", PL_ID_CARD, check_pl_id_card, PLID, 0, 90, "pl_id_card"),
-	S("999999A999X", FI_PERSONAL_IDENTITY_CODE, check_fi_hetu, HETU, 75, 96, "fi_hetu"),
-	S("999999999A", FI_PERSONAL_IDENTITY_CODE, check_fi_hetu, HETU, 58, 96, "fi_hetu"),
+	S("999999A999X", FI_PERSONAL_IDENTITY_CODE, check_fi_hetu, HETU, 75, 96,
+	  "fi_hetu"),
+	S("999999999A", FI_PERSONAL_IDENTITY_CODE, check_fi_hetu, HETU, 58, 96,
+	  "fi_hetu"),
 	/* Americas */
 	S("AAAA999999AAAAAAX9", MX_CURP, check_mx_curp, CURP, 95, 98, "mx_curp"),
 	S("AAAA999999XXX", MX_RFC, check_mx_rfc, RFC, 70, 93, "mx_rfc"),
@@ -98,16 +112,21 @@ static const CodeScheme schemes[] = {
 	S("99AAAAA9999AXAX", IN_GSTIN, check_in_gstin, GSTIN, 92, 97, "in_gstin"),
 	S("AAA9999999", IN_VOTER, NULL, VOTER, 0, 75, "in_voter"),
 	S("A9999999", IN_PASSPORT, NULL, PASSPORT, 0, 66, "in_passport"),
-	S("AA99AA9999", IN_VEHICLE_REGISTRATION, check_in_plate, PLATE, 65, 90, "in_plate"),
-	S("AA99A9999", IN_VEHICLE_REGISTRATION, check_in_plate, PLATE, 45, 85, "in_plate"),
+	S("AA99AA9999", IN_VEHICLE_REGISTRATION, check_in_plate, PLATE, 65, 90,
+	  "in_plate"),
+	S("AA99A9999", IN_VEHICLE_REGISTRATION, check_in_plate, PLATE, 45, 85,
+	  "in_plate"),
 	S("AA999999999999", IN_NREGA, NULL, NREGA, 0, 80, "in_nrega"),
 	S("A9999999A", SG_NRIC_FIN, check_sg_nric, NRIC, 76, 95, "sg_nric"),
 	S("99999999A", SG_UEN, check_sg_uen, UEN, 0, 85, "sg_uen"),
 	S("999999999A", SG_UEN, check_sg_uen, UEN, 0, 88, "sg_uen"),
 	S("A99AA9999A", SG_UEN, check_sg_uen, UEN, 60, 92, "sg_uen"),
-	S("A999999999", TW_NATIONAL_ID, check_tw_id, TWID, 55, 92, "tw_national_id"),
-	S("99999999999999999X", CN_RESIDENT_ID, check_cn_resident, CNID, 85, 97, "cn_resident_id"),
-	S("XXXXXXXXXXXXXXXXXX", CN_CREDIT_CODE, check_cn_credit, USCC, 0, 92, "cn_credit_code"),
+	S("A999999999", TW_NATIONAL_ID, check_tw_id, TWID, 55, 92,
+	  "tw_national_id"),
+	S("99999999999999999X", CN_RESIDENT_ID, check_cn_resident, CNID, 85, 97,
+	  "cn_resident_id"),
+	S("XXXXXXXXXXXXXXXXXX", CN_CREDIT_CODE, check_cn_credit, USCC, 0, 92,
+	  "cn_credit_code"),
 	S("A99999999", KR_PASSPORT, NULL, PASSPORT, 0, 65, "kr_passport"),
 	S("AAA9999", NZ_NHI, check_nz_nhi, NHI, 0, 90, "nz_nhi"),
 	S("AAA99AA", NZ_NHI, check_nz_nhi, NHI, 0, 90, "nz_nhi"),
@@ -160,6 +179,7 @@ typedef struct Code
 	uint32_t end[MAX_CODE]; /* behind each character */
 	bool stops[MAX_CODE];	/* a word ends behind it */
 	bool lower;				/* it has small letters */
+	bool upper;				/* and capitals */
 	uint8_t seps;			/* separators inside */
 } Code;
 
@@ -210,6 +230,7 @@ verify_iban(RedactScanner *s, uint32_t pos)
 {
 	uint8_t text[MAX_IBAN];
 	int want = 0;
+	int seps = 0;
 	uint32_t start = iban_start(s, pos, &want);
 	uint32_t i = start;
 	int n = 0;
@@ -227,9 +248,11 @@ verify_iban(RedactScanner *s, uint32_t pos)
 			i++, skip++;
 		if (!is_code_char(s, i))
 			return;
+		seps += skip;
 		text[n++] = upper_at(s, i++);
 	}
-	if (is_code_char(s, i) && is_code_char(s, i + 1))
+	if ((is_code_char(s, i) && is_code_char(s, i + 1)) ||
+		(seps > 0 && is_code_char(s, start - 1)))
 		return;
 	if (check_iban(text, n))
 		redact_offer(s, start, i, REDACT_IBAN_CODE, 98, "iban");
@@ -251,6 +274,7 @@ read_code(const RedactScanner *s, uint32_t start, Code *code)
 		if (redact_class[c] & (CC_DIGIT | CC_LOWER | CC_UPPER))
 		{
 			code->lower |= (redact_class[c] & CC_LOWER) != 0;
+			code->upper |= (redact_class[c] & CC_UPPER) != 0;
 			code->chars[code->n] = upper_at(s, i++);
 			code->end[code->n] = i;
 			code->stops[code->n] =
@@ -344,7 +368,7 @@ try_code(RedactScanner *s, uint32_t start)
 	int n;
 
 	read_code(s, start, &code);
-	if (code.n < 6)
+	if (code.n < 5)
 		return;
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
 	{
@@ -364,9 +388,14 @@ try_code(RedactScanner *s, uint32_t start)
 		}
 		near = redact_ctx_has(&ctx, scheme->ctx);
 		score = near ? scheme->near : scheme->plain;
+		/* words and numbers of a sentence are no code */
+		if (code.lower && (code.upper || code.seps > 0) &&
+			(scheme->check == NULL || !near))
+			continue;
 		if (!near && (code.lower || redact_ctx_has(&ctx, REDACT_CTX_NEGATIVE)))
 			score -= 20;
-		if (!near && code.seps > 0 && code.end[n - 1] - start > (uint32_t) n + 2)
+		if (!near && code.seps > 0 &&
+			code.end[n - 1] - start > (uint32_t) n + 2)
 			score -= 10;
 		if (score <= best.score ||
 			score < s->profile->min_score[scheme->entity] ||
@@ -447,9 +476,14 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 		return;
 
 	/* a letter behind a separator: "12345678-Z" */
-	letter_follows = (redact_class_at(s, end + 1) & (CC_UPPER | CC_LOWER)) &&
-					 redact_at(s, end) != 0 &&
-					 strchr(" -.+", redact_at(s, end)) != NULL;
+	letter_follows = end - start >= 4 && redact_at(s, end) != 0 &&
+					 (redact_class_at(s, end + 1) & (CC_UPPER | CC_LOWER)) &&
+					 strchr(" -.+", redact_at(s, end)) != NULL &&
+					 (!(redact_class_at(s, end + 2) & CC_LOWER) ||
+					  (redact_class_at(s, end + 1) & CC_LOWER));
+	if (letter_follows && (redact_class_at(s, end + 2) & CC_ALNUM) &&
+		(redact_class_at(s, end + 3) & CC_LOWER))
+		letter_follows = false; /* a word */
 	if (letters || letter_follows || end - start == 18)
 		try_code(s, start);
 	/* and groups before: "AB 12 34 56 C", "131052-308T" */
@@ -460,7 +494,8 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 		if (before == start)
 			break;
 		start = before;
-		if (letters || letter_follows || (redact_class_at(s, start) & CC_UPPER))
+		if (letters || letter_follows ||
+			(redact_class_at(s, start) & CC_UPPER))
 			try_code(s, start);
 	}
 }

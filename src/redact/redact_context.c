@@ -210,31 +210,36 @@ add_class(RedactCtx *ctx, uint8_t class)
 	ctx->bits[class >> 6] |= UINT64_C(1) << (class & 63);
 }
 
-RedactCtx
-redact_context(RedactScanner *s, uint32_t start, uint32_t end)
+/* Context words from before bytes before start to after bytes behind end. */
+static RedactCtx
+context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
+			   uint32_t after)
 {
 	RedactCtx ctx = s->key_ctx;
-	uint32_t from = start > CTX_BEFORE ? start - CTX_BEFORE : 0;
-	uint32_t kept = s->ring_next < CTX_RING ? s->ring_next : CTX_RING;
+	uint32_t from = start > before ? start - before : 0;
+	uint32_t kept;
 
-	if (s->ctx_pos < from)
+	if (s->ctx_pos < from || s->ctx_from > from)
 	{
-		/* not from within a word */
-		while (from < start && (redact_class_at(s, from) & CC_ALPHA))
+		/* start anew, but not from within a word */
+		while (from > 0 && from < start &&
+			   (redact_class_at(s, from - 1) & CC_ALPHA))
 			from++;
+		s->ctx_from = start > before ? start - before : 0;
 		s->ctx_pos = from;
 		s->ctx_prev_len = 0;
+		s->ring_next = 0;
 	}
-	tokenise(s, end + CTX_AFTER);
+	tokenise(s, end + after);
 
 	kept = s->ring_next < CTX_RING ? s->ring_next : CTX_RING;
 	for (uint32_t i = 1; i <= kept; i++)
 	{
 		const RedactCtxHit *hit = &s->ring[(s->ring_next - i) % CTX_RING];
 
-		if (hit->end + CTX_BEFORE < start)
+		if (hit->end + before < start)
 			break;
-		if (hit->start >= end + CTX_AFTER ||
+		if (hit->start >= end + after ||
 			(hit->start >= start && hit->end <= end))
 			continue;
 		add_class(&ctx, hit->ctx[0]);
@@ -243,6 +248,18 @@ redact_context(RedactScanner *s, uint32_t start, uint32_t end)
 	}
 	ctx.bits[0] &= ~UINT64_C(1);
 	return ctx;
+}
+
+RedactCtx
+redact_context(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	return context_within(s, start, end, CTX_BEFORE, CTX_AFTER);
+}
+
+RedactCtx
+redact_context_beside(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	return context_within(s, start, end, CTX_BESIDE, 0);
 }
 
 RedactCtx
@@ -276,6 +293,44 @@ redact_context_of(const char *text, size_t len)
 		}
 		prev = word.start;
 		prev_len = word.len;
+	}
+	ctx.bits[0] &= ~UINT64_C(1);
+	return ctx;
+}
+
+RedactCtx
+redact_context_last(const char *text, size_t len)
+{
+	RedactCtx ctx = {{0}};
+	uint32_t pos = 0;
+	CtxWord word = {0};
+	RedactWord entry;
+	uint32_t prev = 0;
+	uint32_t prev_len = 0;
+	uint32_t last = 0;
+	uint32_t last_len = 0;
+
+	while (next_word((const uint8_t *) text, len, &pos, &word))
+	{
+		prev = last;
+		prev_len = last_len;
+		last = word.start;
+		last_len = word.len;
+	}
+	if (last_len == 0 || last_len > MAX_WORD || prev_len > MAX_WORD)
+		return ctx;
+	for (uint32_t i = 0; i < last_len; i++)
+		word.folded[i] = redact_lower(text[last + i]);
+	word.len = last_len;
+	if (!look_up(word.folded, word.len, &entry))
+		return ctx;
+	add_class(&ctx, entry.ctx[0]);
+	add_class(&ctx, entry.ctx[1]);
+	if ((entry.flags & REDACT_WORD_PHRASE) && prev_len > 0 &&
+		look_up_phrase((const uint8_t *) text, prev, prev_len, &word, &entry))
+	{
+		add_class(&ctx, entry.ctx[0]);
+		add_class(&ctx, entry.ctx[1]);
 	}
 	ctx.bits[0] &= ~UINT64_C(1);
 	return ctx;

@@ -42,8 +42,8 @@ read_word(const RedactScanner *s, uint32_t pos, RedactWord *found, bool *known)
 		hash = redact_hash_byte(hash, word[n]);
 		n++;
 	}
-	*known = n > 0 && n < sizeof(word) &&
-			 redact_word_find(hash, word, n, found);
+	*known =
+		n > 0 && n < sizeof(word) && redact_word_find(hash, word, n, found);
 	return n;
 }
 
@@ -99,10 +99,12 @@ time_end(const RedactScanner *s, uint32_t pos)
 		if (read_digits(s, &j, 2, &len) >= 0 && len == 2)
 		{
 			i = j;
-			if (redact_at(s, i) == '.' && (redact_class_at(s, i + 1) & CC_DIGIT))
+			if (redact_at(s, i) == '.' &&
+				(redact_class_at(s, i + 1) & CC_DIGIT))
 			{
 				i++;
-				for (int k = 0; k < 9 && (redact_class_at(s, i) & CC_DIGIT); k++)
+				for (int k = 0; k < 9 && (redact_class_at(s, i) & CC_DIGIT);
+					 k++)
 					i++;
 			}
 		}
@@ -254,8 +256,8 @@ day_month_date(const RedactScanner *s, uint32_t pos)
 	if (redact_at(s, i) != ' ' && redact_at(s, i) != '-')
 		return 0;
 	i++;
-	if ((redact_at(s, i) | 0x20) == 'o' && (redact_at(s, i + 1) | 0x20) == 'f' &&
-		redact_at(s, i + 2) == ' ')
+	if ((redact_at(s, i) | 0x20) == 'o' &&
+		(redact_at(s, i + 1) | 0x20) == 'f' && redact_at(s, i + 2) == ' ')
 		i += 3;
 	else if ((redact_at(s, i) | 0x20) == 'd' &&
 			 (redact_at(s, i + 1) | 0x20) == 'e' && redact_at(s, i + 2) == ' ')
@@ -383,11 +385,12 @@ uint32_t
 redact_verify_age(RedactScanner *s, uint32_t pos)
 {
 	static const char *const units[] = {
-		" years old", " year old", "-year-old", "-years-old", " year-old",
-		" years of age", " yrs old", " y/o", "y/o", " yo ", "yo ", " jahre alt",
-		" ans ", " anos de edad"};
-	static const char *const leads[] = {"aged ", "age ", "age: ", "turned ",
-										"turning ", "age of ", "aged: "};
+		" years old", " year old",	   "-year-old", "-years-old",
+		" year-old",  " years of age", " yrs old",	" y/o",
+		"y/o",		  " yo ",		   "yo ",		" jahre alt",
+		" ans ",	  " anos de edad"};
+	static const char *const leads[] = {
+		"aged ", "age ", "age: ", "turned ", "turning ", "age of ", "aged: "};
 	uint32_t end = pos;
 	int len;
 	int age = read_digits(s, &end, 3, &len);
@@ -474,14 +477,18 @@ redact_verify_gps(RedactScanner *s, uint32_t pos)
 	if (end == 0 || lon < 3)
 		return 0;
 	/* a third number: a table, not a place */
-	if (redact_at(s, end) == ',' && !(redact_at(s, end + 1) == ' ' &&
-									  (redact_class_at(s, end + 2) & CC_ALPHA)))
+	if (redact_at(s, end) == ',' &&
+		!(redact_at(s, end + 1) == ' ' &&
+		  (redact_class_at(s, end + 2) & CC_ALPHA)))
 		return 0;
 	ctx = redact_context(s, start, end);
 	near = redact_ctx_has(&ctx, REDACT_CTX_GPS);
 	if (!near && (lat < 4 || lon < 4))
 		return 0;
 	redact_offer(s, start, end, REDACT_GPS_COORDINATES,
-				 near ? 85 : lat == lon && lat <= 8 ? 45 : 40, "gps");
+				 near					  ? 85
+				 : lat == lon && lat <= 8 ? 45
+										  : 40,
+				 "gps");
 	return end;
 }

@@ -202,8 +202,7 @@ redact_verify_ipv4(RedactScanner *s, uint32_t pos)
 	ctx = redact_context(s, pos, end);
 	if (is_special_ipv4(octets))
 		score = 45;
-	else if (octets[0] < 30 && octets[1] < 30 && octets[2] < 30 &&
-			 octets[3] < 30)
+	else if (end - pos <= 9) /* six digits and the dots */
 		score = redact_ctx_has(&ctx, REDACT_CTX_IP) ? 75 : 40; /* a version? */
 	else if (redact_ctx_has(&ctx, REDACT_CTX_IP))
 		score = 95;
@@ -220,6 +219,7 @@ ipv6_parse(const RedactScanner *s, uint32_t start, uint32_t end,
 	int groups = 0;
 	int digits = 0;
 	int numerals = 0;
+	int longest = 0;
 	bool gap = false;
 	uint32_t first = 0;
 
@@ -265,6 +265,8 @@ ipv6_parse(const RedactScanner *s, uint32_t start, uint32_t end,
 		if (groups++ == 0)
 			first = value;
 		digits += i - from;
+		if ((int) (i - from) > longest)
+			longest = i - from;
 		if (redact_at(s, i) != ':')
 			break;
 		if (redact_at(s, i + 1) == ':')
@@ -284,7 +286,8 @@ ipv6_parse(const RedactScanner *s, uint32_t start, uint32_t end,
 	/* "::", "a::b", "dead::beef" are words and operators, not addresses */
 	if (digits < 5 && !(gap && groups >= 3))
 		return 0;
-	if (numerals == 0)
+	/* octets throughout: an EUI-64 */
+	if (numerals == 0 || (!gap && longest <= 2))
 		return 0;
 	*is_special = first == 0 || (first & 0xffc0) == 0xfe80 ||
 				  (first & 0xfe00) == 0xfc00 || first >= 0xff00;

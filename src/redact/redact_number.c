@@ -130,18 +130,23 @@ separation(const RedactNumber *number, int n)
 static bool
 card_shape(const RedactNumber *number, int n, int total)
 {
+	int len = number->groups[0].len;
+
 	if (n == 1)
 		return true;
 	if (total == 15 && redact_number_shape(number, n, "4*6*5"))
 		return true;
 	if (total == 14 && redact_number_shape(number, n, "4*6*4"))
 		return true;
-	for (int i = 0; i < n; i++)
+	/* all alike but for the last: fours, or digits apart */
+	if (len != 4 && len != 1 && len != 2)
+		return false;
+	for (int i = 1; i + 1 < n; i++)
 	{
-		if (number->groups[i].len != 4 && i + 1 < n)
+		if (number->groups[i].len != len)
 			return false;
 	}
-	return true;
+	return number->groups[n - 1].len <= len;
 }
 
 static int
@@ -156,10 +161,12 @@ score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
 
 	if (range == 0 || !check_luhn(d, total))
 		return 0;
-	if (range == 2)
-		score = shape && sep != SEP_STRANGE ? 85 : shape ? 70 : 55;
+	if (!shape || (sep != SEP_NONE && number->groups[0].len < 4))
+		score = range == 2 ? 45 : 25;
+	else if (range == 2)
+		score = sep != SEP_STRANGE ? 85 : 60;
 	else
-		score = shape && sep == SEP_PLAIN ? 60 : 40;
+		score = sep == SEP_PLAIN ? 60 : 40;
 	if (near)
 		score += 30;
 	else if (redact_ctx_has(ctx, REDACT_CTX_NEGATIVE))
@@ -170,8 +177,8 @@ score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
 /* ---- the arbiter of one number -------------------------------------- */
 
 static void
-consider(const RedactScanner *s, NumberBest *best, RedactEntity entity, int score,
-		 uint32_t end, const char *rule)
+consider(const RedactScanner *s, NumberBest *best, RedactEntity entity,
+		 int score, uint32_t end, const char *rule)
 {
 	if (score < s->profile->min_score[entity] || score <= best->score)
 		return;
@@ -286,7 +293,11 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 	if (number.groups[number.ngroups - 1].end - pos >= 3 &&
 		!is_fraction(s, pos))
 	{
-		ctx = redact_context(s, pos, number.groups[number.ngroups - 1].end);
+		const NumberGroup *last = &number.groups[number.ngroups - 1];
+
+		ctx = last->first + last->len <= 6
+				  ? redact_context_beside(s, pos, last->end)
+				  : redact_context(s, pos, last->end);
 		for (int n = 1; n <= number.ngroups; n++)
 		{
 			if (is_glued(s, pos, number.groups[n - 1].end) &&

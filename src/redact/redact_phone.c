@@ -24,6 +24,7 @@ typedef struct Phone
 {
 	uint32_t start; /* with '+' and bracket */
 	bool plus;
+	bool opened;  /* a bracket before the first digit */
 	bool bracket; /* an area code in brackets */
 	bool slash;	  /* a '/' between groups */
 	int ngroups;
@@ -93,7 +94,11 @@ phone_separator(const RedactScanner *s, uint32_t i, uint8_t *kind)
 			*kind = c;
 		}
 		else if (c == '(' || c == ')')
+		{
+			if (c == '(' && marks > 0 && *kind != '-')
+				return 0;
 			*kind = *kind == 0 ? c : *kind;
+		}
 		else if (c == ' ')
 		{
 			if (redact_at(s, i + 1) == ' ')
@@ -120,7 +125,7 @@ phone_read(const RedactScanner *s, uint32_t pos, Phone *phone)
 	phone->start = pos;
 	if (before == '(')
 	{
-		phone->bracket = true;
+		phone->opened = true;
 		before = redact_at(s, --phone->start - 1);
 		if (before == ' ' && redact_at(s, phone->start - 2) == '+')
 			phone->start--;
@@ -129,9 +134,9 @@ phone_read(const RedactScanner *s, uint32_t pos, Phone *phone)
 	{
 		phone->plus = true;
 		before = redact_at(s, --phone->start - 1);
-		if (!phone->bracket && before == '(')
+		if (!phone->opened && before == '(')
 		{
-			phone->bracket = true;
+			phone->opened = true;
 			before = redact_at(s, --phone->start - 1);
 		}
 	}
@@ -160,7 +165,7 @@ phone_read(const RedactScanner *s, uint32_t pos, Phone *phone)
 		skip = phone_separator(s, i, &sep);
 		if (skip == 0)
 			break;
-		if (sep == '(' || sep == ')' || redact_at(s, i) == ')' ||
+		if ((redact_at(s, i) == ')' && (g > 0 || phone->opened)) ||
 			redact_at(s, i + skip - 1) == '(')
 			phone->bracket = true;
 		i += skip;
@@ -237,6 +242,31 @@ looks_like_date(const Phone *p, int n)
 	return false;
 }
 
+/* A range of years or numbers, or a row of the same digit. */
+static bool
+looks_like_range(const Phone *p, int n)
+{
+	int total = p->first[n - 1] + p->len[n - 1];
+	int seen = 0;
+
+	for (int i = 0; i < total; i++)
+		seen |= 1 << p->digits[i];
+	if (__builtin_popcount(seen) < 3)
+		return true;
+	if (n != 2 || p->bracket)
+		return false;
+	if (p->opened && p->sep[1] == '-' && p->len[0] <= p->len[1])
+		return true;
+	if (p->len[0] == 4 && p->len[1] == 4 && p->sep[1] != ' ')
+	{
+		int a = group_value(p, 0);
+		int b = group_value(p, 1);
+
+		return a >= 1000 && a <= b && b < 2200;
+	}
+	return p->sep[1] == '/' && p->len[0] + p->len[1] < 9;
+}
+
 /* What the first n groups are worth by their form alone. */
 static int
 score_form(const Phone *p, int n)
@@ -260,7 +290,12 @@ score_form(const Phone *p, int n)
 			return 35;
 		return total >= 7 && total <= 13 ? 25 : 0;
 	}
-	if (looks_like_date(p, n))
+	if (looks_like_date(p, n) || looks_like_range(p, n))
+		return 0;
+	if (p->len[0] == 1 && p->digits[0] != 1 && p->digits[0] != 7 &&
+		p->digits[0] != 8 && !p->bracket)
+		return 0;
+	if (p->len[0] == 1 && p->sep[1] == '.')
 		return 0;
 	for (int i = 1; i < n; i++)
 	{
@@ -314,12 +349,14 @@ redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
 	int best_score = 0;
 	uint32_t best_end = 0;
 	bool near;
+	bool hinted;
 
 	(void) number;
 	if (!redact_wants(s, REDACT_PHONE_NUMBER) || !phone_read(s, pos, &phone))
 		return 0;
 	ctx = redact_context(s, phone.start, phone.end[phone.ngroups - 1]);
 	near = redact_ctx_has(&ctx, REDACT_CTX_PHONE);
+	hinted = redact_ctx_has(&ctx, REDACT_CTX_CALLING);
 
 	for (int n = phone.ngroups; n >= 1; n--)
 	{
@@ -343,6 +380,8 @@ redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
 			continue;
 		if (near)
 			score += score < 50 ? 40 : 20;
+		else if (hinted)
+			score += score < 50 ? 22 : 15;
 		else if (redact_ctx_has(&ctx, REDACT_CTX_NEGATIVE))
 			score -= 25;
 		if (score > best_score)

@@ -15,6 +15,8 @@
 /* Bytes of canonicalising and of scanning between two returns. */
 #define CANON_SLICE (256 * 1024)
 #define SCAN_SLICE (64 * 1024)
+/* Text within encoded text within encoded text. */
+#define MAX_DEPTH 2
 /* Buffers up to this size are kept between texts. */
 #define KEEP_BYTES (256 * 1024)
 
@@ -68,15 +70,15 @@ enum
 	TRIGGER_DIGIT,
 	TRIGGER_AT,
 	TRIGGER_COLON,
-	TRIGGER_TOKEN, /* may start a token: a capital, '_', '-' */
+	TRIGGER_TOKEN, /* a capital: may be in a token */
 	TRIGGER_PLACEHOLDER,
 };
 
 static const uint8_t trigger[256] = {
-	['0' ... '9'] = TRIGGER_DIGIT, ['@'] = TRIGGER_AT,
-	[':'] = TRIGGER_COLON,		   ['='] = TRIGGER_COLON,
-	['A' ... 'Z'] = TRIGGER_TOKEN, ['_'] = TRIGGER_TOKEN,
-	['-'] = TRIGGER_TOKEN,		   ['<'] = TRIGGER_PLACEHOLDER,
+	['0' ... '9'] = TRIGGER_DIGIT,
+	['@'] = TRIGGER_AT,
+	[':'] = TRIGGER_COLON,
+	['='] = TRIGGER_COLON,
 };
 
 RedactScanner *
@@ -93,6 +95,7 @@ redact_scanner_free(RedactScanner *s)
 	free(s->buf);
 	free(s->anchors);
 	free(s->spans);
+	redact_scanner_free(s->inner);
 	free(s);
 }
 
@@ -164,6 +167,7 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->nspans = 0;
 	s->finished = false;
 	s->ring_next = 0;
+	s->ctx_from = 0;
 	s->ctx_pos = 0;
 	s->ctx_prev_len = 0;
 	s->token_end = 0;
@@ -199,6 +203,39 @@ redact_offer(RedactScanner *s, uint32_t start, uint32_t end,
 	span->score = score > 100 ? 100 : score;
 	span->rule = rule;
 	s->nspans++;
+}
+
+void
+redact_offer_decoded(RedactScanner *s, uint32_t start, uint32_t end,
+					 const uint8_t *text, uint32_t n)
+{
+	const RedactSpan *spans;
+	const RedactSpan *best;
+	int nspans;
+
+	if (s->depth >= MAX_DEPTH)
+		return;
+	if (s->inner == NULL)
+		s->inner = redact_scanner_create();
+	if (s->inner == NULL)
+	{
+		s->status = REDACT_NO_MEMORY;
+		return;
+	}
+	s->inner->depth = s->depth + 1;
+	redact_scanner_begin(s->inner, s->profile, (const char *) text, n, NULL,
+						 0);
+	while (redact_scanner_step(s->inner) == REDACT_MORE)
+		;
+	spans = redact_scanner_spans(s->inner, &nspans);
+	best = spans;
+	for (int i = 1; i < nspans; i++)
+	{
+		if (spans[i].score > best->score)
+			best = &spans[i];
+	}
+	if (nspans > 0)
+		redact_offer(s, start, end, best->entity, best->score, "encoded");
 }
 
 uint32_t
@@ -269,7 +306,8 @@ scan_slice(RedactScanner *s)
 	{
 		uint8_t kind = trigger[text[pos]];
 
-		if (kind == TRIGGER_NONE)
+		if (kind == TRIGGER_NONE ||
+			(kind == TRIGGER_TOKEN && pos < s->token_end))
 			pos++;
 		else
 			pos = verify(s, pos, kind);

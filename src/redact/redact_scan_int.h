@@ -57,6 +57,7 @@ typedef struct RedactCtxHit
 #define CTX_RING 64
 #define CTX_BEFORE 72 /* bytes before a candidate that count as near */
 #define CTX_AFTER 40
+#define CTX_BESIDE 20 /* and beside a short number */
 
 struct RedactScanner
 {
@@ -89,14 +90,16 @@ struct RedactScanner
 	/* context words seen, newest last; tokenised up to ctx_pos */
 	RedactCtxHit ring[CTX_RING];
 	uint32_t ring_next; /* total number ever written */
+	uint32_t ctx_from;	/* start of what was tokenised without a gap */
 	uint32_t ctx_pos;
 	uint32_t ctx_prev; /* where the word before started, for phrases */
 	uint32_t ctx_prev_len;
 	RedactCtx key_ctx; /* words of the key */
 
-	uint32_t token_end; /* tokens up to here have been looked at */
-	uint32_t code_end;	/* and codes of letters and digits */
-	uint32_t depth;		/* of decoded text within text */
+	uint32_t token_end;	  /* tokens up to here have been looked at */
+	uint32_t code_end;	  /* and codes of letters and digits */
+	uint32_t depth;		  /* of decoded text within text */
+	RedactScanner *inner; /* for decoded text; made when needed */
 
 	RedactStatus status; /* REDACT_MORE, or why the scan failed */
 };
@@ -127,6 +130,14 @@ redact_lower(uint8_t c)
 extern void redact_offer(RedactScanner *s, uint32_t start, uint32_t end,
 						 RedactEntity entity, int score, const char *rule);
 
+/*
+ * The bytes [start, end) stand for these n bytes of text. If that holds
+ * anything, all of them are offered as what it holds.
+ */
+extern void redact_offer_decoded(RedactScanner *s, uint32_t start,
+								 uint32_t end, const uint8_t *text,
+								 uint32_t n);
+
 static inline bool
 redact_wants(const RedactScanner *s, RedactEntity entity)
 {
@@ -148,7 +159,12 @@ extern void redact_canon_map(const RedactScanner *s, uint32_t start,
 /* redact_context.c: which context words are near [start, end)? */
 extern RedactCtx redact_context(RedactScanner *s, uint32_t start,
 								uint32_t end);
+/* The same, for numbers so short that only words beside them can tell. */
+extern RedactCtx redact_context_beside(RedactScanner *s, uint32_t start,
+									   uint32_t end);
+/* Of all words of a key; of its last one, or the phrase that it ends. */
 extern RedactCtx redact_context_of(const char *text, size_t len);
+extern RedactCtx redact_context_last(const char *text, size_t len);
 
 static inline bool
 redact_ctx_has(const RedactCtx *ctx, int class)

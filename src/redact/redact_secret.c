@@ -16,6 +16,8 @@
 #include "redact/redact_scan_int.h"
 
 #define MIN_TOKEN 12
+#define MIN_ENCODED 16
+#define MAX_ENCODED 4096
 
 /* Characters of the part behind a prefix. */
 typedef enum Alphabet
@@ -32,6 +34,7 @@ typedef enum Alphabet
 typedef struct SecretRule
 {
 	const char *prefix;
+	uint8_t len;
 	Alphabet alphabet;
 	uint16_t min; /* characters behind the prefix */
 	uint16_t max; /* 0: no limit */
@@ -39,154 +42,7 @@ typedef struct SecretRule
 	const char *rule;
 } SecretRule;
 
-static const SecretRule rules[] = {
-	{"AKIA", UPPER36, 16, 16, REDACT_AWS_ACCESS_KEY, "aws_access_key"},
-	{"ASIA", UPPER36, 16, 16, REDACT_AWS_ACCESS_KEY, "aws_session_key"},
-	{"ABIA", UPPER36, 16, 16, REDACT_AWS_ACCESS_KEY, "aws_bearer_key"},
-	{"ACCA", UPPER36, 16, 16, REDACT_AWS_ACCESS_KEY, "aws_context_key"},
-	{"AIza", BASE64URL, 35, 35, REDACT_API_KEY, "google_api_key"},
-	{"ya29.", DOTTED, 20, 0, REDACT_AUTH_TOKEN, "google_oauth"},
-	{"GOCSPX-", BASE64URL, 28, 28, REDACT_API_KEY, "google_client_secret"},
-	{"ghp_", BASE62, 36, 36, REDACT_API_KEY, "github_token"},
-	{"gho_", BASE62, 36, 36, REDACT_API_KEY, "github_oauth"},
-	{"ghu_", BASE62, 36, 36, REDACT_API_KEY, "github_user"},
-	{"ghs_", BASE62, 36, 36, REDACT_API_KEY, "github_server"},
-	{"ghr_", BASE62, 36, 76, REDACT_API_KEY, "github_refresh"},
-	{"github_pat_", BASE64URL, 82, 82, REDACT_API_KEY, "github_pat"},
-	{"glpat-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_pat"},
-	{"gldt-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_deploy"},
-	{"glrt-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_runner"},
-	{"glft-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_feed"},
-	{"glcbt-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_ci"},
-	{"glptt-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_trigger"},
-	{"glsoat-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_scim"},
-	{"glimt-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_mail"},
-	{"glagent-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_agent"},
-	{"gloas-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_oauth"},
-	{"glffct-", BASE64URL, 20, 0, REDACT_API_KEY, "gitlab_flags"},
-	{"xoxb-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_bot"},
-	{"xoxp-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_user"},
-	{"xoxa-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_app"},
-	{"xoxr-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_refresh"},
-	{"xoxs-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_session"},
-	{"xoxe-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_config"},
-	{"xapp-", BASE64URL, 20, 0, REDACT_API_KEY, "slack_app_level"},
-	{"sk-ant-", BASE64URL, 24, 0, REDACT_API_KEY, "anthropic_key"},
-	{"sk-proj-", BASE64URL, 24, 0, REDACT_API_KEY, "openai_project"},
-	{"sk-svcacct-", BASE64URL, 24, 0, REDACT_API_KEY, "openai_service"},
-	{"sk-or-v1-", HEX, 64, 64, REDACT_API_KEY, "openrouter_key"},
-	{"sk-lf-", BASE64URL, 30, 0, REDACT_API_KEY, "langfuse_key"},
-	{"sk-", BASE64URL, 32, 0, REDACT_API_KEY, "openai_key"},
-	{"sk_live_", BASE62, 10, 99, REDACT_API_KEY, "stripe_live"},
-	{"rk_live_", BASE62, 10, 99, REDACT_API_KEY, "stripe_restricted_live"},
-	{"sk_test_", BASE62, 10, 99, REDACT_API_KEY, "stripe_test"},
-	{"rk_test_", BASE62, 10, 99, REDACT_API_KEY, "stripe_restricted_test"},
-	{"sk_prod_", BASE62, 10, 99, REDACT_API_KEY, "stripe_prod"},
-	{"rk_prod_", BASE62, 10, 99, REDACT_API_KEY, "stripe_restricted_prod"},
-	{"whsec_", BASE64, 24, 0, REDACT_API_KEY, "webhook_secret"},
-	{"hf_", BASE62, 34, 34, REDACT_API_KEY, "huggingface"},
-	{"api_org_", BASE62, 34, 34, REDACT_API_KEY, "huggingface_org"},
-	{"npm_", BASE62, 36, 36, REDACT_API_KEY, "npm_token"},
-	{"pypi-", BASE64URL, 50, 0, REDACT_API_KEY, "pypi_token"},
-	{"SG.", DOTTED, 66, 66, REDACT_API_KEY, "sendgrid"},
-	{"dop_v1_", HEX, 64, 64, REDACT_API_KEY, "digitalocean_pat"},
-	{"doo_v1_", HEX, 64, 64, REDACT_API_KEY, "digitalocean_oauth"},
-	{"dor_v1_", HEX, 64, 64, REDACT_API_KEY, "digitalocean_refresh"},
-	{"shpat_", HEX, 32, 32, REDACT_API_KEY, "shopify_access"},
-	{"shpca_", HEX, 32, 32, REDACT_API_KEY, "shopify_custom"},
-	{"shppa_", HEX, 32, 32, REDACT_API_KEY, "shopify_private"},
-	{"shpss_", HEX, 32, 32, REDACT_API_KEY, "shopify_secret"},
-	{"dapi", HEX, 32, 34, REDACT_API_KEY, "databricks"},
-	{"hvs.", DOTTED, 24, 0, REDACT_API_KEY, "vault_service"},
-	{"hvb.", DOTTED, 24, 0, REDACT_API_KEY, "vault_batch"},
-	{"AGE-SECRET-KEY-1", UPPER36, 58, 58, REDACT_PRIVATE_KEY, "age_key"},
-	{"lin_api_", BASE62, 40, 40, REDACT_API_KEY, "linear_key"},
-	{"ntn_", BASE62, 40, 60, REDACT_API_KEY, "notion_token"},
-	{"secret_", BASE62, 43, 43, REDACT_API_KEY, "notion_secret"},
-	{"PMAK-", BASE64URL, 59, 59, REDACT_API_KEY, "postman_key"},
-	{"LTAI", BASE62, 12, 20, REDACT_API_KEY, "alibaba_key"},
-	{"AKCp", BASE62, 69, 69, REDACT_API_KEY, "artifactory_key"},
-	{"cmVmdGtu", BASE62, 56, 56, REDACT_API_KEY, "artifactory_reference"},
-	{"ATATT3", BASE64, 180, 0, REDACT_API_KEY, "atlassian_token"},
-	{"ATBB", BASE62, 32, 32, REDACT_API_KEY, "bitbucket_password"},
-	{"CLOJARS_", BASE62, 60, 60, REDACT_API_KEY, "clojars_token"},
-	{"dp.pt.", BASE62, 40, 44, REDACT_API_KEY, "doppler_token"},
-	{"dt0c01.", DOTTED, 80, 0, REDACT_API_KEY, "dynatrace_token"},
-	{"duffel_live_", BASE64URL, 43, 43, REDACT_API_KEY, "duffel_live"},
-	{"duffel_test_", BASE64URL, 43, 43, REDACT_API_KEY, "duffel_test"},
-	{"EZAK", BASE62, 54, 54, REDACT_API_KEY, "easypost_key"},
-	{"EZTK", BASE62, 54, 54, REDACT_API_KEY, "easypost_test"},
-	{"FLWSECK_TEST-", BASE62, 12, 40, REDACT_API_KEY, "flutterwave_test"},
-	{"FLWSECK-", BASE64URL, 32, 40, REDACT_API_KEY, "flutterwave_key"},
-	{"fio-u-", BASE64URL, 64, 64, REDACT_API_KEY, "frameio_token"},
-	{"FlyV1", BASE64, 20, 0, REDACT_API_KEY, "flyio_token"},
-	{"fm2_", BASE64, 40, 0, REDACT_API_KEY, "flyio_macaroon"},
-	{"glc_", BASE64, 32, 0, REDACT_API_KEY, "grafana_cloud"},
-	{"glsa_", BASE64URL, 41, 41, REDACT_API_KEY, "grafana_service"},
-	{"HRKU-AA", BASE64URL, 50, 60, REDACT_API_KEY, "heroku_key"},
-	{"ico-", BASE62, 32, 32, REDACT_API_KEY, "infracost_key"},
-	{"key-", HEX, 32, 32, REDACT_API_KEY, "mailgun_key"},
-	{"pubkey-", HEX, 32, 32, REDACT_API_KEY, "mailgun_public"},
-	{"NRAK-", UPPER36, 27, 27, REDACT_API_KEY, "newrelic_user"},
-	{"NRJS-", HEX, 19, 19, REDACT_API_KEY, "newrelic_browser"},
-	{"NRII-", BASE64URL, 32, 32, REDACT_API_KEY, "newrelic_insert"},
-	{"oy2", BASE62, 43, 43, REDACT_API_KEY, "nuget_key"},
-	{"API-", UPPER36, 26, 32, REDACT_API_KEY, "octopus_key"},
-	{"ops_eyJ", BASE64, 200, 0, REDACT_API_KEY, "onepassword_token"},
-	{"pplx-", BASE62, 48, 48, REDACT_API_KEY, "perplexity_key"},
-	{"pscale_tkn_", DOTTED, 32, 64, REDACT_API_KEY, "planetscale_token"},
-	{"pscale_pw_", DOTTED, 32, 64, REDACT_API_KEY, "planetscale_password"},
-	{"pscale_oauth_", DOTTED, 32, 64, REDACT_API_KEY, "planetscale_oauth"},
-	{"pnu_", BASE62, 36, 36, REDACT_API_KEY, "prefect_key"},
-	{"pul-", HEX, 40, 40, REDACT_API_KEY, "pulumi_token"},
-	{"rdme_", BASE62, 70, 70, REDACT_API_KEY, "readme_key"},
-	{"rubygems_", HEX, 48, 48, REDACT_API_KEY, "rubygems_key"},
-	{"tk-us-", BASE64URL, 48, 48, REDACT_API_KEY, "scalingo_token"},
-	{"xkeysib-", BASE64URL, 81, 81, REDACT_API_KEY, "brevo_key"},
-	{"sntrys_", BASE64, 60, 0, REDACT_API_KEY, "sentry_org"},
-	{"sntryu_", HEX, 64, 64, REDACT_API_KEY, "sentry_user"},
-	{"sm_aat_", BASE62, 16, 16, REDACT_API_KEY, "settlemint_token"},
-	{"shippo_live_", HEX, 40, 40, REDACT_API_KEY, "shippo_live"},
-	{"shippo_test_", HEX, 40, 40, REDACT_API_KEY, "shippo_test"},
-	{"EAAA", BASE64URL, 60, 60, REDACT_API_KEY, "square_access"},
-	{"sq0atp-", BASE64URL, 22, 22, REDACT_API_KEY, "square_oauth"},
-	{"sq0csp-", BASE64URL, 43, 43, REDACT_API_KEY, "square_secret"},
-	{"SK", HEX, 32, 32, REDACT_API_KEY, "twilio_key"},
-	{"tfp_", BASE64URL, 40, 64, REDACT_API_KEY, "typeform_token"},
-	{"xai-", BASE62, 70, 90, REDACT_API_KEY, "xai_key"},
-	{"gsk_", BASE62, 52, 52, REDACT_API_KEY, "groq_key"},
-	{"r8_", BASE62, 37, 37, REDACT_API_KEY, "replicate_token"},
-	{"lsv2_pt_", BASE64URL, 42, 44, REDACT_API_KEY, "langsmith_token"},
-	{"sbp_", HEX, 40, 40, REDACT_API_KEY, "supabase_pat"},
-	{"sb_secret_", BASE64URL, 22, 48, REDACT_API_KEY, "supabase_secret"},
-	{"rnd_", BASE62, 28, 40, REDACT_API_KEY, "render_key"},
-	{"figd_", BASE64URL, 40, 44, REDACT_API_KEY, "figma_token"},
-	{"tskey-", BASE64URL, 20, 0, REDACT_API_KEY, "tailscale_key"},
-	{"dckr_pat_", BASE64URL, 27, 27, REDACT_API_KEY, "docker_pat"},
-	{"bkua_", HEX, 40, 40, REDACT_API_KEY, "buildkite_token"},
-	{"CCIPAT_", BASE64URL, 40, 0, REDACT_API_KEY, "circleci_token"},
-	{"CFPAT-", BASE64URL, 43, 43, REDACT_API_KEY, "contentful_token"},
-	{"nfp_", BASE62, 36, 40, REDACT_API_KEY, "netlify_token"},
-	{"pcsk_", BASE64URL, 60, 0, REDACT_API_KEY, "pinecone_key"},
-	{"re_", BASE64URL, 32, 36, REDACT_API_KEY, "resend_key"},
-	{"sgp_", HEX, 40, 60, REDACT_API_KEY, "sourcegraph_token"},
-	{"sqp_", HEX, 40, 40, REDACT_API_KEY, "sonar_project"},
-	{"squ_", HEX, 40, 40, REDACT_API_KEY, "sonar_user"},
-	{"sqa_", HEX, 40, 40, REDACT_API_KEY, "sonar_analysis"},
-	{"tvly-", BASE62, 32, 36, REDACT_API_KEY, "tavily_key"},
-	{"vercel_", BASE62, 24, 0, REDACT_API_KEY, "vercel_token"},
-	{"p8e-", BASE62, 32, 32, REDACT_API_KEY, "adobe_secret"},
-	{"v1.0-", HEX, 24, 0, REDACT_API_KEY, "cloudflare_origin_ca"},
-	{"pat-na1-", BASE64URL, 36, 36, REDACT_API_KEY, "hubspot_pat"},
-	{"pat-eu1-", BASE64URL, 36, 36, REDACT_API_KEY, "hubspot_pat_eu"},
-	{"waka_", BASE64URL, 36, 36, REDACT_API_KEY, "wakatime_key"},
-	{"ZAPI", BASE62, 40, 0, REDACT_API_KEY, "zapier_key"},
-	{"phc_", BASE62, 43, 43, REDACT_API_KEY, "posthog_project"},
-	{"phx_", BASE62, 43, 43, REDACT_API_KEY, "posthog_personal"},
-	{"nvapi-", BASE64URL, 60, 70, REDACT_API_KEY, "nvidia_key"},
-	{"co_live_", BASE62, 32, 0, REDACT_API_KEY, "cohere_key"},
-	{"eyJ", DOTTED, 30, 0, REDACT_JWT, "jwt"},
-};
+#include "redact/redact_secrets.h"
 
 static bool
 in_alphabet(uint8_t c, Alphabet alphabet)
@@ -285,11 +141,11 @@ is_jwt(const RedactScanner *s, uint32_t start, uint32_t end)
 static uint32_t
 try_rule(const RedactScanner *s, uint32_t start, const SecretRule *rule)
 {
-	size_t prefix = strlen(rule->prefix);
-	uint32_t from = start + prefix;
+	uint32_t from = start + rule->len;
 	uint32_t end = from;
 
-	if (from >= s->len || memcmp(s->text + start, rule->prefix, prefix) != 0)
+	if (from >= s->len ||
+		memcmp(s->text + start, rule->prefix, rule->len) != 0)
 		return 0;
 	while (end - from < 4096 && in_alphabet(redact_at(s, end), rule->alphabet))
 		end++;
@@ -316,7 +172,7 @@ static int
 score_token(const RedactScanner *s, uint32_t start, uint32_t end,
 			const SecretRule *rule)
 {
-	uint32_t body = start + strlen(rule->prefix);
+	uint32_t body = start + rule->len;
 	bool digit = false;
 	bool letter = false;
 
@@ -328,8 +184,9 @@ score_token(const RedactScanner *s, uint32_t start, uint32_t end,
 	if (rule->min == 36 && rule->max == 36 &&
 		(rule->prefix[0] == 'g' || rule->prefix[0] == 'n'))
 		return check_token_crc(s->text + body, 36) ? 99 : 85;
-	return digit && letter ? 95 : rule->entity == REDACT_AWS_ACCESS_KEY ? 80
-																		: 45;
+	return digit && letter						   ? 95
+		   : rule->entity == REDACT_AWS_ACCESS_KEY ? 80
+												   : 45;
 }
 
 /* All prefixes at each start within the token [start, end). */
@@ -344,11 +201,13 @@ find_prefixes(RedactScanner *s, uint32_t start, uint32_t end)
 
 		if (at_start && (class & (CC_LOWER | CC_UPPER)))
 		{
-			for (size_t r = 0; r < sizeof(rules) / sizeof(rules[0]); r++)
+			uint8_t c = redact_at(s, i);
+
+			for (uint32_t r = rule_first[c]; r < rule_first[c + 1]; r++)
 			{
 				uint32_t stop;
 
-				if (rules[r].prefix[0] != redact_at(s, i))
+				if (rules[r].prefix[1] != redact_at(s, i + 1))
 					continue;
 				stop = try_rule(s, i, &rules[r]);
 				if (stop == 0)
@@ -412,6 +271,38 @@ verify_pem(RedactScanner *s, uint32_t pos)
 	return end;
 }
 
+/* ---- encoded text --------------------------------------------------- */
+
+/* base64 that decodes to readable text is looked into. */
+static void
+verify_encoded(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	uint8_t text[MAX_ENCODED / 4 * 3 + 3];
+	uint32_t n;
+
+	if (end - start > MAX_ENCODED)
+		return;
+	/* most tokens are told by their first bytes */
+	n = decode_base64(s->text + start, 8, text, 6);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if (text[i] < ' ' && text[i] != '\n' && text[i] != '\t' &&
+			text[i] != '\r')
+			return;
+	}
+	n = decode_base64(s->text + start, end - start, text, sizeof(text));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t' &&
+			 text[i] != '\r') ||
+			text[i] == 0x7f)
+			return;
+	}
+	while (redact_at(s, end) == '=')
+		end++;
+	redact_offer_decoded(s, start, end, text, n);
+}
+
 /* ---- wallets -------------------------------------------------------- */
 
 static bool
@@ -473,10 +364,10 @@ static bool
 is_no_value(const uint8_t *c, uint32_t n)
 {
 	static const char *const words[] = {
-		"null",	 "none",	"true",		"false",  "yes",	"no",
-		"nil",	 "required", "optional", "string", "text", "password",
-		"secret", "token",	"changeme", "undefined", "default", "empty",
-		"varchar", "integer", "boolean", "bearer", "basic", "here"};
+		"null",	   "none",	   "true",	   "false",		"yes",	   "no",
+		"nil",	   "required", "optional", "string",	"text",	   "password",
+		"secret",  "token",	   "changeme", "undefined", "default", "empty",
+		"varchar", "integer",  "boolean",  "bearer",	"basic",   "here"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 	{
@@ -527,7 +418,7 @@ verify_pair(RedactScanner *s, uint32_t pos)
 		key--;
 	if (key_end - key < 3)
 		return;
-	ctx = redact_context_of((const char *) s->text + key, key_end - key);
+	ctx = redact_context_last((const char *) s->text + key, key_end - key);
 	password = redact_ctx_has(&ctx, REDACT_CTX_PASSWORD);
 	if (!password && !redact_ctx_has(&ctx, REDACT_CTX_SECRET))
 		return;
@@ -548,9 +439,8 @@ verify_pair(RedactScanner *s, uint32_t pos)
 			   end < s->len)
 			end++;
 		/* "Authorization: Bearer x" */
-		if (scheme > 0 || redact_at(s, end) != ' ' ||
-			end - start < 5 || end - start > 6 ||
-			!is_no_value(s->text + start, end - start))
+		if (scheme > 0 || redact_at(s, end) != ' ' || end - start < 5 ||
+			end - start > 6 || !is_no_value(s->text + start, end - start))
 			break;
 		start = end + 1;
 	}
@@ -574,7 +464,9 @@ verify_pair(RedactScanner *s, uint32_t pos)
 			return;
 	}
 	redact_offer(s, start, end, password ? REDACT_PASSWORD : REDACT_API_KEY,
-				 digit && letter ? 75 : digit || other ? 48 : 42,
+				 digit && letter  ? 75
+				 : digit || other ? 48
+								  : 42,
 				 password ? "password_value" : "secret_value");
 }
 
@@ -597,8 +489,8 @@ verify_bare(RedactScanner *s, uint32_t start, uint32_t end)
 	uint32_t n = end - start;
 	bool lower = false;
 	bool upper = false;
-	bool digit = false;
 	bool hex = true;
+	int digits = 0;
 
 	if (n < 20 || n > 128)
 		return;
@@ -608,10 +500,11 @@ verify_bare(RedactScanner *s, uint32_t start, uint32_t end)
 
 		lower |= (class & CC_LOWER) != 0;
 		upper |= (class & CC_UPPER) != 0;
-		digit |= (class & CC_DIGIT) != 0;
+		digits += (class & CC_DIGIT) != 0;
 		hex = hex && in_alphabet(redact_at(s, i), HEX);
 	}
-	if (!lower || !upper || !digit || hex)
+	if (!lower || !upper || digits < 3 || hex ||
+		memchr(s->text + start, '_', n) != NULL)
 		return;
 	ctx = redact_context(s, start, end);
 	if (!redact_ctx_has(&ctx, REDACT_CTX_SECRET))
@@ -627,14 +520,12 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 	uint32_t start = pos;
 	uint32_t end = pos;
 
-	if (redact_at(s, pos) == '-' && redact_at(s, pos + 1) == '-')
+	if (redact_at(s, pos) == 'B' && pos >= 5 && redact_at(s, pos - 1) == '-')
 	{
-		end = verify_pem(s, pos);
+		end = verify_pem(s, pos - 5);
 		if (end > 0)
 			return end;
-		while (redact_at(s, end) == '-')
-			end++;
-		return end > pos ? end : pos + 1;
+		end = pos;
 	}
 	if (pos < s->token_end)
 		return pos + 1;
@@ -655,9 +546,13 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 		start = part;
 	}
 	s->token_end = end > pos ? end : pos + 1;
-	if (end - start >= MIN_TOKEN || redact_at(s, end) == '.')
-		find_prefixes(s, start,
-					  end - start >= MIN_TOKEN ? end : end + MIN_TOKEN);
+	if (end - start >= MIN_TOKEN)
+		find_prefixes(s, start, end);
+	else if (redact_at(s, end) == '.' &&
+			 (redact_class_at(s, end + 1) & CC_B64))
+		find_prefixes(s, start, end + MIN_TOKEN);
+	if (end - start >= MIN_ENCODED)
+		verify_encoded(s, start, end);
 	if (end - start >= 20)
 	{
 		verify_wallet(s, start, end);

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
-# Write the tables of the scanner as C: redact_tables.pl words|fold LISTS...
+# Write the tables of the scanner as C: redact_tables.pl words|secrets|fold LISTS...
 #
-# words: the dictionary (lists/*.txt) as one open-addressing hash table.
+# secrets: prefixes of keys (lists/secrets.txt).
+# words: the dictionary (other lists/*.txt) as one open-addressing hash table.
 # fold:  what every character beyond ASCII is matched as.
 use strict;
 use warnings;
@@ -232,6 +233,31 @@ sub fold
 	print "static const uint8_t fold_pool[] = {\n", c_bytes($pool), "};\n";
 }
 
-if    ($what eq 'words') { words() }
+# Rules in order of their first character, with an index of it.
+sub secrets
+{
+	my @rules;
+
+	while (my $line = <>)
+	{
+		next if $line =~ /^\s*(?:#|$)/;
+		my @f = split ' ', $line;
+		die "$ARGV:$.: six columns\n" if @f != 6;
+		die "$ARGV:$.: two characters at least\n" if length $f[0] < 2;
+		push @rules, \@f;
+	}
+	@rules = sort { substr($a->[0], 0, 1) cmp substr($b->[0], 0, 1)
+			|| length $b->[0] <=> length $a->[0] || $a->[0] cmp $b->[0] } @rules;
+	print $header, "static const SecretRule rules[] = {\n";
+	printf "\t{\"%s\", %d, %s, %d, %d, REDACT_%s, \"%s\"},\n",
+		$_->[0], length $_->[0], @{$_}[ 1 .. 5 ] for @rules;
+	print "};\n/* rules[rule_first[c]] to before rules[rule_first[c + 1]] start with c */\n";
+	print "static const uint8_t rule_first[257] = {\n";
+	print c_numbers(16, map { my $c = $_; scalar grep { ord $_->[0] < $c } @rules } 0 .. 256), "};\n";
+	die "too many rules\n" if @rules > 255;
+}
+
+if    ($what eq 'secrets') { secrets() }
+elsif ($what eq 'words') { words() }
 elsif ($what eq 'fold')  { fold() }
 else                     { die "unknown table: $what\n" }

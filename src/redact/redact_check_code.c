@@ -676,6 +676,130 @@ check_swift(const uint8_t *c, int n)
 	return false;
 }
 
+/* ---- IBAN ----------------------------------------------------------- */
+
+/* clang-format off */
+/* Countries of the registry, and how long their IBANs are. */
+#define IBAN_COUNTRIES                                                                                                  \
+	I('A', 'D', 24)                                                                                                     \
+	I('A', 'E', 23)                                                                                                     \
+	I('A', 'L', 28)                                                                                                     \
+	I('A', 'T', 20) I('A', 'Z', 28) I('B', 'A', 20) I('B', 'E', 16) I(                                                  \
+		'B', 'G', 22) I('B', 'H', 22) I('B', 'I', 27) I('B', 'R', 29)                                                   \
+		I('B', 'Y', 28) I('C', 'H', 21) I('C', 'R', 22) I('C', 'Y', 28) I(                                              \
+			'C', 'Z', 24) I('D', 'E', 22) I('D', 'J', 27) I('D', 'K', 18)                                               \
+			I('D', 'O', 28) I('E', 'E', 20) I('E', 'G', 29) I('E', 'S', 24)                                             \
+				I('F', 'I', 18) I('F', 'K', 18) I('F', 'O', 18)                                                         \
+					I('F', 'R', 27) I('G', 'B', 22) I('G', 'E', 22)                                                     \
+						I('G', 'I', 23) I('G', 'L', 18) I('G', 'R', 27) I(                                              \
+							'G', 'T',                                                                                   \
+							28) I('H', 'N', 28)                                                                         \
+							I('H', 'R',                                                                                 \
+							  21) I('H', 'U',                                                                           \
+									28) I('I', 'E', 22)                                                                 \
+								I('I', 'L',                                                                             \
+								  23) I('I', 'Q',                                                                       \
+										23) I('I', 'S', 26)                                                             \
+									I('I', 'T',                                                                         \
+									  27) I('J', 'O',                                                                   \
+											30) I('K', 'W', 30)                                                         \
+										I('K', 'Z',                                                                     \
+										  20) I('L', 'B',                                                               \
+												28) I('L', 'C', 32)                                                     \
+											I('L', 'I',                                                                 \
+											  21) I('L', 'T',                                                           \
+													20) I('L', 'U', 20)                                                 \
+												I('L', 'V',                                                             \
+												  21) I('L', 'Y',                                                       \
+														25) I('M', 'C', 27)                                             \
+													I('M', 'D',                                                         \
+													  24) I('M', 'E',                                                   \
+															22) I('M', 'K', 19)                                         \
+														I('M', 'N',                                                     \
+														  20) I('M', 'R', 27)                                           \
+															I('M', 'T', 31) I(                                          \
+																'M', 'U',                                               \
+																30) I('N', 'I', 28)                                     \
+																I('N', 'L', 18) I(                                      \
+																	'N', 'O',                                           \
+																	15) I('O', 'M', 23)                                 \
+																	I('P', 'K', 24) I(                                  \
+																		'P',                                            \
+																		'L',                                            \
+																		28) I('P', 'S', 29)                             \
+																		I('P', 'T', 25) I(                              \
+																			'Q',                                        \
+																			'A',                                        \
+																			29) I('R', 'O', 24)                         \
+																			I('R', 'S', 22) I(                          \
+																				'R',                                    \
+																				'U',                                    \
+																				33) I('S', 'A', 24)                     \
+																				I('S', 'C', 31) I(                      \
+																					'S',                                \
+																					'D',                                \
+																					18) I('S', 'E', 24)                 \
+																					I('S', 'I', 19) I(                  \
+																						'S',                            \
+																						'K',                            \
+																						24) I('S', 'M', 27)             \
+																						I('S', 'O', 23) I(              \
+																							'S',                        \
+																							'T',                        \
+																							25) I('S', 'V', 28)         \
+																							I('T', 'L', 23) I(          \
+																								'T',                    \
+																								'N',                    \
+																								24) I('T', 'R', 26)     \
+																								I('U', 'A', 29) I(      \
+																									'V',                \
+																									'A',                \
+																									22) I('V', 'G', 24) \
+																									I('X',              \
+																									  'K',              \
+																									  20)               \
+																										I('Y',          \
+																										  'E',          \
+																										  30)
+
+/* clang-format on */
+
+int
+check_iban_length(uint8_t c1, uint8_t c2)
+{
+	static const uint8_t lengths[26][26] = {
+#define I(a, b, n) [a - 'A'][b - 'A'] = n,
+		IBAN_COUNTRIES
+#undef I
+	};
+
+	if (c1 < 'A' || c1 > 'Z' || c2 < 'A' || c2 > 'Z')
+		return 0;
+	return lengths[c1 - 'A'][c2 - 'A'];
+}
+
+static int
+mod97(int rest, uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return (rest * 10 + (c - '0')) % 97;
+	return (rest * 100 + (c - 'A' + 10)) % 97;
+}
+
+bool
+check_iban(const uint8_t *text, int n)
+{
+	int rest = 0;
+
+	if (n < 15 || check_iban_length(text[0], text[1]) != n)
+		return false;
+	for (int i = 4; i < n; i++)
+		rest = mod97(rest, text[i]);
+	for (int i = 0; i < 4; i++)
+		rest = mod97(rest, text[i]);
+	return rest == 1;
+}
+
 /* ---- machine-readable zones ----------------------------------------- */
 
 /* Weights 7 3 1 over n characters; a filler counts nothing. */

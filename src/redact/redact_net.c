@@ -210,70 +210,101 @@ redact_verify_ipv4(RedactScanner *s, uint32_t pos)
 	return end;
 }
 
+/* What the groups of an IPv6 address add up to. */
+typedef struct Groups
+{
+	int count;
+	int digits;	  /* hexadecimal, of all groups */
+	int numerals; /* of these, 0 to 9 */
+	int longest;
+	bool gap; /* "::" was seen */
+	uint32_t first;
+} Groups;
+
+/* One group of at most four hexadecimal digits at *pos; false if it is longer. */
+static bool
+read_group(const RedactScanner *s, uint32_t *pos, uint32_t end, Groups *g)
+{
+	uint32_t from = *pos;
+	uint32_t value = 0;
+	int len;
+
+	while (*pos < end && *pos - from < 5)
+	{
+		uint8_t c = redact_at(s, *pos);
+
+		if (redact_class[c] & CC_DIGIT)
+			value = value << 4 | (c - '0'), g->numerals++;
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			value = value << 4 | ((c | 0x20) - 'a' + 10);
+		else
+			break;
+		(*pos)++;
+	}
+	len = *pos - from;
+	if (len > 0 && g->count++ == 0)
+		g->first = value;
+	g->digits += len;
+	if (len > g->longest)
+		g->longest = len;
+	return len <= 4;
+}
+
+/* Enough to be an address rather than words, operators or octets? */
+static bool
+plausible_groups(const Groups *g)
+{
+	if (g->gap ? g->count > 7 || g->count < 1 : g->count != 8)
+		return false;
+	/* "::", "a::b", "dead::beef" */
+	if (g->digits < 5 && !(g->gap && g->count >= 3))
+		return false;
+	/* octets throughout: an EUI-64 */
+	return g->numerals > 0 && (g->gap || g->longest > 2);
+}
+
 /* The end of the IPv6 address in [start, end), or 0. */
 static uint32_t
 ipv6_parse(const RedactScanner *s, uint32_t start, uint32_t end,
 		   bool *is_special)
 {
+	Groups g = {0};
 	uint32_t i = start;
-	int groups = 0;
-	int digits = 0;
-	int numerals = 0;
-	int longest = 0;
-	bool gap = false;
-	uint32_t first = 0;
 
 	if (redact_at(s, i) == ':')
 	{
 		if (redact_at(s, i + 1) != ':')
 			return 0;
-		gap = true;
+		g.gap = true;
 		i += 2;
 	}
-	while (i < end && groups < 8)
+	while (i < end && g.count < 8)
 	{
 		uint32_t from = i;
-		uint32_t value = 0;
+		uint32_t quad;
 
-		while (i < end && i - from < 5)
-		{
-			uint8_t c = redact_at(s, i);
-
-			if (redact_class[c] & CC_DIGIT)
-				value = value << 4 | (c - '0'), numerals++;
-			else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-				value = value << 4 | ((c | 0x20) - 'a' + 10);
-			else
-				break;
-			i++;
-		}
-		if (i - from > 4)
+		if (!read_group(s, &i, end, &g))
 			return 0;
 		if (i == from)
 			break;
-		if (redact_at(s, i) == '.' && groups <= 6)
+		if (redact_at(s, i) == '.' && g.count <= 7)
 		{
-			uint32_t quad = redact_ipv4_end(s, from, NULL);
-
+			/* the last four bytes may be written as IPv4 */
+			quad = redact_ipv4_end(s, from, NULL);
 			if (quad == 0)
 				break;
 			i = quad;
-			groups += 2;
-			digits += 8;
+			g.count++;
+			g.digits += 8;
 			break;
 		}
-		if (groups++ == 0)
-			first = value;
-		digits += i - from;
-		if ((int) (i - from) > longest)
-			longest = i - from;
 		if (redact_at(s, i) != ':')
 			break;
 		if (redact_at(s, i + 1) == ':')
 		{
-			if (gap)
+			if (g.gap)
 				return 0;
-			gap = true;
+			g.gap = true;
 			i += 2;
 		}
 		else if (redact_class_at(s, i + 1) & CC_ALNUM)
@@ -281,21 +312,15 @@ ipv6_parse(const RedactScanner *s, uint32_t start, uint32_t end,
 		else
 			break;
 	}
-	if (gap ? groups > 7 || groups < 1 : groups != 8)
+	if (!plausible_groups(&g))
 		return 0;
-	/* "::", "a::b", "dead::beef" are words and operators, not addresses */
-	if (digits < 5 && !(gap && groups >= 3))
-		return 0;
-	/* octets throughout: an EUI-64 */
-	if (numerals == 0 || (!gap && longest <= 2))
-		return 0;
-	*is_special = first == 0 || (first & 0xffc0) == 0xfe80 ||
-				  (first & 0xfe00) == 0xfc00 || first >= 0xff00;
-	if (first == 0x2001 && start + 9 < end &&
-		(redact_at(s, start + 5) | 0x20) == 'd' &&
-		(redact_at(s, start + 6) | 0x20) == 'b' &&
-		redact_at(s, start + 7) == '8' && redact_at(s, start + 8) == ':')
-		*is_special = true;
+	*is_special =
+		g.first == 0 || (g.first & 0xffc0) == 0xfe80 ||
+		(g.first & 0xfe00) == 0xfc00 || g.first >= 0xff00 ||
+		(g.first == 0x2001 && start + 9 < end &&
+		 (redact_at(s, start + 5) | 0x20) == 'd' &&
+		 (redact_at(s, start + 6) | 0x20) == 'b' &&
+		 redact_at(s, start + 7) == '8' && redact_at(s, start + 8) == ':');
 	return i;
 }
 

@@ -75,10 +75,9 @@ enum
 };
 
 static const uint8_t trigger[256] = {
-	['0' ... '9'] = TRIGGER_DIGIT,
-	['@'] = TRIGGER_AT,
-	[':'] = TRIGGER_COLON,
-	['='] = TRIGGER_COLON,
+	['0' ... '9'] = TRIGGER_DIGIT, ['@'] = TRIGGER_AT,
+	[':'] = TRIGGER_COLON,		   ['='] = TRIGGER_COLON,
+	['A' ... 'Z'] = TRIGGER_TOKEN, ['<'] = TRIGGER_PLACEHOLDER,
 };
 
 RedactScanner *

@@ -27,6 +27,15 @@ SELECT intel.complete('x', options := '{"temperature": 0, "max_tokens": 5, "stop
 SELECT intel.complete('x', options := NULL) IS NOT NULL AS ok;
 SELECT intel.complete('x', options := '{"model": "builtin-answer", "temperature": null}') IS NOT NULL AS ok;
 
+-- ---- ranking -------------------------------------------------------------------
+SELECT rank, index, score > 0 AS related, document
+FROM intel.rerank('vacuum disk space', ARRAY['apple pie', 'VACUUM reclaims disk space', 'the disk is full']);
+SELECT count(*) FROM intel.rerank('x', ARRAY['a', 'b', 'c'], top => 2);
+SELECT count(*) FROM intel.rerank(NULL, ARRAY['a']);
+SELECT count(*) FROM intel.rerank('x', '{}');
+SELECT index, document FROM intel.rerank('b', '[5:6]={a,b}'::text[]);
+SELECT count(*) FROM intel.rerank('x', ARRAY['a'], 'builtin-answer');
+
 -- ---- wrong requests: 22023, and no word of them in the message -----------------
 CREATE FUNCTION problem(task text, request jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -65,5 +74,10 @@ SELECT problem('embed', r::jsonb) FROM unnest(ARRAY[
     '{}', '{"contents": []}', '{"contents": "x"}', '{"contents": ["x", null]}', '{"contents": [1]}', '{"contents": ["x"], "temperature": 1}',
     '{"contents": ["x"], "dimensions": 0}', '{"contents": ["x"], "dimensions": 16001}', '{"contents": ["x"], "prompt": "x"}']) r;
 SELECT problem('embed', jsonb_build_object('contents', array_agg('x'::text))) FROM generate_series(1, 2049);
+SELECT problem('rerank', r::jsonb) FROM unnest(ARRAY[
+    '{}', '{"query": "x"}', '{"query": "x", "documents": []}', '{"query": 1, "documents": ["a"]}', '{"query": "x", "documents": ["a", null]}',
+    '{"query": "x", "documents": ["a"], "temperature": 0}', '{"query": "x", "documents": ["a"], "dimensions": 5}',
+    '{"query": "x", "documents": ["a"], "top_n": 1}']) r;
+SELECT problem('rerank', jsonb_build_object('query', 'x', 'documents', array_agg('x'::text))) FROM generate_series(1, 1001);
 SELECT problem(t, '{}') FROM unnest(ARRAY['', 'draw', 'COMPLETE']) t;
 DROP FUNCTION problem;

@@ -32,7 +32,7 @@ FROM unnest(ARRAY['ftp://example.com', 'file:///etc/passwd', 'example.com', 'htt
     'gopher://127.0.0.1:6379', 'unix:///var/run/x', 'https://example.com/%2e%2e', '']) AS u;
 SELECT refused('openai', 'http://example.com/v1', NULL, false);
 SELECT refused('cohere', 'https://example.com/v1', NULL, false);
-SELECT refused('ollama', NULL, NULL, false);
+SELECT k AS kind, refused(k, NULL, NULL, false) FROM unnest(ARRAY['azure', 'ollama', 'tei']) AS k;
 SELECT refused('builtin', 'https://example.com', NULL, false, 'builtin2');
 SELECT s AS secret, refused('openai', 'https://example.com', s, false)
 FROM unnest(ARRAY['env:', 'env:A B', 'file:../etc/passwd', 'file:/etc/passwd', 'file:.hidden',

@@ -19,6 +19,7 @@
 
 char *guc_default_embedding_model = NULL;
 char *guc_default_model = NULL;
+char *guc_default_rerank_model = NULL;
 int guc_job_retry_delay = 1000;
 int guc_job_retry_max_delay = 300000;
 int guc_lease_timeout = 60000;
@@ -88,6 +89,12 @@ guc_init(void)
 		"Names the model that answers when none is given.",
 		"A name of intel.model with task chat.", &guc_default_model,
 		"builtin-answer", PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"intel.default_rerank_model",
+		"Names the model that ranks when none is given.",
+		"A name of intel.model with task rerank.", &guc_default_rerank_model,
+		"builtin-rerank", PGC_USERSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"intel.job_retry_delay",

@@ -18,6 +18,8 @@ extern int guc_job_retry_delay;
 extern int guc_job_retry_max_delay;
 /* intel.lease_timeout: how long a running job is left to its process, ms */
 extern int guc_lease_timeout;
+/* intel.default_rerank_model: of rerank without a model */
+extern char *guc_default_rerank_model;
 /* intel.llm_max_response_bytes: a longer answer is refused */
 extern int guc_llm_max_response_bytes;
 /* intel.llm_timeout: of a call, where the provider has none */

@@ -11,7 +11,7 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
                '_call', '_embed', '_embed_batch', '_job_wait', 'ask', 'cancel',
-               'chat', 'complete', 'embed', 'retry', 'run_jobs', 'run_task',
+               'chat', 'complete', 'embed', 'rerank', 'retry', 'run_jobs', 'run_task',
                'search', 'submit', 'submit_ask', 'wait'
            )
          ORDER BY p.proname, p.oid

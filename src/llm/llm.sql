@@ -7,7 +7,7 @@ CREATE TABLE @extschema@.provider (
     name text PRIMARY KEY
         CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$'),
     kind text NOT NULL
-        CHECK (kind IN ('openai', 'anthropic', 'gemini', 'ollama', 'builtin')),
+        CHECK (kind IN ('openai', 'azure', 'anthropic', 'gemini', 'ollama', 'tei', 'builtin')),
     base_url text
         CHECK (length(base_url) <= 1000
                AND base_url ~* '^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~-]+)*/?$'),
@@ -30,15 +30,15 @@ CREATE TABLE @extschema@.provider (
                OR (base_url IS NULL AND secret IS NULL AND name = 'builtin')),
     CONSTRAINT provider_ca_check
         CHECK (ca_certificate IS NULL OR base_url IS NOT NULL),
-    CONSTRAINT provider_ollama_check
-        CHECK (kind <> 'ollama' OR base_url IS NOT NULL)
+    CONSTRAINT provider_own_url_check
+        CHECK (kind NOT IN ('azure', 'ollama', 'tei') OR base_url IS NOT NULL)
 );
 COMMENT ON TABLE @extschema@.provider IS
     'places that models are called at; a key is named here, never stored';
 COMMENT ON COLUMN @extschema@.provider.name IS
     'how models refer to it';
 COMMENT ON COLUMN @extschema@.provider.kind IS
-    'wire format: openai (any compatible server), anthropic, gemini, ollama, builtin';
+    'wire format: openai (any compatible server), azure, anthropic, gemini, ollama, tei, builtin';
 COMMENT ON COLUMN @extschema@.provider.base_url IS
     'https address without user, query or fragment; null: the public address of the kind';
 COMMENT ON COLUMN @extschema@.provider.secret IS
@@ -62,7 +62,7 @@ CREATE TABLE @extschema@.model (
     provider text NOT NULL REFERENCES @extschema@.provider ON UPDATE CASCADE,
     model_id text NOT NULL
         CHECK (model_id ~ '^[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,199}$'),
-    task text NOT NULL CHECK (task IN ('chat', 'embed')),
+    task text NOT NULL CHECK (task IN ('chat', 'embed', 'rerank')),
     dimensions integer CHECK (dimensions BETWEEN 1 AND 16000),
     context_window integer CHECK (context_window > 0),
     input_price numeric CHECK (input_price >= 0),
@@ -81,7 +81,7 @@ COMMENT ON TABLE @extschema@.model IS 'models that can be called by name';
 COMMENT ON COLUMN @extschema@.model.model_id IS
     'name of the model at its provider';
 COMMENT ON COLUMN @extschema@.model.task IS
-    'chat (also serves complete) or embed';
+    'chat (also serves complete), embed or rerank';
 COMMENT ON COLUMN @extschema@.model.dimensions IS
     'length of the embeddings; answers of another length are refused';
 COMMENT ON COLUMN @extschema@.model.context_window IS
@@ -113,9 +113,10 @@ INSERT INTO @extschema@.provider (name, kind, redaction_policy)
     VALUES ('builtin', 'builtin', 'none');
 INSERT INTO @extschema@.model (name, provider, model_id, task, dimensions)
     VALUES ('builtin-embedding', 'builtin', 'embedding', 'embed', 384),
-           ('builtin-answer', 'builtin', 'answer', 'chat', NULL);
+           ('builtin-answer', 'builtin', 'answer', 'chat', NULL),
+           ('builtin-rerank', 'builtin', 'rerank', 'rerank', NULL);
 INSERT INTO @extschema@.model_grant
-    VALUES ('builtin-embedding', 0), ('builtin-answer', 0);
+    VALUES ('builtin-embedding', 0), ('builtin-answer', 0), ('builtin-rerank', 0);
 
 -- written by the owner of the extension only
 GRANT SELECT ON @extschema@.provider, @extschema@.model, @extschema@.model_grant
@@ -124,9 +125,9 @@ GRANT SELECT ON @extschema@.provider, @extschema@.model, @extschema@.model_grant
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.provider',
     'WHERE name <> ''builtin''');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.model',
-    'WHERE name NOT IN (''builtin-embedding'', ''builtin-answer'')');
+    'WHERE name NOT IN (''builtin-embedding'', ''builtin-answer'', ''builtin-rerank'')');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.model_grant',
-    'WHERE NOT (model IN (''builtin-embedding'', ''builtin-answer'') AND grantee::oid = 0::oid)');
+    'WHERE NOT (model IN (''builtin-embedding'', ''builtin-answer'', ''builtin-rerank'') AND grantee::oid = 0::oid)');
 
 CREATE FUNCTION @extschema@._catalog_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'intel__catalog_changed'
@@ -188,7 +189,7 @@ CREATE FUNCTION @extschema@._call(task text, request jsonb) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'intel__call'
     LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT COST 10000;
 COMMENT ON FUNCTION @extschema@._call(text, jsonb) IS
-    'internal: runs a task (complete, chat, embed) and waits for its result';
+    'internal: runs a task (complete, chat, embed, rerank) and waits for its result';
 REVOKE ALL ON FUNCTION @extschema@._call(text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.embed(content text, model text DEFAULT NULL)
@@ -239,3 +240,24 @@ CREATE FUNCTION @extschema@.chat(messages jsonb, model text DEFAULT NULL,
 COMMENT ON FUNCTION @extschema@.chat(jsonb, text, jsonb) IS
     'next message of a conversation, with finish_reason, model and usage';
 REVOKE ALL ON FUNCTION @extschema@.chat(jsonb, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.rerank(query text, documents text[], model text DEFAULT NULL,
+        top integer DEFAULT NULL)
+    RETURNS TABLE (rank bigint, index integer, score double precision, document text)
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000 ROWS 20
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT r.n, (r.value ->> 'index')::integer + 1,
+               (r.value ->> 'score')::double precision,
+               documents[array_lower(documents, 1) + (r.value ->> 'index')::integer]
+          FROM jsonb_array_elements(@extschema@._call('rerank',
+                   jsonb_build_object('query', query, 'documents', to_jsonb(documents))
+                   || CASE WHEN model IS NULL THEN '{}' ELSE jsonb_build_object('model', model) END)
+                   -> 'results') WITH ORDINALITY AS r(value, n)
+         WHERE query IS NOT NULL AND cardinality(documents) > 0
+         ORDER BY r.n
+         LIMIT top
+    $$;
+COMMENT ON FUNCTION @extschema@.rerank(text, text[], text, integer) IS
+    'documents in the order in which they answer a query, best first; index is their position in the array';
+REVOKE ALL ON FUNCTION @extschema@.rerank(text, text[], text, integer) FROM PUBLIC;

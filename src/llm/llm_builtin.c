@@ -78,6 +78,35 @@ run_embed(LlmCall *call)
 	pfree(values);
 }
 
+/* Scores of documents: the cosine of their embeddings to the query's. */
+static void
+run_rerank(LlmCall *call)
+{
+	const json_t *contents = call->state->ask.contents;
+	size_t n = json_array_size(contents) - 1;
+	const LlmUsage usage = {-1, -1, -1, -1, -1};
+	double *scores = MemoryContextAllocZero(call->cxt, n * sizeof(double));
+	float query[BUILTIN_DIM];
+	float document[BUILTIN_DIM];
+
+	for (size_t i = 0; i <= n; i++)
+	{
+		const json_t *text = json_array_get(contents, i);
+
+		if (!builtin_embed(json_string_value(text), json_string_length(text),
+						   i == 0 ? query : document))
+		{
+			succeed(call, NULL);
+			return;
+		}
+		/* both have unit length */
+		for (int j = 0; i > 0 && j < BUILTIN_DIM; j++)
+			scores[i - 1] += (double) query[j] * document[j];
+	}
+	succeed(call, llm_result_scores(scores, n, call->model, &usage));
+	pfree(scores);
+}
+
 /* Answers the last user message; system messages may hold the sources. */
 static void
 run_answer(LlmCall *call)
@@ -113,6 +142,8 @@ llm_call_run_local(LlmCall *call)
 	INSTR_TIME_SET_CURRENT(call->state->started);
 	if (call->task == LLM_TASK_EMBED)
 		run_embed(call);
+	else if (call->task == LLM_TASK_RERANK)
+		run_rerank(call);
 	else
 		run_answer(call);
 }

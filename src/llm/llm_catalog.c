@@ -206,7 +206,7 @@ add_model(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 						HASH_ENTER, NULL);
 	model->provider = &provider->provider;
 	model->model_id = copy_text(tuple, desc, MODEL_MODEL_ID);
-	model->embeds = strcmp(task, "embed") == 0;
+	strlcpy(model->task, task, sizeof(model->task));
 	model->dimensions = get_int4(tuple, desc, MODEL_DIMENSIONS);
 	model->options =
 		DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_OPTIONS, desc, &isnull));

@@ -30,7 +30,7 @@ typedef struct LlmModel
 	char name[NAMEDATALEN]; /* hash key */
 	const LlmProvider *provider;
 	char *model_id;
-	bool embeds;	/* task embed, else chat and complete */
+	char task[8];	/* chat, embed or rerank */
 	int dimensions; /* 0: not stated */
 	Jsonb *options; /* members that a request may leave out */
 	int ngrantees;

@@ -52,9 +52,11 @@ task_of_name(const char *name)
 		return LLM_TASK_CHAT;
 	if (strcmp(name, "embed") == 0)
 		return LLM_TASK_EMBED;
+	if (strcmp(name, "rerank") == 0)
+		return LLM_TASK_RERANK;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown task"),
-			 errhint("Tasks are complete, chat and embed.")));
+			 errhint("Tasks are complete, chat, embed and rerank.")));
 }
 
 Datum
@@ -96,7 +98,7 @@ is_builtin_embedding(const char *name)
 	const LlmModel *model = llm_catalog_model(name);
 
 	/* what is wrong with it is reported by llm_call_prepare */
-	return model->embeds && model->provider->enabled &&
+	return strcmp(model->task, "embed") == 0 && model->provider->enabled &&
 		   model->provider->kind->build == NULL;
 }
 

@@ -36,6 +36,35 @@ refuse_request(const LlmProblem *problem)
 					errmsg("request cannot be sent: %s", problem->text)));
 }
 
+/* What intel.model calls the task. */
+static const char *
+model_task(LlmTask task)
+{
+	switch (task)
+	{
+		case LLM_TASK_EMBED:
+			return "embed";
+		case LLM_TASK_RERANK:
+			return "rerank";
+		default:
+			return "chat";
+	}
+}
+
+static const char *
+default_model(LlmTask task)
+{
+	switch (task)
+	{
+		case LLM_TASK_EMBED:
+			return guc_default_embedding_model;
+		case LLM_TASK_RERANK:
+			return guc_default_rerank_model;
+		default:
+			return guc_default_model;
+	}
+}
+
 /* The model that the request names, or the default of its task. */
 static const LlmModel *
 choose_model(LlmTask task, const json_t *request)
@@ -45,8 +74,7 @@ choose_model(LlmTask task, const json_t *request)
 	const char *name;
 
 	if (given == NULL || json_is_null(given))
-		name = task == LLM_TASK_EMBED ? guc_default_embedding_model
-									  : guc_default_model;
+		name = default_model(task);
 	else
 		name = json_string_value(given);
 	if (name == NULL)
@@ -54,12 +82,11 @@ choose_model(LlmTask task, const json_t *request)
 						errmsg("member \"model\" is not a string")));
 
 	model = llm_catalog_model(name);
-	if (model->embeds != (task == LLM_TASK_EMBED))
+	if (strcmp(model->task, model_task(task)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" is not for this task", model->name),
-				 errdetail("Its task is \"%s\".",
-						   model->embeds ? "embed" : "chat")));
+				 errdetail("Its task is \"%s\".", model->task)));
 	if (!model->provider->enabled)
 		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
 						errmsg("provider \"%s\" is switched off",
@@ -183,6 +210,7 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	state->ask.model_id = pstrdup(model->model_id);
 	state->ask.dimensions = model->dimensions;
 	state->ask.is_public = provider.base_url == NULL;
+	state->ask.is_azure = strcmp(provider.kind->name, "azure") == 0;
 	call->timeout_ms = choose_timeout(&provider, &state->ask);
 
 	if (!call->is_local)

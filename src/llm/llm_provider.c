@@ -24,9 +24,9 @@
 
 static const LlmKind llm_kind_builtin = {.name = "builtin"};
 
-static const LlmKind *const kinds[] = {&llm_kind_openai, &llm_kind_anthropic,
-									   &llm_kind_gemini, &llm_kind_ollama,
-									   &llm_kind_builtin};
+static const LlmKind *const kinds[] = {
+	&llm_kind_openai, &llm_kind_azure,	&llm_kind_tei,	  &llm_kind_anthropic,
+	&llm_kind_gemini, &llm_kind_ollama, &llm_kind_builtin};
 
 const LlmKind *
 llm_kind_find(const char *name)

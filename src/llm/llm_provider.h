@@ -21,8 +21,9 @@
 #include "base/jansson.h"
 #include "llm/llm_types.h"
 
-/* Most texts in one embedding request, and most numbers in one embedding. */
+/* Most texts in one request, and most numbers in one embedding. */
 #define LLM_MAX_CONTENTS 2048
+#define LLM_MAX_DOCUMENTS 1000
 #define LLM_MAX_DIMENSIONS 16000
 
 /* Why something was refused: names of members, counts, nothing else. */
@@ -37,11 +38,13 @@ typedef struct LlmAsk
 	LlmTask task;
 	const char *model_id; /* the caller's */
 	bool is_public;		  /* at the kind's own address */
+	bool is_azure;		  /* the kind azure */
 	int dimensions;		  /* expected length of an embedding; 0: any */
 	int timeout_ms;		  /* asked for; 0: not */
 
 	/*
-	 * Owned. Contents is an array of strings. Messages is an array of
+	 * Owned. Contents is an array of strings; of a rerank the first is the
+	 * query and the others are the documents. Messages is an array of
 	 * objects {role, content, tool_calls?, tool_call_id?, name?} with string
 	 * content. Options holds the other members that were given.
 	 */
@@ -139,10 +142,13 @@ extern void llm_reply_free(LlmReply *reply);
 
 /*
  * Results of builtin models, in the same shape: n embeddings of dim numbers
- * one after the other, and an answer. NULL when malloc fails.
+ * one after the other, scores of n documents, and an answer. NULL when malloc
+ * fails.
  */
 extern char *llm_result_embeddings(const float *values, size_t n, size_t dim,
 								   const char *model, const LlmUsage *usage);
+extern char *llm_result_scores(const double *scores, size_t n,
+							   const char *model, const LlmUsage *usage);
 extern char *llm_result_answer(LlmTask task, const char *content,
 							   const char *model);
 

@@ -243,7 +243,8 @@ add_option(LlmAsk *ask, const char *name, json_t *value, LlmProblem *problem)
 		return unknown_member(name, problem);
 	if (json_is_null(value))
 		return true;
-	if (option->embeds != (ask->task == LLM_TASK_EMBED))
+	if (ask->task == LLM_TASK_RERANK ||
+		option->embeds != (ask->task == LLM_TASK_EMBED))
 		return llm_problem(problem, "member \"%s\" is for another task",
 						   option->name);
 	if (!option_is_valid(option, value))
@@ -469,6 +470,33 @@ take_contents(const json_t *request, LlmAsk *ask, LlmProblem *problem)
 	return true;
 }
 
+/* The query, then the documents. */
+static bool
+take_documents(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+{
+	json_t *query = json_object_get(request, "query");
+	const json_t *documents = json_object_get(request, "documents");
+	size_t i;
+	json_t *document;
+
+	if (!json_is_string(query))
+		return llm_problem(problem, "member \"query\" is not a string");
+	if (!json_is_array(documents) || json_array_size(documents) == 0 ||
+		json_array_size(documents) > LLM_MAX_DOCUMENTS)
+		return llm_problem(problem,
+						   "member \"documents\" is not an array of 1 to %d "
+						   "texts",
+						   LLM_MAX_DOCUMENTS);
+	json_array_append(ask->contents, query);
+	json_array_foreach (documents, i, document)
+	{
+		if (!json_is_string(document))
+			return llm_problem(problem, "document %zu is not a string", i + 1);
+		json_array_append(ask->contents, document);
+	}
+	return true;
+}
+
 /* ---- the whole request -------------------------------------------------- */
 
 /* Members that are read elsewhere, not options. */
@@ -485,6 +513,9 @@ is_body_member(LlmTask task, const char *name)
 			return strcmp(name, "messages") == 0;
 		case LLM_TASK_EMBED:
 			return strcmp(name, "contents") == 0;
+		case LLM_TASK_RERANK:
+			return strcmp(name, "query") == 0 ||
+				   strcmp(name, "documents") == 0;
 	}
 	return false;
 }
@@ -514,7 +545,7 @@ llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
 	memset(ask, 0, sizeof(*ask));
 	ask->task = task;
 	ask->options = json_pack("{}");
-	if (task == LLM_TASK_EMBED)
+	if (task == LLM_TASK_EMBED || task == LLM_TASK_RERANK)
 		ask->contents = json_array();
 	else
 		ask->messages = json_array();
@@ -540,6 +571,8 @@ llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
 			return take_messages(request, ask, problem);
 		case LLM_TASK_EMBED:
 			return take_contents(request, ask, problem);
+		case LLM_TASK_RERANK:
+			return take_documents(request, ask, problem);
 	}
 	return llm_problem(problem, "unknown task");
 }

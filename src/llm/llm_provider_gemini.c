@@ -225,6 +225,9 @@ build_embed(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
+	if (ask->task == LLM_TASK_RERANK)
+		return llm_problem(problem,
+						   "providers of kind \"gemini\" do not rank");
 	if (ask->task == LLM_TASK_EMBED)
 		return build_embed(ask, wire, problem);
 	return build_chat(ask, wire, problem);

@@ -11,6 +11,8 @@
 #include "llm/llm_provider.h"
 
 extern const LlmKind llm_kind_openai;
+extern const LlmKind llm_kind_azure;
+extern const LlmKind llm_kind_tei;
 extern const LlmKind llm_kind_anthropic;
 extern const LlmKind llm_kind_gemini;
 extern const LlmKind llm_kind_ollama;
@@ -58,6 +60,13 @@ extern void llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 /* A tool call in the shape of OpenAI; arguments is any JSON. Owned. */
 extern json_t *llm_tool_call(const char *id, const char *name,
 							 const json_t *arguments);
+
+/*
+ * Scores of documents: one item per document with its "index", and
+ * "relevance_score" or "score".
+ */
+extern void llm_reply_scores(const LlmAsk *ask, LlmReply *reply,
+							 const json_t *items, const char *model);
 
 /* Embeddings while they are collected, each at its index. */
 typedef struct LlmVectors

@@ -91,6 +91,9 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
 	json_t *body;
 
+	if (ask->task == LLM_TASK_RERANK)
+		return llm_problem(problem,
+						   "providers of kind \"ollama\" do not rank");
 	if (ask->task != LLM_TASK_EMBED)
 		return build_chat(ask, wire, problem);
 	body = json_pack("{s:s, s:O}", "model", ask->model_id, "input",

@@ -3,6 +3,10 @@
  * llm_provider_openai.c
  *		OpenAI's formats, which many servers speak: chat and embeddings. Pure.
  *
+ * OpenAI itself does not rank; servers that do (Cohere, Jina, Voyage,
+ * llama.cpp) agree on one format. Azure differs by the name of a header, and
+ * text-embeddings-inference by the format of ranking and its paths.
+ *
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -49,7 +53,8 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		llm_copy_option(ask, same[i], body, same[i]);
 	/* OpenAI itself wants the new name, other servers know the old one */
 	llm_copy_option(ask, "max_tokens", body,
-					ask->is_public ? "max_completion_tokens" : "max_tokens");
+					ask->is_public || ask->is_azure ? "max_completion_tokens"
+													: "max_tokens");
 	if (choice != NULL && strcmp(json_string_value(choice), "auto") != 0 &&
 		strcmp(json_string_value(choice), "none") != 0 &&
 		strcmp(json_string_value(choice), "required") != 0)
@@ -78,6 +83,28 @@ build_embed(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	return llm_wire_set(wire, "/embeddings", body, problem);
 }
 
+/* The documents of a ranking: all contents but the query. Owned. */
+static json_t *
+documents(const LlmAsk *ask)
+{
+	json_t *array = json_copy(ask->contents);
+
+	json_array_remove(array, 0);
+	return array;
+}
+
+static bool
+build_rerank(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	json_t *body = json_pack("{s:s, s:O, s:o}", "model", ask->model_id,
+							 "query", json_array_get(ask->contents, 0),
+							 "documents", documents(ask));
+
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	return llm_wire_set(wire, "/rerank", body, problem);
+}
+
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
@@ -85,6 +112,10 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 
 	if (ask->task == LLM_TASK_EMBED)
 		return build_embed(ask, wire, problem);
+	if (ask->task == LLM_TASK_RERANK && ask->is_public)
+		return llm_problem(problem, "OpenAI does not rank");
+	if (ask->task == LLM_TASK_RERANK)
+		return build_rerank(ask, wire, problem);
 	if (ask->is_public &&
 		!llm_reject_options(ask, "openai", not_public, problem))
 		return false;
@@ -214,13 +245,63 @@ parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 					   json_string_value(json_object_get(doc, "model")));
 }
 
+/* The list has one of two names; the count of tokens too. */
+static void
+parse_rerank(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	const json_t *items = json_object_get(doc, "results");
+
+	if (items == NULL)
+		items = json_object_get(doc, "data");
+	read_usage(doc, &reply->usage);
+	if (reply->usage.input < 0)
+		reply->usage.input =
+			llm_count(json_object_get(doc, "usage"), "total_tokens");
+	llm_reply_scores(ask, reply, items,
+					 json_string_value(json_object_get(doc, "model")));
+}
+
 static void
 parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
 	if (ask->task == LLM_TASK_EMBED)
 		parse_embed(ask, doc, reply);
+	else if (ask->task == LLM_TASK_RERANK)
+		parse_rerank(ask, doc, reply);
 	else
 		parse_chat(ask, doc, reply);
+}
+
+/* text-embeddings-inference: no model name, for it serves one. */
+static bool
+build_tei(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
+{
+	json_t *body;
+
+	if (ask->task == LLM_TASK_EMBED)
+		body = json_pack("{s:O, s:s, s:s}", "input", ask->contents, "model",
+						 ask->model_id, "encoding_format", "base64");
+	else if (ask->task == LLM_TASK_RERANK)
+		body =
+			json_pack("{s:O, s:o}", "query", json_array_get(ask->contents, 0),
+					  "texts", documents(ask));
+	else
+		return llm_problem(problem,
+						   "providers of kind \"tei\" have no text models");
+	if (body == NULL)
+		return llm_problem(problem, "out of memory");
+	return llm_wire_set(
+		wire, ask->task == LLM_TASK_EMBED ? "/v1/embeddings" : "/rerank", body,
+		problem);
+}
+
+static void
+parse_tei(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
+{
+	if (ask->task == LLM_TASK_EMBED)
+		parse_embed(ask, doc, reply);
+	else
+		llm_reply_scores(ask, reply, doc, ask->model_id);
 }
 
 const LlmKind llm_kind_openai = {
@@ -229,4 +310,18 @@ const LlmKind llm_kind_openai = {
 	.auth_header = "Authorization: Bearer ",
 	.build = build,
 	.parse = parse,
+};
+
+const LlmKind llm_kind_azure = {
+	.name = "azure",
+	.auth_header = "api-key: ",
+	.build = build,
+	.parse = parse,
+};
+
+const LlmKind llm_kind_tei = {
+	.name = "tei",
+	.auth_header = "Authorization: Bearer ",
+	.build = build_tei,
+	.parse = parse_tei,
 };

@@ -345,3 +345,109 @@ llm_result_embeddings(const float *values, size_t n, size_t dim,
 	free(tail);
 	return text;
 }
+
+/* ---- ranking ------------------------------------------------------------ */
+
+typedef struct Ranked
+{
+	size_t index;
+	double score;
+} Ranked;
+
+/* Best first; equal scores in the order of the documents. */
+static int
+compare_ranked(const void *a, const void *b)
+{
+	const Ranked *x = a;
+	const Ranked *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+char *
+llm_result_scores(const double *scores, size_t n, const char *model,
+				  const LlmUsage *usage)
+{
+	Ranked *ranked = malloc(n * sizeof(Ranked));
+	json_t *results = json_array();
+	json_t *doc;
+	char *text = NULL;
+
+	if (ranked != NULL && results != NULL)
+	{
+		for (size_t i = 0; i < n; i++)
+			ranked[i] = (Ranked){i, scores[i]};
+		qsort(ranked, n, sizeof(Ranked), compare_ranked);
+		for (size_t i = 0; i < n; i++)
+			json_array_append_new(results,
+								  json_pack("{s:I, s:f}", "index",
+											(json_int_t) ranked[i].index,
+											"score", ranked[i].score));
+	}
+	free(ranked);
+	doc = json_pack("{s:o, s:o}", "results", results, "usage",
+					usage_object(usage));
+	if (model != NULL && strlen(model) <= 200)
+		json_object_set_new(doc, "model", json_string(model));
+	if (json_array_size(json_object_get(doc, "results")) == n)
+		text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(doc);
+	return text;
+}
+
+/* Put one result into scores; false when it is malformed. */
+static bool
+read_score(const json_t *item, double *scores, bool *seen, size_t n,
+		   LlmReply *reply)
+{
+	const json_t *index = json_object_get(item, "index");
+	const json_t *score = json_object_get(item, "relevance_score");
+	json_int_t at = json_is_integer(index) ? json_integer_value(index) : -1;
+
+	if (score == NULL)
+		score = json_object_get(item, "score");
+	if (at < 0 || at >= (json_int_t) n || seen[at])
+		llm_reply_malformed(reply,
+							"a score is of no document, or comes twice");
+	else if (!json_is_number(score))
+		llm_reply_malformed(reply, "score of document %zu is no number",
+							(size_t) at + 1);
+	else
+	{
+		scores[at] = json_number_value(score);
+		seen[at] = true;
+		return true;
+	}
+	return false;
+}
+
+void
+llm_reply_scores(const LlmAsk *ask, LlmReply *reply, const json_t *items,
+				 const char *model)
+{
+	size_t n = json_array_size(ask->contents) - 1;
+	double *scores = calloc(n, sizeof(double));
+	bool *seen = calloc(n, sizeof(bool));
+	bool ok = scores != NULL && seen != NULL;
+	size_t i;
+	json_t *item;
+
+	if (ok && json_array_size(items) != n)
+	{
+		llm_reply_malformed(reply, "it has %zu scores for %zu documents",
+							json_array_size(items), n);
+		ok = false;
+	}
+	json_array_foreach (items, i, item)
+		ok = ok && read_score(item, scores, seen, n, reply);
+	if (ok)
+	{
+		reply->result = llm_result_scores(scores, n, model, &reply->usage);
+		if (reply->result != NULL)
+			llm_reply_fault(reply, LLM_FAULT_NONE, LLM_SUCCEEDED);
+	}
+	free(scores);
+	free(seen);
+}

@@ -13,6 +13,7 @@ typedef enum LlmTask
 	LLM_TASK_COMPLETE, /* {prompt, system?, ...} -> {content, ...} */
 	LLM_TASK_CHAT,	   /* {messages, ...} -> {message, ...} */
 	LLM_TASK_EMBED,	   /* {contents} -> {embeddings, dimensions, ...} */
+	LLM_TASK_RERANK,   /* {query, documents} -> {results, ...} */
 } LlmTask;
 
 typedef enum LlmOutcome

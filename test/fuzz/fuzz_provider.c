@@ -19,7 +19,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const kinds[] = {"openai", "anthropic", "gemini", "ollama"};
+static const char *const kinds[] = {"openai", "anthropic", "gemini", "ollama",
+									"tei"};
 
 /* Problems are shown to users: printable ASCII only. */
 static void
@@ -46,6 +47,9 @@ check_result(LlmTask task, const char *result)
 			assert(json_is_string(
 				json_object_get(json_object_get(doc, "message"), "content")));
 			break;
+		case LLM_TASK_RERANK:
+			assert(json_array_size(json_object_get(doc, "results")) == 2);
+			break;
 		case LLM_TASK_EMBED:
 			assert(json_array_size(json_object_get(doc, "embeddings")) == 2);
 			for (size_t i = 0; i < 2; i++)
@@ -58,6 +62,16 @@ check_result(LlmTask task, const char *result)
 	json_decref(doc);
 }
 
+static bool
+can_ask(const LlmKind *kind, LlmTask task)
+{
+	if (strcmp(kind->name, "tei") == 0)
+		return task == LLM_TASK_EMBED || task == LLM_TASK_RERANK;
+	if (task == LLM_TASK_RERANK)
+		return strcmp(kind->name, "openai") == 0;
+	return task != LLM_TASK_EMBED || strcmp(kind->name, "anthropic") != 0;
+}
+
 static void
 read_reply(const LlmKind *kind, LlmTask task, int status, const char *text,
 		   size_t len)
@@ -67,10 +81,12 @@ read_reply(const LlmKind *kind, LlmTask task, int status, const char *text,
 	LlmReply reply;
 	const char *end;
 
-	if (task == LLM_TASK_EMBED && strcmp(kind->name, "anthropic") == 0)
-		return; /* has none: nothing is asked, so nothing is answered */
+	if (!can_ask(kind, task))
+		return; /* nothing is asked, so nothing is answered */
 	if (task == LLM_TASK_EMBED)
 		ask.contents = json_pack("[ss]", "a", "b");
+	if (task == LLM_TASK_RERANK)
+		ask.contents = json_pack("[sss]", "q", "a", "b");
 	llm_headers_init(&headers);
 	while ((end = memchr(text, '\n', len)) != NULL)
 	{
@@ -157,7 +173,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	task = (LlmTask) (data[1] % 3);
+	task = (LlmTask) (data[1] % 4);
 
 	/* exact sizes, so the sanitizer sees the first byte too far */
 	copy = malloc(size - 2);
@@ -165,7 +181,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] == '9')
 		check_request(task, copy, size - 3);
 	else
-		read_reply(llm_kind_find(kinds[data[0] % 4]), task,
+		read_reply(llm_kind_find(kinds[data[0] % 5]), task,
 				   statuses[data[2] % 10], copy, size - 3);
 	copy[size - 3] = '\0';
 	(void) llm_address_class_text(copy);

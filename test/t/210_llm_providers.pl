@@ -283,6 +283,54 @@ sql(q{UPDATE intel.model SET options = '{"dimensions": 5}', dimensions = 5 WHERE
 is(sql(q{SELECT intel.vector_dims(intel.embed('x', 'openai-embed'))}), '5', 'dimensions of the model');
 is(request()->{json}{dimensions}, 5, 'are asked for');
 
+# ---- ranking, and kinds that differ by little ------------------------------------
+
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, secret, allow_private_network) VALUES
+	('azure', 'azure', 'http://127.0.0.1:$port/openai/v1', 'env:MOCK', true),
+	('tei', 'tei', 'http://127.0.0.1:$port', 'env:MOCK', true);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES
+	('azure-chat', 'azure', 'deployed', 'chat'), ('rank', 'openai', 'ranker', 'rerank'),
+	('tei-rank', 'tei', 'ranker', 'rerank'), ('tei-embed', 'tei', 'e', 'embed'), ('gemini-rank', 'gemini', 'r', 'rerank');
+SQL
+$mock->reset;
+is(sql("SELECT intel.complete('x', 'azure-chat', '{\"max_tokens\": 5}')"), 'echo: x', 'azure: complete');
+my $azure = request();
+is($azure->{path}, '/openai/v1/chat/completions', 'azure: path');
+is(header($azure, 'api-key'), $key, 'azure: key');
+is($azure->{json}{max_completion_tokens}, 5, 'azure: limit');
+
+is(sql("SELECT string_agg(index || ':' || document, ' ' ORDER BY rank) FROM intel.rerank('disk space', ARRAY['pie', 'disk space', 'the disk'], 'rank')"),
+	'2:disk space 3:the disk 1:pie', 'ranking');
+my $ranking = request();
+is($ranking->{path}, '/v1/rerank', 'rerank: path');
+is_deeply($ranking->{json}, { model => 'ranker', query => 'disk space', documents => [ 'pie', 'disk space', 'the disk' ] }, 'rerank: body');
+foreach my $form (
+	[ 'rank', '{"results":[{"index":1,"relevance_score":0.9,"document":{"text":"b"}},{"index":0,"relevance_score":-3.5}],"usage":{"total_tokens":7}}' ],
+	[ 'rank', '{"data":[{"index":0,"relevance_score":0.1},{"index":1,"relevance_score":0.2}]}' ],
+	[ 'tei-rank', '[{"index":1,"score":0.9},{"index":0,"score":0.1}]' ])
+{
+	$mock->control({ do => [ { kind => 'body', body => $form->[1] } ] });
+	is(sql("SELECT string_agg(document, ' ' ORDER BY rank) FROM intel.rerank('q', ARRAY['a', 'b'], '$form->[0]')"), 'b a', 'a form of ranking');
+	$mock->reset;
+}
+foreach my $broken ('{"results":[{"index":0,"score":1}]}', '{"results":[{"index":0,"score":1},{"index":0,"score":1}]}',
+	'{"results":[{"index":0,"score":1},{"index":2,"score":1}]}', '{"results":[{"index":0,"score":1},{"index":1,"score":"1"}]}',
+	'{"results":[{"index":0,"score":1},{"index":1}]}', '{"results":{}}', '{}', '[]')
+{
+	$mock->control({ do => [ { kind => 'body', body => $broken } ] });
+	is(sqlstate($node, "SELECT intel.rerank('q', ARRAY['a', 'b'], 'rank')"), 'IN004', "no ranking: $broken");
+	$mock->reset;
+}
+$mock->control({ do => [ { kind => 'body', body => '[{"index":0,"score":1}]' } ] });
+sql("SELECT intel.rerank('q', ARRAY['a'], 'tei-rank')");
+my $tei = request();
+is_deeply([ $tei->{path}, $tei->{json} ], [ '/rerank', { query => 'q', texts => ['a'] } ], 'tei: body');
+sql("SELECT intel.embed('x', 'tei-embed')");
+is(request()->{path}, '/v1/embeddings', 'tei: embeddings');
+is(sqlstate($node, "SELECT intel.rerank('q', ARRAY['a'], 'gemini-rank')"), '22023', 'gemini does not rank');
+$mock->reset;
+
 # ---- connections are reused ------------------------------------------------------
 
 $mock->reset;

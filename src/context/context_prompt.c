@@ -48,11 +48,16 @@ is_invisible(uint32 c)
 		   (c < 0x20 && c != '\n' && c != '\t');
 }
 
+/*
+ * Append text without invisible characters, and with "<|" and "|>" apart,
+ * also where they only came together by what was left out.
+ */
 static void
 put_clean(StringInfo out, const char *p, size_t len)
 {
 	bool utf8 = GetDatabaseEncoding() == PG_UTF8;
 	const char *end = p + len;
+	char last = '\0';
 
 	while (p < end)
 	{
@@ -60,10 +65,12 @@ put_clean(StringInfo out, const char *p, size_t len)
 		int bytes = utf8 ? text_decode(p, end, &c) : 1;
 
 		if (!is_invisible(c))
+		{
+			if ((last == '<' && c == '|') || (last == '|' && c == '>'))
+				appendStringInfoChar(out, ' ');
 			appendBinaryStringInfo(out, p, bytes);
-		if (p + 1 < end &&
-			((p[0] == '<' && p[1] == '|') || (p[0] == '|' && p[1] == '>')))
-			appendStringInfoChar(out, ' ');
+			last = p[bytes - 1];
+		}
 		p += bytes;
 	}
 }

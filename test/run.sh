@@ -80,11 +80,11 @@ sanitize_server() {
 	gcc -shared -fPIC -Wl,-z,initfirst -o "$work/first.so" test/asan_first.c || exit 1
 	mv "$bindir/postgres" "$bindir/postgres.plain"
 	cat >"$bindir/postgres" <<-SH
-		#!/bin/sh
+		#!/bin/bash
 		export LD_PRELOAD=$asan:$work/first.so
 		export ASAN_OPTIONS=abort_on_error=1:detect_leaks=0:detect_stack_use_after_return=0
 		export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1
-		exec "$bindir/postgres.plain" "\$@"
+		exec -a "\$0" "$bindir/postgres.plain" "\$@"	# pg_ctl restart starts \$0 again
 	SH
 	chmod 755 "$bindir/postgres"
 }

@@ -74,7 +74,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix surface bench-vector
+.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -104,6 +104,9 @@ surface: ## pgvector's catalog entries against ours, on a server with both
 bench-vector: ## distance kernels, and exact search beside pgvector
 	@test/bench/distance.sh
 	@test/pgvector/run.sh bench
+
+bench: ## the benchmarks, or BENCH="name ..."; BENCH=list names them
+	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh $(BENCH)
 
 format: ## rewrite the C sources with clang-format
 	clang-format-14 -i src/*/*.[ch]

@@ -259,55 +259,24 @@ intel_sparsevec_typmod_in(PG_FUNCTION_ARGS)
 								  SPARSEVEC_MAX_DIM));
 }
 
-/*
- * Binary form: dimensions, number of elements and zero as int32, then the
- * indexes from 0, ascending, as int32, then the values as float4.
- */
 Datum
 intel_sparsevec_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
-	int32 typmod = PG_GETARG_INT32(2);
-	int32 dim = pq_getmsgint(buf, sizeof(int32));
-	int32 nnz = pq_getmsgint(buf, sizeof(int32));
-	int32 unused = pq_getmsgint(buf, sizeof(int32));
+	const uint8_t *data = (const uint8_t *) buf->data + buf->cursor;
 	SparseVector *result;
-	float *values;
+	int dim;
+	int nnz;
 
-	sparse_check_dim(dim);
-	if (nnz < 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("sparsevec cannot have negative number of elements"));
-	sparse_check_nnz(nnz);
-	if (nnz > dim)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("sparsevec cannot have more elements than dimensions"));
-	vector_check_typmod(typmod, dim);
-	if (unused != 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("expected unused to be 0, not %d", unused));
-
+	vector_report_wire_error(
+		"sparsevec",
+		sparse_wire_head(data, buf->len - buf->cursor, &dim, &nnz));
+	vector_check_typmod(PG_GETARG_INT32(2), dim);
 	result = sparse_new(dim, nnz);
-	values = SPARSEVEC_VALUES(result);
-	for (int i = 0; i < nnz; i++)
-	{
-		const char *problem;
-
-		result->indices[i] = pq_getmsgint(buf, sizeof(int32));
-		problem = index_problem(result->indices, i, dim);
-		if (problem)
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg_internal("%s", problem));
-	}
-	for (int i = 0; i < nnz; i++)
-	{
-		values[i] = pq_getmsgfloat4(buf);
-		vector_check_element("sparsevec", values[i]);
-		if (values[i] == 0)
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-					errmsg("binary representation of sparsevec cannot contain "
-						   "zero values"));
-	}
+	vector_report_wire_error(
+		"sparsevec", sparse_wire_elements(data, dim, nnz, result->indices,
+										  SPARSEVEC_VALUES(result)));
+	buf->cursor += sparse_wire_size(nnz);
 	PG_RETURN_POINTER(result);
 }
 

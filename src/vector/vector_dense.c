@@ -14,7 +14,6 @@
 #include "libpq/pqformat.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/syscache.h"
@@ -318,47 +317,90 @@ dense_out(FunctionCallInfo fcinfo, const DenseType *type)
 
 /* ---- binary -------------------------------------------------------------- */
 
-/*
- * Binary form: dimensions and zero as int16, then the elements as float4 or
- * 16-bit half, all in network byte order.
- */
+void
+vector_report_wire_error(const char *type_name, VectorWireStatus status)
+{
+	switch (status)
+	{
+		case VECTOR_WIRE_OK:
+			break;
+		case VECTOR_WIRE_SHORT:
+			ereport(ERROR, errcode(ERRCODE_PROTOCOL_VIOLATION),
+					errmsg("insufficient data left in message"));
+			break;
+		case VECTOR_WIRE_NO_DIMENSIONS:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("%s must have at least 1 dimension", type_name));
+			break;
+		case VECTOR_WIRE_MANY_DIMENSIONS:
+			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("%s has too many dimensions", type_name));
+			break;
+		case VECTOR_WIRE_NEGATIVE_COUNT:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("%s cannot have negative number of elements",
+						   type_name));
+			break;
+		case VECTOR_WIRE_MANY_ELEMENTS:
+			sparse_check_nnz((int64) SPARSEVEC_MAX_NNZ + 1);
+			break;
+		case VECTOR_WIRE_MORE_THAN_DIM:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("%s cannot have more elements than dimensions",
+						   type_name));
+			break;
+		case VECTOR_WIRE_UNUSED:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("expected unused to be 0"));
+			break;
+		case VECTOR_WIRE_INDEX_BOUNDS:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("%s index out of bounds", type_name));
+			break;
+		case VECTOR_WIRE_INDEX_ORDER:
+			ereport(
+				ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("%s indices must be in ascending order", type_name));
+			break;
+		case VECTOR_WIRE_INDEX_DUPLICATE:
+			ereport(
+				ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("%s indices must not contain duplicates", type_name));
+			break;
+		case VECTOR_WIRE_NAN:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("NaN not allowed in %s", type_name));
+			break;
+		case VECTOR_WIRE_INFINITE:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("infinite value not allowed in %s", type_name));
+			break;
+		case VECTOR_WIRE_ZERO:
+			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("binary representation of %s cannot contain zero "
+						   "values",
+						   type_name));
+			break;
+	}
+}
+
 static Datum
 dense_recv(FunctionCallInfo fcinfo, const DenseType *type)
 {
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
-	int32 typmod = PG_GETARG_INT32(2);
-	int16 dim = (int16) pq_getmsgint(buf, sizeof(int16));
-	int16 unused = (int16) pq_getmsgint(buf, sizeof(int16));
-	const char *data;
+	const uint8_t *data = (const uint8_t *) buf->data + buf->cursor;
 	Vector *result;
+	int dim;
 
-	dense_check_dim(type, dim);
-	vector_check_typmod(typmod, dim);
-	if (unused != 0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("expected unused to be 0, not %d", unused));
-
-	/* before allocating: this checks that the message is long enough */
-	data = pq_getmsgbytes(buf, dim * type->element_size);
+	vector_report_wire_error(
+		type->name, dense_wire_head(data, buf->len - buf->cursor,
+									type->element_size, type->max_dim, &dim));
+	vector_check_typmod(PG_GETARG_INT32(2), dim);
 	result = dense_new(type, dim);
-	for (int i = 0; i < dim; i++)
-		if (type == &dense_vector)
-		{
-			uint32 bits;
-
-			memcpy(&bits, data + i * sizeof(bits), sizeof(bits));
-			result->x[i] = half_bits_to_float(pg_ntoh32(bits));
-			vector_check_element(type->name, result->x[i]);
-		}
-		else
-		{
-			uint16 bits;
-
-			memcpy(&bits, data + i * sizeof(bits), sizeof(bits));
-			bits = pg_ntoh16(bits);
-			vector_check_element(type->name, half_to_float(bits));
-			((HalfVector *) result)->x[i] = bits;
-		}
+	vector_report_wire_error(
+		type->name,
+		dense_wire_elements(data, type->element_size, dim, result->x));
+	buf->cursor += dense_wire_size(type->element_size, dim);
 	PG_RETURN_POINTER(result);
 }
 

@@ -21,6 +21,7 @@
 #include "base/compat.h"
 #include "vector/vector.h"
 #include "vector/vector_parse.h"
+#include "vector/vector_wire.h"
 
 typedef struct DenseType
 {
@@ -132,6 +133,10 @@ extern void vector_report_parse_error(Node *context, const char *type_name,
 									  VectorParseStatus status,
 									  const char *text, size_t offset,
 									  int count);
+
+/* Report why a binary message is no value; returns for VECTOR_WIRE_OK. */
+extern void vector_report_wire_error(const char *type_name,
+									 VectorWireStatus status);
 
 /* The one number of a type modifier, from 1 to max_dim. */
 extern int32 vector_typmod(ArrayType *typmods, const char *type_name,

@@ -74,7 +74,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector
+.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector demo demo-psql demo-stop
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -91,6 +91,15 @@ lint: ## check layers, rooms, SQL rules, exported symbols, versions and format
 asan: ## the suites under the address and undefined behaviour sanitizers
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' SANITIZE=1 LIMIT=1800 \
 		INTEL_TEST_TIMEOUT=180 test/run.sh $(or $(TESTS),dynamic)
+
+demo: ## the main job on real text: the PostgreSQL manual, two tenants, a model server
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/demo/run.sh
+
+demo-psql: ## psql on the database of the demo
+	@PG_CONFIG='$(PG_CONFIG)' test/demo/run.sh psql
+
+demo-stop: ## stop the cluster of the demo
+	@PG_CONFIG='$(PG_CONFIG)' test/demo/run.sh stop
 
 matrix: ## the suites on this server and on Debian's PostgreSQL 17 and 18
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/matrix/run.sh

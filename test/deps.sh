@@ -1,14 +1,15 @@
 #!/bin/bash
 # Install the Debian packages that building and testing need; nothing happens
 # when all are there. Root, or sudo, is only asked for when one is missing.
+# Arguments are further packages; PACKAGES replaces the list.
 set -eu
 cd "$(dirname "$0")/.."
 
 major=${PG_MAJOR:-15}
-packages="gcc make clang clang-format-14 libclang-rt-14-dev
+packages=${PACKAGES:-"gcc make clang clang-format-14 libclang-rt-14-dev
 	postgresql-$major postgresql-server-dev-$major
 	libcurl4-openssl-dev libjansson-dev libssl-dev
-	libipc-run-perl perl python3 $*"
+	libipc-run-perl perl python3 $*"}
 
 missing=
 for p in $packages; do

@@ -73,7 +73,8 @@ typedef enum Cue
 	CUE_NUMBER, /* how many, how much, when */
 	CUE_MEANS,	/* what is */
 	CUE_WAY,	/* how do I */
-	CUE_REASON	/* why */
+	CUE_REASON, /* why */
+	CUE_LIST	/* which, who: several sentences may answer alike */
 } Cue;
 
 typedef struct Question
@@ -83,7 +84,8 @@ typedef struct Question
 	int nterms;
 	uint64_t pairs[MAX_TERMS]; /* hashes of neighbouring terms */
 	int npairs;
-	int64_t total; /* weight of all terms */
+	uint64_t compounds; /* terms that are names like shared_buffers */
+	int64_t total;		/* weight of all terms */
 	Cue cue;
 } Question;
 
@@ -332,6 +334,8 @@ find_cue(const BuiltinToken *first, const BuiltinToken *second)
 		return CUE_NUMBER;
 	if (stem_is(first, "why"))
 		return CUE_REASON;
+	if (stem_is(first, "which") || stem_is(first, "who"))
+		return CUE_LIST;
 	if (stem_is(first, "what") &&
 		(stem_is(second, "is") || stem_is(second, "are") ||
 		 stem_is(second, "doe")))
@@ -392,6 +396,7 @@ read_question(Question *question, const char *text, BuiltinSpan span)
 				if (i != term && seen_at[i] >= token.start)
 					question->terms[term].implies |= UINT64_C(1) << i;
 			}
+			question->compounds |= UINT64_C(1) << term;
 			seen_at[term] = 0;
 			continue;
 		}
@@ -552,10 +557,6 @@ collect(Work *work)
 static void
 weigh_terms(Question *question, size_t sentences)
 {
-	uint64_t implied = 0;
-
-	for (int i = 0; i < question->nterms; i++)
-		implied |= question->terms[i].implies ? UINT64_C(1) << i : 0;
 	for (int i = 0; i < question->nterms; i++)
 	{
 		Term *term = &question->terms[i];
@@ -565,8 +566,8 @@ weigh_terms(Question *question, size_t sentences)
 		if (sentences > 8)
 			term->weight = term->weight * (int64_t) (2 * sentences) /
 						   (int64_t) (2 * sentences + 3 * n);
-		if (implied >> i & 1)
-			term->weight = 0;
+		if (term->implies != 0)
+			term->weight = 0; /* its parts count */
 		question->total += term->weight;
 	}
 }
@@ -624,9 +625,12 @@ bonus(const Work *work, const Candidate *c)
 			score += c->defines ? 150 : 0;
 			/* what stands first under the term is its definition */
 			if (c->sentence.first_under_label)
-				score += 300 * weight_of(question, c->label) / question->total;
+				score +=
+					300 * weight_of(question, c->label) / question->total +
+					(c->label & question->compounds ? 250 : 0);
 			break;
 		case CUE_WAY:
+		case CUE_LIST:
 		case CUE_NONE:
 			break;
 	}
@@ -719,7 +723,7 @@ value_after(const Work *work, Candidate *const *chosen, int nchosen,
 	uint64_t seen = 0;
 	int64_t value = c->score;
 
-	if (nchosen == 0)
+	if (nchosen == 0 || work->question.cue == CUE_LIST)
 		return value;
 	for (int i = 0; i < nchosen; i++)
 	{

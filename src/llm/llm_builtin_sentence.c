@@ -138,6 +138,24 @@ ends_sentence(const char *text, BuiltinSpan span)
 }
 
 /*
+ * Is a block the term of a definition, and not a definition of its own like
+ * "createdb - create a database" with a long dash?
+ */
+static bool
+is_label(const char *text, BuiltinSpan block)
+{
+	if (block.end - block.start > LABEL_BYTES || ends_sentence(text, block))
+		return false;
+	for (size_t i = block.start; i + 5 <= block.end; i++)
+	{
+		if (memcmp(text + i, " \xE2\x80\x94 ", 5) == 0 ||
+			memcmp(text + i, " \xE2\x80\x93 ", 5) == 0)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Read the next block into splitter->block; headings and labels on the way
  * are noted. False at the end of the text.
  */
@@ -182,9 +200,7 @@ next_block(BuiltinSplitter *splitter)
 			splitter->at = line_at(splitter, splitter->at).end + 1;
 		}
 		splitter->block = trim(text, splitter->block);
-		if (!splitter->block_is_item &&
-			splitter->block.end - splitter->block.start <= LABEL_BYTES &&
-			!ends_sentence(text, splitter->block))
+		if (!splitter->block_is_item && is_label(text, splitter->block))
 		{
 			splitter->label = splitter->block;
 			splitter->label_is_new = true;

@@ -189,9 +189,11 @@ cursor_next(Cursor *cursor, Piece *piece)
 typedef struct Window
 {
 	const char *cuts[TEXT_NBREAKS]; /* last place of each kind, or NULL */
+	int64_t costs[TEXT_NBREAKS];	/* of the chunk that ends there */
 	const char *fit;				/* end of the last piece that fits */
-	bool all;						/* everything up to limit fits */
-	bool span_first;				/* what does not fit is a span at p */
+	int64_t fit_cost;
+	bool all;		 /* everything up to limit fits */
+	bool span_first; /* what does not fit is a span at p */
 	const char *span_end;
 } Window;
 
@@ -228,7 +230,10 @@ read_window(TextChunker *chunker, const char *p, const char *limit,
 			kind = TEXT_BREAK_SENTENCE;
 		if (kind > TEXT_BREAK_NONE &&
 			(cost >= least_cost(chunker, kind) || (piece.span && !fits)))
+		{
 			window->cuts[kind] = window->fit;
+			window->costs[kind] = cost;
+		}
 		if (!fits)
 		{
 			window->span_first = piece.span && piece.start == p;
@@ -237,57 +242,66 @@ read_window(TextChunker *chunker, const char *p, const char *limit,
 		}
 		cost += piece.gap + piece.cost;
 		window->fit = piece.end;
+		window->fit_cost = cost;
 	}
 	window->all = true;
 }
 
+/*
+ * Where the chunk at p ends. *cost is what it costs, or 0 when the next one
+ * must not overlap it: after the last of a section, and after a span or a
+ * piece of a word.
+ */
 static const char *
 window_end(const TextChunker *chunker, const Window *window, const char *p,
-		   const char *limit)
+		   const char *limit, int64_t *cost)
 {
+	*cost = 0;
 	if (window->all)
 		return window->fit;
 	if (window->span_first)
 		return window->span_end; /* never cut, however large */
 	for (int kind = TEXT_NBREAKS - 1; kind > TEXT_BREAK_NONE; kind--)
-		if (window->cuts[kind] != NULL)
-			return window->cuts[kind];
-	if (window->fit > p)
-		return window->fit;
-	return cut_atom(chunker, p, limit);
+	{
+		if (window->cuts[kind] == NULL)
+			continue;
+		*cost = window->costs[kind];
+		return window->cuts[kind];
+	}
+	if (window->fit == p)
+		return cut_atom(chunker, p, limit);
+	*cost = window->fit_cost;
+	return window->fit;
 }
 
 /*
  * Where a chunk that overlaps the end of [p, end) begins: the first sentence
- * within the overlap, else the first word, else end.
+ * within the overlap, else the first word, else end. cost is that of the
+ * whole.
  */
 static const char *
-overlap_start(TextChunker *chunker, const char *p, const char *end)
+overlap_start(TextChunker *chunker, const char *p, const char *end,
+			  int64_t cost)
 {
 	int64_t overlap = in_unit(chunker, chunker->overlap);
-	int64_t total = 0;
-	int64_t cost = 0;
 	const char *word = NULL;
 	Cursor cursor;
 	Piece piece;
 
-	if (overlap == 0)
+	if (overlap == 0 || cost == 0)
 		return end;
 	cursor_init(&cursor, chunker, p, end);
 	while (cursor_next(&cursor, &piece))
-		total += piece.gap + piece.cost;
-	cursor_init(&cursor, chunker, p, end);
-	while (cursor_next(&cursor, &piece))
 	{
-		cost += piece.gap;
-		if (total - cost <= overlap)
+		cost -= piece.gap;
+		if (cost <= overlap)
 		{
 			if (piece.before >= TEXT_BREAK_SENTENCE)
 				return piece.start;
 			if (piece.before >= TEXT_BREAK_WORD && word == NULL)
 				word = piece.start;
 		}
-		cost += piece.cost;
+		cost -= piece.cost;
 	}
 	return word != NULL ? word : end;
 }
@@ -350,6 +364,7 @@ text_chunk_next(TextChunker *chunker, TextChunk *chunk)
 {
 	const char *limit = chunker->end;
 	const char *p;
+	int64_t cost;
 	Window window;
 
 	if (chunker->poll != NULL)
@@ -373,16 +388,16 @@ text_chunk_next(TextChunker *chunker, TextChunk *chunk)
 
 	read_window(chunker, p, limit, &window);
 	chunk->start = p;
-	chunk->end = window_end(chunker, &window, p, limit);
+	chunk->end = window_end(chunker, &window, p, limit, &cost);
 	if (chunk->end <= chunker->done)
 	{
 		/* all of it is overlap: what follows does not fit beside it */
 		p = text_skip_space(chunker->done, limit);
 		read_window(chunker, p, limit, &window);
 		chunk->start = p;
-		chunk->end = window_end(chunker, &window, p, limit);
+		chunk->end = window_end(chunker, &window, p, limit, &cost);
 	}
 	chunker->done = chunk->end;
-	chunker->next = overlap_start(chunker, p, chunk->end);
+	chunker->next = overlap_start(chunker, p, chunk->end, cost);
 	return true;
 }

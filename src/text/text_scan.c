@@ -155,6 +155,31 @@ static const struct
 	{0x323B0, TEXT_OTHER},
 };
 
+#define S TEXT_SPACE
+#define W TEXT_WORD
+#define D TEXT_DIGITS
+#define P TEXT_PUNCT
+#define O TEXT_OTHER
+
+/* clang-format off */
+static const unsigned char ascii[128] = {
+	O, O, O, O, O, O, O, O, O, S, S, S, S, S, O, O,
+	O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O,
+	S, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P,
+	D, D, D, D, D, D, D, D, D, D, P, P, P, P, P, P,
+	P, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W,
+	W, W, W, W, W, W, W, W, W, W, W, P, P, P, P, P,
+	P, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W,
+	W, W, W, W, W, W, W, W, W, W, W, P, P, P, P, O,
+};
+/* clang-format on */
+
+#undef S
+#undef W
+#undef D
+#undef P
+#undef O
+
 TextClass
 text_class(uint32_t c)
 {
@@ -162,15 +187,7 @@ text_class(uint32_t c)
 	int high = (int) (sizeof(blocks) / sizeof(blocks[0])) - 1;
 
 	if (c < 0x80)
-	{
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-			return TEXT_WORD;
-		if (c == ' ' || (c >= '\t' && c <= '\r'))
-			return TEXT_SPACE;
-		if (c >= '0' && c <= '9')
-			return TEXT_DIGITS;
-		return c < 0x20 || c == 0x7F ? TEXT_OTHER : TEXT_PUNCT;
-	}
+		return (TextClass) ascii[c];
 	while (low < high)
 	{
 		int middle = (low + high + 1) / 2;
@@ -183,13 +200,28 @@ text_class(uint32_t c)
 	return blocks[low].class;
 }
 
-static bool
+/*
+ * The two above for ASCII without a call: nearly all that is scanned is
+ * ASCII, and everything in text scans.
+ */
+static inline int
+decode(const char *p, const char *end, uint32_t *c)
+{
+	if ((unsigned char) *p < 0x80)
+	{
+		*c = (unsigned char) *p;
+		return 1;
+	}
+	return text_decode(p, end, c);
+}
+
+static inline bool
 is_lower(uint32_t c)
 {
 	return c >= 'a' && c <= 'z';
 }
 
-static bool
+static inline bool
 is_upper(uint32_t c)
 {
 	return c >= 'A' && c <= 'Z';
@@ -229,7 +261,7 @@ text_atom(const char *p, const char *end, uint32_t max_chars, TextAtom *atom)
 	bool capitals;
 
 	atom->start = p;
-	p += text_decode(p, end, &prev);
+	p += decode(p, end, &prev);
 	atom->first = prev;
 	atom->chars = 1;
 	atom->newlines = (prev == '\n');
@@ -239,9 +271,19 @@ text_atom(const char *p, const char *end, uint32_t max_chars, TextAtom *atom)
 	while (p < end && atom->chars < max_chars)
 	{
 		uint32_t c;
-		int len = text_decode(p, end, &c);
-		TextClass next = text_class(c);
+		int len = decode(p, end, &c);
+		TextClass next;
 
+		/* words are most of the text, and most of a word is this */
+		if (is_lower(c) && atom->class == TEXT_WORD)
+		{
+			capitals = false;
+			atom->chars++;
+			prev = c;
+			p++;
+			continue;
+		}
+		next = text_class(c);
 		if (!atom_goes_on(atom, prev, c, next))
 			break;
 		if (next == TEXT_LATIN)

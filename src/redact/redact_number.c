@@ -272,6 +272,9 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 			return end;
 	}
 
+	end = s->want_names ? redact_verify_address(s, pos) : 0;
+	if (end > 0)
+		return end;
 	end = redact_verify_date(s, pos);
 	if (end == 0)
 		end = redact_verify_age(s, pos);

@@ -65,6 +65,7 @@ extern uint32_t redact_verify_phone(RedactScanner *s, uint32_t pos,
  * What starts at pos and is told by its form; each offers it and returns its
  * end, or 0.
  */
+extern uint32_t redact_verify_address(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_date(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_age(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_gps(RedactScanner *s, uint32_t pos);

@@ -171,6 +171,10 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->ctx_prev_len = 0;
 	s->token_end = 0;
 	s->code_end = 0;
+	s->name_end = 0;
+	if (s->nnames > 0)
+		memset(s->names, 0, sizeof(s->names));
+	s->nnames = 0;
 	memset(&s->key_ctx, 0, sizeof(s->key_ctx));
 	if (key != NULL)
 		s->key_ctx = redact_context_of(key, key_len);
@@ -283,7 +287,10 @@ verify(RedactScanner *s, uint32_t pos, uint8_t kind)
 		case TRIGGER_COLON:
 			return redact_verify_colon(s, pos);
 		case TRIGGER_TOKEN:
-			return redact_verify_token(s, pos);
+			skip = redact_verify_token(s, pos);
+			if (s->want_names && skip == pos + 1)
+				skip = redact_verify_name(s, pos);
+			return skip;
 		case TRIGGER_PLACEHOLDER:
 			skip = redact_placeholder(s, pos);
 			return pos + (skip > 0 ? skip : 1);
@@ -306,7 +313,7 @@ scan_slice(RedactScanner *s)
 		uint8_t kind = trigger[text[pos]];
 
 		if (kind == TRIGGER_NONE ||
-			(kind == TRIGGER_TOKEN && pos < s->token_end))
+			(kind == TRIGGER_TOKEN && pos < s->token_end && !s->want_names))
 			pos++;
 		else
 			pos = verify(s, pos, kind);

@@ -54,6 +54,7 @@ typedef struct RedactCtxHit
 	uint8_t ctx[2]; /* classes; 0: none */
 } RedactCtxHit;
 
+#define NAME_MEMORY 256
 #define CTX_RING 64
 #define CTX_BEFORE 72 /* bytes before a candidate that count as near */
 #define CTX_AFTER 40
@@ -98,6 +99,9 @@ struct RedactScanner
 
 	uint32_t token_end;	  /* tokens up to here have been looked at */
 	uint32_t code_end;	  /* and codes of letters and digits */
+	uint32_t name_end; /* and runs of capitalised words */
+	uint32_t names[NAME_MEMORY]; /* hashes of parts of names found */
+	uint32_t nnames;
 	uint32_t depth;		  /* of decoded text within text */
 	RedactScanner *inner; /* for decoded text; made when needed */
 
@@ -200,6 +204,7 @@ extern uint32_t redact_placeholder(const RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_digit(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_at(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_colon(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_name(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_equals(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_token(RedactScanner *s, uint32_t pos);
 

@@ -1,0 +1,257 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_address.c
+ *		Street addresses: a number, the words of a street, and what follows
+ *		of flat, town, country and postcode.
+ *
+ * Pure: no postgres.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "redact/redact_number.h"
+#include "redact/redact_scan_int.h"
+
+#define LINE_TOKENS 10
+
+typedef enum TokenKind
+{
+	TOKEN_END,	  /* nothing that an address holds */
+	TOKEN_NUMBER, /* up to six digits, perhaps a letter */
+	TOKEN_NAME,	  /* a capitalised word */
+	TOKEN_SMALL,  /* a short word in small letters */
+	TOKEN_STREET, /* a word that says street, or ends like one */
+	TOKEN_UNIT	  /* Apt., Suite, Box */
+} TokenKind;
+
+typedef struct Token
+{
+	TokenKind kind;
+	uint32_t start;
+	uint32_t end;
+	uint16_t flags;
+} Token;
+
+static bool
+has_street_ending(const uint8_t *word, uint32_t n)
+{
+	static const char *const endings[] = {
+		"strasse", "straat", "gasse",  "gatan", "vagen", "vegen", "veien",
+		"gata",	   "gade",	 "vej",	   "steenweg", "laan", "allee", "alle",
+		"weg",	   "plaats", "platz",  "plein", "kade", "utca", "katu",
+		"tie",	   "ulica",	 "gracht", "dreef", "vegur", "gotu", "plantsoen",
+		"stasse",  "hof",	 "ring",   "torget", "berget", "bakken"};
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+	{
+		size_t len = strlen(endings[i]);
+
+		if (n > len + 2 && memcmp(word + n - len, endings[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+read_token(const RedactScanner *s, uint32_t pos, Token *t)
+{
+	uint8_t word[32];
+	uint32_t hash = REDACT_HASH_INIT;
+	uint32_t n = 0;
+	uint32_t i = pos;
+	RedactWord entry;
+
+	memset(t, 0, sizeof(*t));
+	t->start = pos;
+	t->end = pos;
+	if (redact_class_at(s, i) & CC_DIGIT)
+	{
+		while (i - pos < 7 && (redact_class_at(s, i) & CC_DIGIT))
+			i++;
+		if (redact_class_at(s, i) & CC_ALPHA)
+			i++;
+		/* 12-14 */
+		if (redact_at(s, i) == '-' && (redact_class_at(s, i + 1) & CC_DIGIT))
+		{
+			uint32_t from = ++i;
+
+			while (i - from < 5 && (redact_class_at(s, i) & CC_DIGIT))
+				i++;
+		}
+		if (redact_class_at(s, i) & CC_ALNUM)
+		{
+			/* 40th */
+			while (i - pos < 6 && (redact_class_at(s, i) & CC_LOWER))
+				i++;
+			if (redact_class_at(s, i) & CC_ALNUM)
+				return;
+		}
+		t->kind = TOKEN_NUMBER;
+		t->end = i;
+		return;
+	}
+	while (n < sizeof(word) &&
+		   ((redact_class_at(s, i) & CC_ALPHA) ||
+			((redact_at(s, i) == '-' || redact_at(s, i) == '\'') && n > 0 &&
+			 (redact_class_at(s, i + 1) & CC_ALPHA))))
+	{
+		word[n] = redact_lower(redact_at(s, i));
+		hash = redact_hash_byte(hash, word[n]);
+		n++;
+		i++;
+	}
+	if (n == 0 || n == sizeof(word) || (redact_class_at(s, i) & CC_ALNUM))
+		return;
+	t->end = i;
+	if (redact_word_find(hash, word, n, &entry))
+		t->flags = entry.flags;
+	if (redact_at(s, i) == '.' && n <= 4 && !(redact_class_at(s, i + 1) & CC_ALNUM))
+		t->end++;
+	if (n == 1 && redact_at(s, i) == '.' && (word[0] == 'p') &&
+		(redact_at(s, i + 1) | 0x20) == 'o')
+	{
+		/* P.O. Box */
+		t->end = i + 2 + (redact_at(s, i + 2) == '.');
+		t->kind = TOKEN_UNIT;
+	}
+	else if (t->flags & REDACT_WORD_UNIT)
+		t->kind = TOKEN_UNIT;
+	else if ((t->flags & REDACT_WORD_STREET) || has_street_ending(word, n))
+		t->kind = TOKEN_STREET;
+	else if (redact_class_at(s, pos) & (CC_UPPER | CC_HIGH))
+		t->kind = TOKEN_NAME;
+	else if (n <= 5 && !(t->flags & REDACT_WORD_COMMON))
+		t->kind = TOKEN_SMALL;
+	else if (!(t->flags & REDACT_WORD_COMMON))
+		t->kind = TOKEN_SMALL;
+}
+
+/*
+ * The street part at pos: its tokens up to a comma, a line end or a word that
+ * does not belong. Returns its end, or 0; *score is what it is worth.
+ */
+static uint32_t
+street_end(const RedactScanner *s, uint32_t pos, int *score)
+{
+	uint32_t end = 0;
+	uint32_t i = pos;
+	int names = 0;
+	bool street = false;
+	bool number_last = false;
+	bool unit = false;
+
+	for (int k = 0; k < LINE_TOKENS; k++)
+	{
+		Token t;
+
+		read_token(s, i, &t);
+		if (t.kind == TOKEN_END)
+			break;
+		if (k == 0 && t.kind != TOKEN_NUMBER)
+			return 0;
+		if (t.kind == TOKEN_SMALL && names == 0 && k > 1)
+			break;
+		if (k == 1 && t.kind == TOKEN_NAME &&
+			(t.flags & (REDACT_WORD_MONTH | REDACT_WORD_WEEKDAY)))
+			return 0;
+		street = street || (t.kind == TOKEN_STREET && k > 0);
+		unit = unit || t.kind == TOKEN_UNIT;
+		names += t.kind == TOKEN_NAME || t.kind == TOKEN_STREET;
+		number_last = t.kind == TOKEN_NUMBER && k > 0;
+		if (t.kind != TOKEN_SMALL)
+			end = t.end;
+		i = t.end;
+		if (redact_at(s, i) != ' ')
+			break;
+		i++;
+	}
+	if (street && names > 0)
+		*score = 75;
+	else if (unit && end > 0)
+		*score = 65;
+	else if (names > 0 && number_last)
+		*score = 60;
+	else
+		return 0;
+	return end;
+}
+
+/* Another part of the address behind a comma or line end: its end, or pos. */
+static uint32_t
+part_end(const RedactScanner *s, uint32_t pos)
+{
+	uint32_t i = pos;
+	uint32_t end = pos;
+	int names = 0;
+	bool number = false;
+	bool unit = false;
+	bool place = false;
+
+	while (i - pos < 4 && (redact_at(s, i) == ',' || redact_at(s, i) == '\n' ||
+						   redact_at(s, i) == ' ' || redact_at(s, i) == '\r'))
+		i++;
+	if (i == pos)
+		return pos;
+	for (int k = 0; k < 6; k++)
+	{
+		Token t;
+
+		read_token(s, i, &t);
+		if (t.kind == TOKEN_END || (t.kind == TOKEN_SMALL && k == 0))
+			break;
+		if (t.flags & (REDACT_WORD_TITLE | REDACT_WORD_GIVEN))
+		{
+			if (!(t.flags & (REDACT_WORD_PLACE | REDACT_WORD_STREET)) &&
+				k == 0 && t.kind == TOKEN_NAME)
+				break;
+		}
+		number |= t.kind == TOKEN_NUMBER;
+		unit |= t.kind == TOKEN_UNIT;
+		names += t.kind == TOKEN_NAME;
+		place |= (t.flags & REDACT_WORD_PLACE) != 0;
+		end = t.end;
+		i = t.end;
+		if (redact_at(s, i) != ' ')
+			break;
+		i++;
+	}
+	/* town, or flat, or postcode; not a number or a sentence alone */
+	if (end == pos || (names == 0 && !unit && !number))
+		return pos;
+	if (number || unit || place)
+		return end;
+	return redact_at(s, end) == ',' || redact_at(s, end) == '\n' ||
+				   redact_at(s, end) == '.' || end >= s->len
+			   ? end
+			   : pos;
+}
+
+uint32_t
+redact_verify_address(RedactScanner *s, uint32_t pos)
+{
+	uint32_t end;
+	int score = 0;
+	uint8_t before = redact_at(s, pos - 1);
+
+	if (!redact_wants(s, REDACT_STREET_ADDRESS) ||
+		(redact_class[before] & CC_ALNUM) ||
+		strchr("-.,:/_$#+(", before) != NULL)
+	{
+		if (before != 0)
+			return 0;
+	}
+	end = street_end(s, pos, &score);
+	if (end == 0)
+		return 0;
+	for (int k = 0; k < 5; k++)
+	{
+		uint32_t next = part_end(s, end);
+
+		if (next == end)
+			break;
+		end = next;
+	}
+	redact_offer(s, pos, end, REDACT_STREET_ADDRESS, score, "street_address");
+	return score >= s->profile->min_score[REDACT_STREET_ADDRESS] ? end : 0;
+}

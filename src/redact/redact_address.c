@@ -37,17 +37,37 @@ static bool
 has_street_ending(const uint8_t *word, uint32_t n)
 {
 	static const char *const endings[] = {
-		"strasse", "straat", "gasse",  "gatan", "vagen", "vegen", "veien",
-		"gata",	   "gade",	 "vej",	   "steenweg", "laan", "allee", "alle",
-		"weg",	   "plaats", "platz",  "plein", "kade", "utca", "katu",
-		"tie",	   "ulica",	 "gracht", "dreef", "vegur", "gotu", "plantsoen",
-		"stasse",  "hof",	 "ring",   "torget", "berget", "bakken"};
+		"strasse", "straat", "gasse",  "gatan",		"vagen",	"vegen",
+		"veien",   "gata",	 "gade",   "vej",		"steenweg", "laan",
+		"allee",   "alle",	 "weg",	   "plaats",	"platz",	"plein",
+		"kade",	   "utca",	 "katu",   "tie",		"ulica",	"gracht",
+		"dreef",   "vegur",	 "gotu",   "plantsoen", "stasse",	"hof",
+		"ring",	   "torget", "berget", "bakken"};
 
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 	{
 		size_t len = strlen(endings[i]);
 
 		if (n > len + 2 && memcmp(word + n - len, endings[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Words in small letters within the names of streets and towns. */
+static bool
+is_small_word(const uint8_t *word, uint32_t n)
+{
+	static const char *const words[] = {
+		"de",  "la",  "le",	 "les", "del", "della", "di",  "da",  "do",	 "dos",
+		"das", "du",  "des", "van", "von", "der",	"den", "dem", "zum", "zur",
+		"am",  "an",  "im",	 "el",	"los", "las",	"al",  "i",	  "og",	 "och",
+		"na",  "nad", "pod", "u",	"ve",  "sur",	"en",  "et",  "y",	 "e",
+		"ut",  "trg", "ter", "op",	"aan", "het",	"s"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (strlen(words[i]) == n && memcmp(words[i], word, n) == 0)
 			return true;
 	}
 	return false;
@@ -106,7 +126,9 @@ read_token(const RedactScanner *s, uint32_t pos, Token *t)
 	t->end = i;
 	if (redact_word_find(hash, word, n, &entry))
 		t->flags = entry.flags;
-	if (redact_at(s, i) == '.' && n <= 4 && !(redact_class_at(s, i + 1) & CC_ALNUM))
+	/* the dot of an abbreviation, not of the sentence */
+	if (redact_at(s, i) == '.' && !(redact_class_at(s, i + 1) & CC_ALNUM) &&
+		(n <= 2 || (t->flags & (REDACT_WORD_UNIT | REDACT_WORD_STREET))))
 		t->end++;
 	if (n == 1 && redact_at(s, i) == '.' && (word[0] == 'p') &&
 		(redact_at(s, i + 1) | 0x20) == 'o')
@@ -121,9 +143,7 @@ read_token(const RedactScanner *s, uint32_t pos, Token *t)
 		t->kind = TOKEN_STREET;
 	else if (redact_class_at(s, pos) & (CC_UPPER | CC_HIGH))
 		t->kind = TOKEN_NAME;
-	else if (n <= 5 && !(t->flags & REDACT_WORD_COMMON))
-		t->kind = TOKEN_SMALL;
-	else if (!(t->flags & REDACT_WORD_COMMON))
+	else if (is_small_word(word, n))
 		t->kind = TOKEN_SMALL;
 }
 
@@ -188,8 +208,9 @@ part_end(const RedactScanner *s, uint32_t pos)
 	bool unit = false;
 	bool place = false;
 
-	while (i - pos < 4 && (redact_at(s, i) == ',' || redact_at(s, i) == '\n' ||
-						   redact_at(s, i) == ' ' || redact_at(s, i) == '\r'))
+	/* also the marks of a quoted mail */
+	while (i - pos < 6 && strchr(",\n \r>?", redact_at(s, i)) != NULL &&
+		   redact_at(s, i) != 0)
 		i++;
 	if (i == pos)
 		return pos;
@@ -206,6 +227,14 @@ part_end(const RedactScanner *s, uint32_t pos)
 				k == 0 && t.kind == TOKEN_NAME)
 				break;
 		}
+		/* two numbers in a row are a telephone's */
+		if (number && t.kind == TOKEN_NUMBER)
+			return pos;
+		if (t.kind == TOKEN_NUMBER && redact_at(s, t.end) != ' ' &&
+			(t.end - t.start > 6 ||
+			 strchr("(+/x", redact_at(s, t.end)) != NULL) &&
+			redact_at(s, t.end) != 0)
+			return pos;
 		number |= t.kind == TOKEN_NUMBER;
 		unit |= t.kind == TOKEN_UNIT;
 		names += t.kind == TOKEN_NAME;
@@ -216,6 +245,9 @@ part_end(const RedactScanner *s, uint32_t pos)
 			break;
 		i++;
 	}
+	/* a line that a telephone ends: not even its number belongs */
+	if (redact_at(s, end) == '-' || redact_at(s, end) == '(')
+		return pos;
 	/* town, or flat, or postcode; not a number or a sentence alone */
 	if (end == pos || (names == 0 && !unit && !number))
 		return pos;
@@ -227,21 +259,77 @@ part_end(const RedactScanner *s, uint32_t pos)
 			   : pos;
 }
 
+/*
+ * Where an address whose number is at pos starts: "Apt. 40", "Box 7",
+ * "Hauptstrasse 5". Sets *street if a street stands there.
+ */
+static uint32_t
+words_before(const RedactScanner *s, uint32_t pos, bool *street)
+{
+	uint32_t start = pos;
+	bool any = false;
+
+	*street = false;
+	for (int k = 0; k < 4; k++)
+	{
+		uint32_t i = start;
+		Token t;
+
+		if (i < 2 || redact_at(s, i - 1) != ' ')
+			break;
+		i--;
+		if (redact_at(s, i - 1) == '.')
+			i--;
+		while (i > 0 && start - i < 32 &&
+			   ((redact_class_at(s, i - 1) & CC_ALPHA) ||
+				redact_at(s, i - 1) == '-'))
+			i--;
+		read_token(s, i, &t);
+		if (t.kind == TOKEN_UNIT || t.kind == TOKEN_STREET)
+		{
+			/* a street in small letters is a word of the sentence */
+			if (t.kind == TOKEN_STREET && !(redact_class_at(s, i) & CC_UPPER))
+				break;
+			*street = true;
+		}
+		else if (t.kind == TOKEN_NAME && *street && !any &&
+				 !(t.flags & (REDACT_WORD_COMMON | REDACT_WORD_TITLE |
+							  REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))
+			any = false;
+		else
+			break;
+		start = i;
+		if (t.kind == TOKEN_UNIT)
+			break;
+	}
+	return *street ? start : pos;
+}
+
 uint32_t
 redact_verify_address(RedactScanner *s, uint32_t pos)
 {
+	uint32_t start;
 	uint32_t end;
 	int score = 0;
 	uint8_t before = redact_at(s, pos - 1);
+	bool street;
 
 	if (!redact_wants(s, REDACT_STREET_ADDRESS) ||
 		(redact_class[before] & CC_ALNUM) ||
-		strchr("-.,:/_$#+(", before) != NULL)
-	{
-		if (before != 0)
-			return 0;
-	}
+		(before != 0 && strchr("-.,:/_$#+(", before) != NULL))
+		return 0;
+	start = words_before(s, pos, &street);
 	end = street_end(s, pos, &score);
+	if (end == 0 && street)
+	{
+		Token t;
+
+		read_token(s, pos, &t);
+		if (t.kind != TOKEN_NUMBER)
+			return 0;
+		end = t.end;
+		score = 60;
+	}
 	if (end == 0)
 		return 0;
 	for (int k = 0; k < 5; k++)
@@ -252,6 +340,7 @@ redact_verify_address(RedactScanner *s, uint32_t pos)
 			break;
 		end = next;
 	}
-	redact_offer(s, pos, end, REDACT_STREET_ADDRESS, score, "street_address");
+	redact_offer(s, start, end, REDACT_STREET_ADDRESS, score,
+				 "street_address");
 	return score >= s->profile->min_score[REDACT_STREET_ADDRESS] ? end : 0;
 }

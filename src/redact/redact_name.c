@@ -26,13 +26,13 @@ typedef struct NameWord
 {
 	uint32_t start;
 	uint32_t end;
-	uint16_t flags;	 /* of the dictionary; 0: unknown */
-	bool known;		 /* in the dictionary at all */
-	bool particle;	 /* "de", "van": small, between names */
-	bool initial;	 /* "J." */
-	bool upper;		 /* all capitals */
+	uint16_t flags;	  /* of the dictionary; 0: unknown */
+	bool known;		  /* in the dictionary at all */
+	bool particle;	  /* "de", "van": small, between names */
+	bool initial;	  /* "J." */
+	bool upper;		  /* all capitals */
 	bool surname_ish; /* by its ending */
-	bool seen;		 /* part of a name found before */
+	bool seen;		  /* part of a name found before */
 	uint32_t hash;
 	uint8_t len;
 	uint8_t folded[WORD_LEN];
@@ -62,13 +62,13 @@ static bool
 has_surname_ending(const NameWord *w)
 {
 	static const char *const endings[] = {
-		"sson",	 "sdottir", "dottir", "ovic", "evic",  "ovich", "evich",
-		"enko",	 "escu",	"akis",	  "idis", "opoulos", "poulou", "wicz",
-		"owski", "ewski",	"owska",  "ewska", "ovsky", "insky", "nsky",
-		"ova",	 "eva",		"ovna",	  "iak",  "czyk",  "ezky",	"ikova",
-		"berg",	 "strom",	"qvist",  "quist", "gren",	"stein", "mann",
-		"sen",	 "etti",	"elli",	  "ucci", "acci",  "ini",	"oglu",
-		"yan",	 "adze",	"shvili", "nen",  "ez",	   "ssen",	"feld"};
+		"sson",	 "sdottir", "dottir", "ovic",  "evic",	  "ovich",	"evich",
+		"enko",	 "escu",	"akis",	  "idis",  "opoulos", "poulou", "wicz",
+		"owski", "ewski",	"owska",  "ewska", "ovsky",	  "insky",	"nsky",
+		"ova",	 "eva",		"ovna",	  "iak",   "czyk",	  "ezky",	"ikova",
+		"berg",	 "strom",	"qvist",  "quist", "gren",	  "stein",	"mann",
+		"sen",	 "etti",	"elli",	  "ucci",  "acci",	  "ini",	"oglu",
+		"yan",	 "adze",	"shvili", "nen",   "ez",	  "ssen",	"feld"};
 
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 	{
@@ -134,7 +134,7 @@ static bool
 is_particle(const NameWord *w)
 {
 	static const char *const particles[] = {
-		"de",  "la",  "le",	 "del", "della", "di", "da", "dos", "das",
+		"de",  "la",  "le",	 "del", "della", "di",	"da", "dos", "das",
 		"van", "von", "der", "den", "ter",	 "bin", "al", "el",	 "ibn",
 		"du",  "des", "af",	 "zu",	"los",	 "las", "y"};
 
@@ -173,7 +173,8 @@ read_run(const RedactScanner *s, uint32_t pos, NameWord *words)
 		n++;
 		/* "Dr. X", "J. X", but not the end of a sentence */
 		next = words[n - 1].end;
-		if (redact_at(s, next) == '.' && (words[n - 1].flags & REDACT_WORD_TITLE))
+		if (redact_at(s, next) == '.' &&
+			(words[n - 1].flags & REDACT_WORD_TITLE))
 			next++;
 		if (redact_at(s, next) != ' ' ||
 			!(redact_class_at(s, next + 1) & (CC_UPPER | CC_LOWER)))
@@ -198,7 +199,8 @@ word_before(const RedactScanner *s, uint32_t pos, NameWord *w)
 	if (i == pos || !(redact_class_at(s, i - 1) & CC_ALPHA))
 		return false;
 	pos = i;
-	while (i > 0 && pos - i < WORD_LEN && (redact_class_at(s, i - 1) & CC_ALPHA))
+	while (i > 0 && pos - i < WORD_LEN &&
+		   (redact_class_at(s, i - 1) & CC_ALPHA))
 		i--;
 	read_word(s, i, w);
 	return true;
@@ -209,7 +211,8 @@ word_is(const NameWord *w, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		if (strlen(list[i]) == w->len && memcmp(list[i], w->folded, w->len) == 0)
+		if (strlen(list[i]) == w->len &&
+			memcmp(list[i], w->folded, w->len) == 0)
 			return true;
 	}
 	return false;
@@ -217,18 +220,21 @@ word_is(const NameWord *w, const char *const *list, size_t n)
 
 /* Words before a person's, and before a place's name. */
 static const char *const person_before[] = {
-	"dear",	 "hi",	  "hello", "hey",  "named", "called", "am",	   "by",
-	"with",	 "signed", "regards", "cheers", "sincerely", "thanks", "name",
-	"user",	 "author", "met",  "told", "asked", "call",	  "add",   "partner",
-	"this",	 "um",	  "are",   "and",  "starring", "featuring", "cc", "from"};
+	"dear",		 "says",   "said",		"hi",	  "hello", "hey",
+	"named",	 "called", "am",		"by",	  "with",  "signed",
+	"regards",	 "cheers", "sincerely", "thanks", "name",  "user",
+	"author",	 "met",	   "told",		"asked",  "call",  "add",
+	"partner",	 "this",   "um",		"are",	  "and",   "starring",
+	"featuring", "cc",	   "from"};
 static const char *const place_before[] = {
-	"in", "from", "to", "near", "at", "visit", "visiting", "of", "leaving",
-	"around", "outside", "via", "toward", "towards"};
+	"in",	   "from",	 "to",		"near", "visit",  "visiting", "of",
+	"leaving", "around", "outside", "via",	"toward", "towards"};
 /* and behind a person's */
 static const char *const person_after[] = {
-	"said",	 "says",  "asked", "told",	 "wrote", "shouted", "spent", "listed",
-	"lives", "lived", "has",   "had",	 "will",  "works",	 "worked", "explained",
-	"added", "replied", "thinks", "called", "just", "points", "writes", "is", "was"};
+	"said",	  "says",	   "asked", "told",	   "wrote",	 "shouted", "spent",
+	"listed", "lives",	   "lived", "has",	   "had",	 "will",	"works",
+	"worked", "explained", "added", "replied", "thinks", "called",	"just",
+	"points", "writes",	   "is",	"was"};
 
 #define WORD_IS(w, list) word_is(w, list, sizeof(list) / sizeof(list[0]))
 
@@ -239,6 +245,7 @@ typedef struct Cues
 	bool title;
 	bool person_before;
 	bool place_before;
+	bool org_before;
 	bool person_after; /* a verb, or 's */
 	bool alone;		   /* on a line of its own */
 } Cues;
@@ -250,8 +257,9 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 	uint32_t i = start;
 
 	memset(cues, 0, sizeof(*cues));
-	while (i > 0 && (redact_at(s, i - 1) == ' ' || redact_at(s, i - 1) == '"' ||
-					 redact_at(s, i - 1) == '>' || redact_at(s, i - 1) == '?') &&
+	while (i > 0 &&
+		   (redact_at(s, i - 1) == ' ' || redact_at(s, i - 1) == '"' ||
+			redact_at(s, i - 1) == '>' || redact_at(s, i - 1) == '?') &&
 		   start - i < 6)
 		i--;
 	cues->sentence_start = i == 0 || strchr(".!?\n\r:;", redact_at(s, i - 1));
@@ -260,10 +268,19 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 	{
 		cues->title = (w.flags & REDACT_WORD_TITLE) != 0;
 		cues->person_before = WORD_IS(&w, person_before);
+		if (w.len == 2 && memcmp(w.folded, "is", 2) == 0)
+		{
+			NameWord before;
+
+			/* "my name is" */
+			cues->person_before = word_before(s, w.start, &before) &&
+								  before.len == 4 &&
+								  memcmp(before.folded, "name", 4) == 0;
+		}
 		cues->place_before = WORD_IS(&w, place_before);
+		cues->org_before = w.len == 2 && memcmp(w.folded, "at", 2) == 0;
 	}
-	cues->alone = cues->alone &&
-				  (end >= s->len || redact_at(s, end) == '\n');
+	cues->alone = cues->alone && (end >= s->len || redact_at(s, end) == '\n');
 	if (redact_at(s, end) == '\'' && (redact_at(s, end + 1) | 0x20) == 's')
 		cues->person_after = true;
 	else if (redact_at(s, end) == ' ' &&
@@ -281,9 +298,9 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 static bool
 is_common(const NameWord *w)
 {
-	return w->flags & (REDACT_WORD_COMMON | REDACT_WORD_MONTH |
-					   REDACT_WORD_WEEKDAY | REDACT_WORD_STREET |
-					   REDACT_WORD_UNIT);
+	return w->flags &
+		   (REDACT_WORD_COMMON | REDACT_WORD_MONTH | REDACT_WORD_WEEKDAY |
+			REDACT_WORD_STREET | REDACT_WORD_UNIT);
 }
 
 static bool
@@ -365,12 +382,16 @@ score_person(const NameWord *words, int from, int to, const Cues *cues)
 		if (given)
 			return 65;
 		if (surname)
-			return cue || cues->person_after || !cues->sentence_start ? 60 : 45;
+			return cue || cues->person_after || !cues->sentence_start ? 60
+																	  : 45;
 		if (ish)
 			return 50;
-		if (is_common(w) && (w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))
-			return cues->person_before || (cues->person_after && !cues->sentence_start)
-					   ? 50 : 0;
+		if (is_common(w) &&
+			(w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))
+			return cues->person_before ||
+						   (cues->person_after && !cues->sentence_start)
+					   ? 50
+					   : 0;
 		if (unknown && cues->person_before && !cues->place_before)
 			return 55;
 		if (unknown && cues->person_after)
@@ -412,17 +433,24 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 	if (first >= to)
 		return;
 	score = score_person(words, first, to, cues);
-	if (score == 0)
+	if (cues->place_before && score < 65 && is_unknown(&words[first]) &&
+		words[first].len > 3)
 	{
-		if (to - first == 1 && is_unknown(&words[first]) &&
-			cues->place_before && !words[first].upper)
-			redact_offer(s, words[first].start, words[first].end,
-						 REDACT_LOCATION, 50, "place_cue");
+		redact_offer(s, words[first].start, words[to - 1].end, REDACT_LOCATION,
+					 50, "place_cue");
 		return;
 	}
-	redact_offer(s, words[first].start, words[to - 1].end, REDACT_PERSON, score,
-				 "name");
-	if (score >= 60)
+	if (cues->org_before && score < 65 && is_unknown(&words[first]))
+	{
+		redact_offer(s, words[first].start, words[to - 1].end,
+					 REDACT_ORGANIZATION, 45, "organization_cue");
+		return;
+	}
+	if (score == 0)
+		return;
+	redact_offer(s, words[first].start, words[to - 1].end, REDACT_PERSON,
+				 score, "name");
+	if (score >= 55)
 		remember(s, words, first, to);
 }
 
@@ -442,12 +470,14 @@ judge_run(RedactScanner *s, NameWord *words, int n)
 
 			while (first < i && (words[first].flags & REDACT_WORD_TITLE))
 				first++;
-			while (first < i && is_common(&words[first]) && words[first].len <= 4)
+			while (first < i && is_common(&words[first]) &&
+				   words[first].len <= 4)
 				first++;
 			if (first < i)
 			{
 				redact_offer(s, words[first].start,
-							 words[i].end + (redact_at(s, words[i].end) == '.'),
+							 words[i].end +
+								 (redact_at(s, words[i].end) == '.'),
 							 REDACT_ORGANIZATION, 70, "organization");
 				from = i + 1;
 			}

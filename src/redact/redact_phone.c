@@ -376,7 +376,8 @@ redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
 			(redact_class_at(s, end + 1) & CC_DIGIT))
 			continue;
 		if (next == '%' ||
-			(next == '-' && (redact_class_at(s, end + 1) & CC_ALPHA) && !near))
+			(next == '-' && (redact_class_at(s, end + 1) & CC_ALPHA) &&
+			 !near && !hinted))
 			continue;
 		if (near)
 			score += score < 50 ? 40 : 20;

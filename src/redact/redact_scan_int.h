@@ -97,9 +97,9 @@ struct RedactScanner
 	uint32_t ctx_prev_len;
 	RedactCtx key_ctx; /* words of the key */
 
-	uint32_t token_end;	  /* tokens up to here have been looked at */
-	uint32_t code_end;	  /* and codes of letters and digits */
-	uint32_t name_end; /* and runs of capitalised words */
+	uint32_t token_end;			 /* tokens up to here have been looked at */
+	uint32_t code_end;			 /* and codes of letters and digits */
+	uint32_t name_end;			 /* and runs of capitalised words */
 	uint32_t names[NAME_MEMORY]; /* hashes of parts of names found */
 	uint32_t nnames;
 	uint32_t depth;		  /* of decoded text within text */

@@ -7,12 +7,13 @@ their intersection over union is at least 0.9. Results are given for the two
 halves of the templates, of which the first was looked at while tuning.
 
 Quirks of that data, and what is done about them:
-- postcodes and ages are not labelled: POSTAL_CODE and AGE are not counted;
-- dates of birth are DATE_TIME, street addresses and places have two names,
-  websites are DOMAIN_NAME: types are mapped;
+- postcodes are labelled as addresses, where they are: they are LOCATION;
+  ages are not labelled, and not counted;
+- dates of birth are DATE_TIME, websites are DOMAIN_NAME: types are mapped;
+- an address is one span in some templates, and street, town, country and
+  postcode in others, which look the same: addresses and places are one type,
+  as they are for Presidio, and neighbours are joined on both sides;
 - "Dr." and job titles (PREFIX, TITLE) are not looked for, and not counted;
-- a labelled address may be one of several labelled parts of one address:
-  neighbouring spans of one type are joined on both sides before comparing;
 - driver's licences: any of the rules for them counts.
 """
 import collections
@@ -22,8 +23,8 @@ import sys
 import zlib
 
 TYPES = {
-    "DOMAIN_NAME": "URL", "DATE_OF_BIRTH": "DATE_TIME", "ADDRESS": "STREET_ADDRESS",
-    "GPE": "LOCATION", "DRIVER_LICENSE": "US_DRIVER_LICENSE", "URL_CREDENTIALS": "URL",
+    "DOMAIN_NAME": "URL", "DATE_OF_BIRTH": "DATE_TIME", "ADDRESS": "LOCATION",
+    "STREET_ADDRESS": "LOCATION", "GPE": "LOCATION", "DRIVER_LICENSE": "US_DRIVER_LICENSE", "URL_CREDENTIALS": "URL",
 }
 IGNORED = {"PREFIX", "TITLE", "POSTAL_CODE", "AGE"}
 STRUCTURED = ["EMAIL_ADDRESS", "URL", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "CREDIT_CARD",
@@ -46,11 +47,11 @@ def scan(tool, texts):
 
 
 def join(text, spans):
-    """Join neighbours of one type that only blanks and commas divide."""
+    """Join neighbouring places that only blanks and punctuation divide."""
     joined = []
     for span in sorted(spans):
-        if joined and joined[-1][2] == span[2] and span[2] in ("STREET_ADDRESS", "PERSON") and \
-                not text[joined[-1][1]:span[0]].strip(" ,\n."):
+        if joined and joined[-1][2] == span[2] == "LOCATION" and \
+                not text[joined[-1][1]:span[0]].strip(" ,\n.>?"):
             joined[-1] = (joined[-1][0], span[1]) + span[2:]
         else:
             joined.append(span)
@@ -82,6 +83,7 @@ def main():
                          TYPES.get(s["entity_type"], s["entity_type"])) for s in d["spans"]]
             skipped = [s for s in labelled if s[2] in IGNORED]
             labelled = join(text, [s for s in labelled if s[2] not in IGNORED])
+            f = [s if s[2] != "POSTAL_CODE" else s[:2] + ("LOCATION",) + s[3:] for s in f]
             f = join(text, [s for s in f if s[2] not in IGNORED])
             f = [s for s in f if not any(iou(s, o) > 0.5 for o in skipped)]
             free = list(f)

@@ -12,6 +12,7 @@ SQL_FRAGMENTS = \
 	src/extension/header.sql \
 	src/base/base.sql \
 	src/vector/vector.sql \
+	src/ann/ann.sql \
 	src/redact/redact.sql \
 	src/text/text.sql \
 	src/llm/llm.sql \
@@ -44,6 +45,10 @@ override CPPFLAGS := $(patsubst -I$(includedir_server),-isystem $(includedir_ser
 
 # The kernels gain from vectorisation beyond PGXS's -O2.
 src/vector/distance%.o: override CFLAGS += -O3
+
+# What a scan computes must not depend on fused operations; see ann_kernels.h.
+src/ann/ann_kernels%.o src/ann/ann_rabitq.o src/ann/ann_kmeans.o: \
+	override CFLAGS += -O3 -ffp-contract=off
 
 $(OBJS): intel.control Makefile
 -include $(OBJS:.o=.d)

@@ -73,4 +73,18 @@
 #define compat_toast_snapshot(space) (init_toast_snapshot(space), (space))
 #endif
 
+/* From 18 on the vacuum delay is told apart from that of ANALYZE. */
+#if PG18_GE
+#define compat_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define compat_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+/* From 18 on, paths that must not be taken are counted, not priced. */
+#if PG18_GE
+#define compat_path_disable(path) ((path)->disabled_nodes = 2)
+#else
+#define compat_path_disable(path) ((void) (path))
+#endif
+
 #endif /* INTEL_BASE_COMPAT_H */

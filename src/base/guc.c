@@ -25,10 +25,13 @@ int guc_job_retry_max_delay = 300000;
 int guc_lease_timeout = 60000;
 int guc_llm_max_response_bytes = 16 * 1024 * 1024;
 int guc_llm_timeout = 60000;
+int guc_max_scan_tuples = 0;
 int guc_max_workers = 4;
+int guc_probes = 0;
 char *guc_secret_directory = NULL;
 int guc_simd = GUC_SIMD_AUTO;
 int guc_step_timeout = 60000;
+double guc_target_recall = 0.95;
 char *guc_tenant_claim = NULL;
 int guc_worker_concurrency = 32;
 int guc_worker_idle_timeout = 5000;
@@ -135,6 +138,20 @@ guc_init(void)
 	if (process_shared_preload_libraries_in_progress)
 		define_preload_settings();
 
+	DefineCustomIntVariable(
+		"intel.max_scan_tuples",
+		"Sets how many index entries one search looks at, at most.",
+		"A search that reaches it returns what it has found so far, which may "
+		"be fewer rows than LIMIT asks for. 0 sets no limit.",
+		&guc_max_scan_tuples, 0, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.probes",
+		"Sets how many lists of an index a search starts with.",
+		"More find more of the true neighbours and take longer. 0 leaves it "
+		"to intel.target_recall and what the build of the index measured.",
+		&guc_probes, 0, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+
 	DefineCustomStringVariable(
 		"intel.secret_directory",
 		"Names the directory of the keys that \"file:NAME\" refers to.",
@@ -155,6 +172,13 @@ guc_init(void)
 		"sets no limit.",
 		&guc_step_timeout, 60000, 0, INT_MAX / 2, PGC_SIGHUP, GUC_UNIT_MS,
 		NULL, NULL, NULL);
+
+	DefineCustomRealVariable(
+		"intel.target_recall",
+		"Sets the part of the true nearest neighbours a search should find.",
+		"The build of an index measures how many lists that takes. 1 makes "
+		"every search exact: it looks at the whole index.",
+		&guc_target_recall, 0.95, 0.5, 1, PGC_USERSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable(
 		"intel.tenant_claim",

@@ -56,6 +56,15 @@ extern int guc_worker_concurrency;
 /* intel.worker_idle_timeout: an idle worker leaves after this, ms */
 extern int guc_worker_idle_timeout;
 
+/* intel.max_scan_tuples: entries a search looks at, at most; 0 = no limit */
+extern int guc_max_scan_tuples;
+
+/* intel.probes: lists a search starts with; 0 = by intel.target_recall */
+extern int guc_probes;
+
+/* intel.target_recall: part of the true neighbours a search should find */
+extern double guc_target_recall;
+
 /*
  * Define all settings and reserve the prefix "intel". Called once by
  * _PG_init. Settings that need preload are defined only while preloading.

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "ann/ann.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "vector/vector.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 {
 	vector_init();
 	guc_init();
+	ann_init();
 	worker_init();
 }
 

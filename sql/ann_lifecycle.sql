@@ -1,0 +1,100 @@
+-- access method intel: inserts, deletes, vacuum, every kind of table and index
+SET search_path = public, intel;
+CREATE FUNCTION ann_vec(i int, dims int) RETURNS vector LANGUAGE sql IMMUTABLE AS
+    $$ SELECT array_agg((hashint4(i * 1000 + d) & 65535) / 65536.0 ORDER BY d)::vector FROM generate_series(1, dims) d $$;
+SET enable_seqscan = off;
+-- empty, then filled; one list until rebuilt
+CREATE TABLE ann_l (id int, v vector(20));
+CREATE INDEX ann_l_i ON ann_l USING intel (v);
+SELECT * FROM index_stats('ann_l_i');
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(1, 20) LIMIT 3;
+INSERT INTO ann_l SELECT i, ann_vec(i, 20) FROM generate_series(1, 3000) i;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(77, 20) LIMIT 1;
+REINDEX INDEX ann_l_i;
+SELECT lists, entries, longest_list < 4 * entries / lists AS balanced FROM index_stats('ann_l_i');
+SELECT index_recall('ann_l_i', 20, 10) > 0.9 AS recall;
+INSERT INTO ann_l SELECT i, ann_vec(i, 20) FROM generate_series(3001, 5000) i;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM ann_l ORDER BY v <-> ann_vec(77, 20)) x;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(4444, 20) LIMIT 1;
+SELECT * FROM index_check('ann_l_i');
+-- an aborted insert is not seen
+BEGIN;
+INSERT INTO ann_l VALUES (0, ann_vec(4444, 20));
+SELECT count(*) FROM (SELECT v <-> ann_vec(4444, 20) AS d FROM ann_l ORDER BY v <-> ann_vec(4444, 20) LIMIT 2) x WHERE d = 0;
+ROLLBACK;
+SELECT count(*) FROM (SELECT v <-> ann_vec(4444, 20) AS d FROM ann_l ORDER BY v <-> ann_vec(4444, 20) LIMIT 2) x WHERE d = 0;
+-- deleted rows leave their space to new ones
+DELETE FROM ann_l WHERE id % 2 = 0;
+VACUUM ann_l;
+SELECT entries FROM index_stats('ann_l_i');
+SELECT * FROM index_check('ann_l_i');
+SELECT count(*) FROM (SELECT id FROM ann_l ORDER BY v <-> ann_vec(77, 20)) x;
+SELECT pg_relation_size('ann_l_i') AS before \gset
+INSERT INTO ann_l SELECT i, ann_vec(i, 20) FROM generate_series(2, 5000, 2) i;
+SELECT pg_relation_size('ann_l_i') <= :before * 1.1 AS reused;
+SELECT count(*) FROM (SELECT id FROM ann_l ORDER BY v <-> ann_vec(77, 20)) x;
+SELECT * FROM index_check('ann_l_i');
+DELETE FROM ann_l;
+VACUUM ann_l;
+SELECT entries FROM index_stats('ann_l_i');
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(1, 20) LIMIT 3;
+-- updates that leave the vector alone, and that do not
+INSERT INTO ann_l SELECT i, ann_vec(i, 20) FROM generate_series(1, 300) i;
+UPDATE ann_l SET id = id + 1000;
+UPDATE ann_l SET v = ann_vec(id, 20) WHERE id > 1200;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(77, 20) LIMIT 1;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(1277, 20) LIMIT 1;
+TRUNCATE ann_l;
+INSERT INTO ann_l SELECT i, ann_vec(i, 20) FROM generate_series(1, 300) i;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(77, 20) LIMIT 1;
+-- concurrent forms
+CREATE INDEX CONCURRENTLY ann_l_c ON ann_l USING intel (v vector_cosine_ops);
+REINDEX INDEX CONCURRENTLY ann_l_i;
+SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 'ann_l'::regclass ORDER BY 1;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(78, 20) LIMIT 1;
+SELECT id FROM ann_l ORDER BY v <=> ann_vec(79, 20) LIMIT 1;
+VACUUM FULL ann_l;
+SELECT id FROM ann_l ORDER BY v <-> ann_vec(80, 20) LIMIT 1;
+-- partial and expression
+DROP INDEX ann_l_i, ann_l_c;
+CREATE INDEX ann_l_p ON ann_l USING intel (v) WHERE id > 100;
+CREATE INDEX ann_l_e ON ann_l USING intel ((subvector(v, 1, 10)::vector(10)) vector_l2_ops);
+SELECT id FROM ann_l WHERE id > 100 ORDER BY v <-> ann_vec(80, 20) LIMIT 1000 OFFSET 199;
+EXPLAIN (COSTS OFF) SELECT id FROM ann_l WHERE id > 100 ORDER BY v <-> '[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]' LIMIT 1;
+EXPLAIN (COSTS OFF) SELECT id FROM ann_l ORDER BY subvector(v, 1, 10)::vector(10) <-> '[1,1,1,1,1,1,1,1,1,1]' LIMIT 1;
+SELECT id FROM ann_l ORDER BY subvector(v, 1, 10)::vector(10) <-> subvector(ann_vec(82, 20), 1, 10) LIMIT 1;
+SELECT index_recall('ann_l_p', 10, 10) > 0.9 AS recall, index_recall('ann_l_e', 10, 10) > 0.9 AS recall;
+-- unlogged, temporary, partitioned
+CREATE UNLOGGED TABLE ann_u (id int, v vector(20));
+CREATE INDEX ON ann_u USING intel (v);
+INSERT INTO ann_u SELECT * FROM ann_l;
+SELECT id FROM ann_u ORDER BY v <-> ann_vec(83, 20) LIMIT 1;
+CREATE TEMP TABLE ann_tmp AS SELECT * FROM ann_l;
+CREATE INDEX ON ann_tmp USING intel (v);
+INSERT INTO ann_tmp VALUES (1000, ann_vec(1000, 20));
+SELECT id FROM ann_tmp ORDER BY v <-> ann_vec(1000, 20) LIMIT 1;
+CREATE TABLE ann_part (id int, v vector(20)) PARTITION BY RANGE (id);
+CREATE TABLE ann_part_1 PARTITION OF ann_part FOR VALUES FROM (0) TO (150);
+CREATE TABLE ann_part_2 PARTITION OF ann_part FOR VALUES FROM (150) TO (1000);
+CREATE INDEX ON ann_part USING intel (v);
+INSERT INTO ann_part SELECT * FROM ann_l;
+EXPLAIN (COSTS OFF) SELECT id FROM ann_part ORDER BY v <-> '[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]' LIMIT 1;
+SELECT id FROM ann_part ORDER BY v <-> ann_vec(200, 20) LIMIT 1;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM ann_part ORDER BY v <-> ann_vec(200, 20)) x;
+-- administration is not for everybody, and only for this kind of index
+CREATE ROLE ann_nobody;
+SET ROLE ann_nobody;
+SELECT * FROM intel.index_stats('ann_l_p');
+SELECT * FROM intel.index_check('ann_l_p');
+SELECT intel.index_prewarm('ann_l_p');
+SELECT intel.index_recall('ann_l_p');
+RESET ROLE;
+CREATE INDEX ann_btree ON ann_l (id);
+SELECT * FROM index_stats('ann_btree');
+SELECT * FROM index_check('ann_l');
+SELECT index_recall('ann_btree');
+SELECT index_recall('ann_l_p', 0);
+SELECT index_prewarm('ann_l_p') > 3 AS pages;
+DROP ROLE ann_nobody;
+DROP TABLE ann_l, ann_u, ann_tmp, ann_part;
+DROP FUNCTION ann_vec;

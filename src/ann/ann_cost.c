@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_cost.c
+ *		What a scan costs, from the counts that the build measured.
+ *
+ * Finding the first rows means ranking all centroids and reading the lists
+ * that are probed: the startup cost. Rows after that come from the heap, and
+ * asking for many brings more lists, up to all of them: the total cost.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/float.h"
+#include "utils/selfuncs.h"
+
+#include "ann/ann_int.h"
+#include "base/guc.h"
+
+/* Cost of one dimension of a centroid, in cpu_operator_cost. */
+#define DIMENSION_COST 0.01
+
+/* Cost of a sign code, in cpu_operator_cost: 32 at a time. */
+#define CODE_COST 0.2
+
+/* Rows refined before the first is returned; cost of one in operators. */
+#define REFINED_ROWS 100
+#define REFINE_COST 10.0
+
+void
+ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
+				  Cost *startup_cost, Cost *total_cost,
+				  Selectivity *selectivity, double *correlation, double *pages)
+{
+	GenericCosts costs = {0};
+	IndexOptInfo *info = path->indexinfo;
+	AnnMeta meta;
+	Relation index;
+	double tuples = Max(info->tuples, 1);
+	double k = 10;
+	double part;
+	double code_pages;
+	double centroids;
+	double scan_all;
+
+	/* without an order there is nothing that this index does better */
+	if (path->indexorderbys == NIL)
+	{
+		*startup_cost = *total_cost = get_float8_infinity();
+		*selectivity = *correlation = *pages = 0;
+		compat_path_disable(&path->path);
+		return;
+	}
+
+	genericcostestimate(root, path, loop_count, &costs);
+	index = index_open(info->indexoid, NoLock);
+	ann_meta_read(index, &meta);
+	index_close(index, NoLock);
+
+	/* a filter that leaves one row in a hundred needs the lists of 100 k */
+	if (path->indexclauses != NIL)
+		k /= Max(costs.indexSelectivity, 1 / tuples);
+	part = guc_probes > 0
+			   ? Min(1, (double) guc_probes / meta.lists)
+			   : ann_probes(&meta, guc_target_recall, k) / meta.lists;
+
+	/* codes are an eighth to a quarter of the index, records the rest */
+	code_pages = (double) info->pages / 5;
+	centroids =
+		meta.lists * (meta.dim * DIMENSION_COST + 2) * cpu_operator_cost;
+	scan_all = tuples * CODE_COST * cpu_operator_cost +
+			   code_pages * costs.spc_random_page_cost / 8;
+	*startup_cost = centroids + part * scan_all +
+					REFINED_ROWS * REFINE_COST * cpu_operator_cost;
+	*total_cost = *startup_cost + (1 - part) * scan_all +
+				  costs.numIndexTuples *
+					  (cpu_index_tuple_cost + REFINE_COST * cpu_operator_cost);
+	*selectivity = costs.indexSelectivity;
+	*correlation = 0;
+	*pages = costs.numIndexPages;
+}

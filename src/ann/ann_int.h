@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_int.h
+ *		What the PostgreSQL side of this folder shares.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_ANN_ANN_INT_H
+#define INTEL_ANN_ANN_INT_H
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+
+#include "ann/ann_page.h"
+#include "base/compat.h"
+
+/* Support functions of operator classes. */
+#define ANN_SUPPORT_KIND 1 /* of the vector column: metric and type */
+#define ANN_SUPPORT_HASH 2 /* of a filter column: its type's hash function */
+#define ANN_SUPPORT_COUNT 2
+
+/* The one strategy: distance for ordering, or equality of a filter. */
+#define ANN_STRATEGY 1
+
+typedef struct AnnOptions
+{
+	int32 vl_len_; /* varlena header */
+	int lists;	   /* 0: by the number of rows */
+} AnnOptions;
+
+/* How values of a type are read; returned by support function 1. */
+typedef struct AnnKind
+{
+	AnnMetric metric;
+	/* elements of value to x, which has room for dim; raises on mismatch */
+	void (*read)(Datum value, int dim, float *x);
+} AnnKind;
+
+extern const AnnKind *ann_kind(Relation index);
+
+/* Dimensions from the column's type modifier; raises when it has none. */
+extern int ann_dimensions(Relation index);
+
+/*
+ * Read a value as the index keeps it: of length 1 for cosine, rotated, padded.
+ * False for a vector that is not indexed: zero under cosine. *inexact says
+ * that the operator's own arithmetic leaves its range for this vector, so no
+ * bound may be trusted.
+ */
+extern bool ann_read_vector(const AnnKind *kind, const AnnShape *shape,
+							Datum value, float *x, bool *inexact);
+
+/* Hash of a filter value; never ANN_NULL_KEY, which stands for null. */
+#define ANN_NULL_KEY 0
+extern uint32 ann_hash_key(Relation index, int column, Datum value);
+
+/* Keys of the filter columns of one row. */
+extern void ann_hash_keys(Relation index, int filters, Datum *values,
+						  bool *isnull, uint32 *keys);
+
+/* Metapage and centroids in backend memory, until the relcache entry goes. */
+typedef struct AnnCache
+{
+	AnnMeta meta;
+	AnnLayout layout;
+	uint32 stride;		 /* floats from centroid to centroid */
+	BlockNumber *head;	 /* first page of each list */
+	float *norm_squared; /* of each centroid */
+	float *centroid;
+} AnnCache;
+
+/*
+ * The pointer is good until the next thing that may process invalidation
+ * messages: opening relations, running queries, detoasting.
+ */
+extern const AnnCache *ann_cache(Relation index);
+
+/* Levels of recall at which a build counts the lists that are needed. */
+extern const double ann_levels[ANN_LEVELS];
+
+/* Lists to probe so that the nearest k are found with this recall. */
+extern double ann_probes(const AnnMeta *meta, double recall, double k);
+
+extern IndexBuildResult *ann_build(Relation heap, Relation index,
+								   IndexInfo *index_info);
+extern void ann_build_empty(Relation index);
+extern bool ann_insert(Relation index, Datum *values, bool *isnull,
+					   ItemPointer tid, Relation heap,
+					   IndexUniqueCheck check_unique, bool index_unchanged,
+					   IndexInfo *index_info);
+extern IndexBulkDeleteResult *ann_bulk_delete(IndexVacuumInfo *info,
+											  IndexBulkDeleteResult *stats,
+											  IndexBulkDeleteCallback callback,
+											  void *callback_state);
+extern IndexBulkDeleteResult *ann_vacuum_cleanup(IndexVacuumInfo *info,
+												 IndexBulkDeleteResult *stats);
+extern void ann_cost_estimate(PlannerInfo *root, IndexPath *path,
+							  double loop_count, Cost *startup_cost,
+							  Cost *total_cost, Selectivity *selectivity,
+							  double *correlation, double *pages);
+extern IndexScanDesc ann_begin_scan(Relation index, int nkeys, int norderbys);
+extern void ann_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
+					   ScanKey orderbys, int norderbys);
+extern bool ann_get_tuple(IndexScanDesc scan, ScanDirection direction);
+extern void ann_end_scan(IndexScanDesc scan);
+
+#endif /* INTEL_ANN_ANN_INT_H */

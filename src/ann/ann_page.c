@@ -1,0 +1,717 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_page.c
+ *		Pages of the index: reading, and every change to them.
+ *
+ * Locks: a list page before record pages, the first page of a chain before
+ * its others. Inserting holds the first page of the chain exclusively, so
+ * inserts into one list take turns and those into different lists do not
+ * meet. A scan holds one page at a time and no pin between calls.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "storage/freespace.h"
+#include "storage/lmgr.h"
+
+#include "ann/ann_page.h"
+
+StaticAssertDecl(sizeof(AnnPageSpecial) == 16, "special space");
+StaticAssertDecl(offsetof(AnnMeta, tuples) == 32, "metapage");
+StaticAssertDecl(sizeof(AnnMeta) == 40 + 8 * ANN_LEVELS, "metapage");
+StaticAssertDecl(sizeof(AnnByteFactors) == 16, "byte factors");
+StaticAssertDecl(offsetof(AnnRecord, bytes) == 32, "record");
+
+AnnLayout
+ann_layout(AnnMetric metric, int dim, int filters)
+{
+	AnnLayout layout;
+
+	layout.shape = ann_shape(metric, dim);
+	layout.filters = filters;
+	layout.block_size =
+		ANN_BLOCK * (layout.shape.code_dim / 8 + 3 * sizeof(float) +
+					 filters * sizeof(uint32) + sizeof(BlockNumber) +
+					 sizeof(OffsetNumber) + sizeof(ItemPointerData)) +
+		2 * sizeof(uint32);
+	layout.blocks_per_page = ANN_PAGE_SPACE / layout.block_size;
+	layout.record_size = offsetof(AnnRecord, bytes) + layout.shape.byte_len;
+	Assert(layout.blocks_per_page > 0);
+	return layout;
+}
+
+AnnBlock
+ann_block(const AnnLayout *layout, Page page, int index)
+{
+	char *at = PageGetContents(page) + (size_t) index * layout->block_size;
+	AnnBlock block;
+
+	block.codes = (uint8 *) at;
+	at += (size_t) layout->shape.code_dim * ANN_BLOCK / 8;
+	block.add = (float *) at;
+	block.scale = block.add + ANN_BLOCK;
+	block.error = block.scale + ANN_BLOCK;
+	block.keys = (uint32 *) (block.error + ANN_BLOCK);
+	block.record_page =
+		(BlockNumber *) (block.keys + ANN_BLOCK * layout->filters);
+	block.record_item = (OffsetNumber *) (block.record_page + ANN_BLOCK);
+	block.tid = (ItemPointerData *) (block.record_item + ANN_BLOCK);
+	block.used = (uint32 *) (block.tid + ANN_BLOCK);
+	return block;
+}
+
+/* ---- reading ---- */
+
+void
+ann_page_check(Relation index, BlockNumber block, Page page, AnnPageKind kind)
+{
+	if (PageIsNew(page) ||
+		PageGetSpecialSize(page) != MAXALIGN(sizeof(AnnPageSpecial)) ||
+		ann_special(page)->kind != kind)
+		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+				errmsg("unexpected page in index \"%s\" at block %u",
+					   RelationGetRelationName(index), block),
+				errhint("Please REINDEX it."));
+}
+
+Buffer
+ann_page_read(Relation index, BlockNumber block, AnnPageKind kind, int lock)
+{
+	Buffer buffer = ReadBuffer(index, block);
+
+	LockBuffer(buffer, lock);
+	ann_page_check(index, block, BufferGetPage(buffer), kind);
+	return buffer;
+}
+
+void
+ann_meta_read(Relation index, AnnMeta *meta)
+{
+	Buffer buffer =
+		ann_page_read(index, ANN_METAPAGE, ANN_PAGE_META, BUFFER_LOCK_SHARE);
+
+	memcpy(meta, PageGetContents(BufferGetPage(buffer)), sizeof(AnnMeta));
+	UnlockReleaseBuffer(buffer);
+	if (meta->magic != ANN_MAGIC || meta->version != ANN_VERSION)
+		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+				errmsg("index \"%s\" has another format than this version "
+					   "of intel reads",
+					   RelationGetRelationName(index)),
+				errhint("Please REINDEX it."));
+	if (meta->dim < 1 || meta->dim > 16000 || meta->lists < 1 ||
+		meta->filters > ANN_MAX_FILTERS || meta->metric < ANN_L2 ||
+		meta->metric > ANN_COSINE)
+		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+				errmsg("metapage of index \"%s\" is damaged",
+					   RelationGetRelationName(index)),
+				errhint("Please REINDEX it."));
+}
+
+/* ---- pages ---- */
+
+static void
+init_page(Page page, AnnPageKind kind, uint32 list)
+{
+	AnnPageSpecial *special;
+
+	PageInit(page, BLCKSZ, sizeof(AnnPageSpecial));
+	special = ann_special(page);
+	special->next = InvalidBlockNumber;
+	special->list = list;
+	special->nblocks = 0;
+	special->kind = kind;
+	special->insert = InvalidBlockNumber;
+}
+
+/* What lies below pd_lower is kept by full-page images. */
+static void
+set_content_size(Page page, size_t size)
+{
+	((PageHeader) page)->pd_lower =
+		(LocationIndex) (PageGetContents(page) - (char *) page + size);
+}
+
+/* Append a block without entries to a list page with room for it. */
+static void
+add_block(const AnnLayout *layout, Page page)
+{
+	AnnPageSpecial *special = ann_special(page);
+
+	memset(ann_block(layout, page, special->nblocks).codes, 0,
+		   layout->block_size);
+	special->nblocks++;
+	set_content_size(page, (size_t) special->nblocks * layout->block_size);
+}
+
+/* The first free place on a page, or false. */
+static bool
+find_slot(const AnnLayout *layout, Page page, int *index, int *slot)
+{
+	int nblocks = ann_special(page)->nblocks;
+
+	for (int i = 0; i < nblocks; i++)
+	{
+		uint32 used = *ann_block(layout, page, i).used;
+
+		if (used != PG_UINT32_MAX)
+		{
+			*index = i;
+			*slot = 0;
+			while (used & ((uint32) 1 << *slot))
+				(*slot)++;
+			return true;
+		}
+	}
+	if (nblocks < layout->blocks_per_page)
+	{
+		*index = nblocks;
+		*slot = 0;
+		return true;
+	}
+	return false;
+}
+
+static void
+put_entry(const AnnLayout *layout, Page page, int index, int slot,
+		  const AnnEntry *entry, BlockNumber record_page,
+		  OffsetNumber record_item)
+{
+	AnnBlock block;
+
+	if (index == ann_special(page)->nblocks)
+		add_block(layout, page);
+	block = ann_block(layout, page, index);
+	ann_block_put(&layout->shape, block.codes, slot, entry->signs);
+	block.add[slot] = entry->sign_factors.add;
+	block.scale[slot] = entry->sign_factors.scale;
+	block.error[slot] = entry->sign_factors.error;
+	for (int f = 0; f < layout->filters; f++)
+		block.keys[f * ANN_BLOCK + slot] = entry->keys[f];
+	block.record_page[slot] = record_page;
+	block.record_item[slot] = record_item;
+	block.tid[slot] = entry->tid;
+	*block.used |= (uint32) 1 << slot;
+}
+
+/* Add the record of entry to a page; invalid when it does not fit. */
+static OffsetNumber
+put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
+{
+	union
+	{
+		AnnRecord record;
+		char space[BLCKSZ];
+		double align;
+	} buffer;
+
+	if (PageGetFreeSpace(page) < MAXALIGN(layout->record_size))
+		return InvalidOffsetNumber;
+	memset(&buffer.record, 0, offsetof(AnnRecord, bytes));
+	buffer.record.factors = entry->byte_factors;
+	buffer.record.tid = entry->tid;
+	buffer.record.list = entry->list;
+	memcpy(buffer.record.bytes, entry->bytes, layout->shape.byte_len);
+	return PageAddItem(page, (Item) &buffer.record, layout->record_size,
+					   InvalidOffsetNumber, false, false);
+}
+
+/* ---- writing a whole index ---- */
+
+struct AnnWriter
+{
+	Relation index;
+	ForkNumber fork;
+	const AnnLayout *layout;
+	int lists;
+	int started;	   /* lists that have a first page */
+	BlockNumber *head; /* lists entries */
+	Buffer list_page;
+	Buffer record_page;
+};
+
+static Buffer
+writer_new_page(AnnWriter *writer, AnnPageKind kind, uint32 list)
+{
+	Buffer buffer = ReadBufferExtended(writer->index, writer->fork, P_NEW,
+									   RBM_ZERO_AND_LOCK, NULL);
+
+	init_page(BufferGetPage(buffer), kind, list);
+	MarkBufferDirty(buffer);
+	return buffer;
+}
+
+static void
+writer_release(Buffer *buffer)
+{
+	if (BufferIsValid(*buffer))
+		UnlockReleaseBuffer(*buffer);
+	*buffer = InvalidBuffer;
+}
+
+/* Pages stay pinned between entries, not locked, so a build can be cancelled. */
+static void
+writer_lock(AnnWriter *writer, int mode)
+{
+	if (BufferIsValid(writer->list_page))
+		LockBuffer(writer->list_page, mode);
+	if (BufferIsValid(writer->record_page))
+		LockBuffer(writer->record_page, mode);
+}
+
+AnnWriter *
+ann_writer_begin(Relation index, ForkNumber fork, const AnnLayout *layout,
+				 int lists)
+{
+	AnnWriter *writer = palloc0(sizeof(AnnWriter));
+	Buffer meta;
+
+	writer->index = index;
+	writer->fork = fork;
+	writer->layout = layout;
+	writer->lists = lists;
+	writer->head = palloc(mul_size(sizeof(BlockNumber), lists));
+	meta = writer_new_page(writer, ANN_PAGE_META, 0);
+	Assert(BufferGetBlockNumber(meta) == ANN_METAPAGE);
+	UnlockReleaseBuffer(meta);
+	return writer;
+}
+
+/* Give lists up to and including list a first page. */
+static void
+writer_start_lists(AnnWriter *writer, uint32 list)
+{
+	while ((uint32) writer->started <= list)
+	{
+		BlockNumber block;
+
+		writer_release(&writer->list_page);
+		writer->list_page =
+			writer_new_page(writer, ANN_PAGE_LIST, writer->started);
+		block = BufferGetBlockNumber(writer->list_page);
+		ann_special(BufferGetPage(writer->list_page))->insert = block;
+		writer->head[writer->started++] = block;
+	}
+}
+
+void
+ann_writer_add(AnnWriter *writer, const AnnEntry *entry)
+{
+	const AnnLayout *layout = writer->layout;
+	OffsetNumber item = InvalidOffsetNumber;
+	int index;
+	int slot;
+
+	Assert(entry->list < (uint32) writer->lists);
+	writer_lock(writer, BUFFER_LOCK_EXCLUSIVE);
+	writer_start_lists(writer, entry->list);
+	if (BufferIsValid(writer->record_page))
+		item = put_record(layout, BufferGetPage(writer->record_page), entry);
+	if (item == InvalidOffsetNumber)
+	{
+		writer_release(&writer->record_page);
+		writer->record_page = writer_new_page(writer, ANN_PAGE_RECORDS, 0);
+		item = put_record(layout, BufferGetPage(writer->record_page), entry);
+		if (item == InvalidOffsetNumber)
+			elog(ERROR, "record does not fit an empty page");
+	}
+	if (!find_slot(layout, BufferGetPage(writer->list_page), &index, &slot))
+	{
+		Buffer next = writer_new_page(writer, ANN_PAGE_LIST, entry->list);
+
+		ann_special(BufferGetPage(writer->list_page))->next =
+			BufferGetBlockNumber(next);
+		writer_release(&writer->list_page);
+		writer->list_page = next;
+		index = slot = 0;
+	}
+	put_entry(layout, BufferGetPage(writer->list_page), index, slot, entry,
+			  BufferGetBlockNumber(writer->record_page), item);
+	MarkBufferDirty(writer->list_page);
+	MarkBufferDirty(writer->record_page);
+	writer_lock(writer, BUFFER_LOCK_UNLOCK);
+}
+
+static void
+writer_put_centroids(AnnWriter *writer, const float *centroids, AnnMeta *meta)
+{
+	int dim = writer->layout->shape.full_dim;
+	Buffer buffer = InvalidBuffer;
+	size_t at = ANN_WORDS_PER_PAGE;
+
+	meta->centroid_pages = 0;
+	for (int list = 0; list < writer->lists; list++)
+	{
+		const float *x = centroids + (size_t) list * dim;
+
+		for (int word = 0; word < dim + 2; word++)
+		{
+			float norm;
+			const void *from;
+
+			if (at == ANN_WORDS_PER_PAGE)
+			{
+				writer_release(&buffer);
+				buffer = writer_new_page(writer, ANN_PAGE_CENTROIDS, 0);
+				set_content_size(BufferGetPage(buffer), ANN_PAGE_SPACE);
+				if (meta->centroid_pages++ == 0)
+					meta->centroid_start = BufferGetBlockNumber(buffer);
+				at = 0;
+			}
+			norm = word == 1 ? ann_kernels->dot(dim, x, x) : 0;
+			from = word == 0   ? (const void *) &writer->head[list]
+				   : word == 1 ? (const void *) &norm
+							   : (const void *) &x[word - 2];
+			memcpy(PageGetContents(BufferGetPage(buffer)) + 4 * at++, from, 4);
+		}
+	}
+	writer_release(&buffer);
+}
+
+void
+ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta)
+{
+	Relation index = writer->index;
+	Buffer buffer;
+
+	writer_lock(writer, BUFFER_LOCK_EXCLUSIVE);
+	writer_start_lists(writer, writer->lists - 1);
+	writer_release(&writer->list_page);
+	writer_release(&writer->record_page);
+	writer_put_centroids(writer, centroids, meta);
+
+	meta->magic = ANN_MAGIC;
+	meta->version = ANN_VERSION;
+	meta->metric = writer->layout->shape.metric;
+	meta->dim = writer->layout->shape.dim;
+	meta->lists = writer->lists;
+	meta->filters = writer->layout->filters;
+	buffer = ReadBufferExtended(index, writer->fork, ANN_METAPAGE, RBM_NORMAL,
+								NULL);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	memcpy(PageGetContents(BufferGetPage(buffer)), meta, sizeof(AnnMeta));
+	set_content_size(BufferGetPage(buffer), sizeof(AnnMeta));
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+
+	if (RelationNeedsWAL(index) || writer->fork == INIT_FORKNUM)
+		log_newpage_range(index, writer->fork, 0,
+						  RelationGetNumberOfBlocksInFork(index, writer->fork),
+						  true);
+	pfree(writer->head);
+	pfree(writer);
+}
+
+/* ---- inserting ---- */
+
+/* A new page, locked; not initialised, since that belongs to the record. */
+static Buffer
+extend(Relation index)
+{
+	Buffer buffer;
+
+	LockRelationForExtension(index, ExclusiveLock);
+	buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	UnlockRelationForExtension(index, ExclusiveLock);
+	return buffer;
+}
+
+/*
+ * A locked record page with room for a record; *fresh says that it must be
+ * initialised. Tries the page that this backend used last, then what the free
+ * space map knows, whose answers are only hints.
+ */
+static Buffer
+find_record_page(Relation index, const AnnLayout *layout, bool *fresh)
+{
+	Size need = MAXALIGN(layout->record_size) + sizeof(ItemIdData);
+	BlockNumber block = RelationGetTargetBlock(index);
+	Buffer buffer;
+
+	*fresh = false;
+	if (block == InvalidBlockNumber)
+		block = GetPageWithFreeSpace(index, need);
+	while (block != InvalidBlockNumber)
+	{
+		Page page;
+		Size space = 0;
+
+		buffer = ReadBuffer(index, block);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		page = BufferGetPage(buffer);
+		if (!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_RECORDS)
+		{
+			space = PageGetFreeSpace(page);
+			if (space >= MAXALIGN(layout->record_size))
+			{
+				RelationSetTargetBlock(index, block);
+				return buffer;
+			}
+		}
+		UnlockReleaseBuffer(buffer);
+		block = RecordAndGetPageWithFreeSpace(index, block, space, need);
+	}
+	buffer = extend(index);
+	RelationSetTargetBlock(index, BufferGetBlockNumber(buffer));
+	*fresh = true;
+	return buffer;
+}
+
+/*
+ * Walk the chain from where inserting starts to a page with a free place, or
+ * to its last page. head stays locked throughout; *buffer is head or another
+ * page, locked too.
+ */
+static bool
+find_list_page(Relation index, const AnnLayout *layout, Buffer head,
+			   Buffer *buffer, int *block_index, int *slot)
+{
+	BlockNumber block = ann_special(BufferGetPage(head))->insert;
+
+	for (;;)
+	{
+		BlockNumber next;
+
+		*buffer = block == BufferGetBlockNumber(head)
+					  ? head
+					  : ann_page_read(index, block, ANN_PAGE_LIST,
+									  BUFFER_LOCK_EXCLUSIVE);
+		if (find_slot(layout, BufferGetPage(*buffer), block_index, slot))
+			return true;
+		next = ann_special(BufferGetPage(*buffer))->next;
+		if (next == InvalidBlockNumber)
+			return false;
+		if (*buffer != head)
+			UnlockReleaseBuffer(*buffer);
+		block = next;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
+				const AnnEntry *entry)
+{
+	Buffer first =
+		ann_page_read(index, head, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
+	Buffer last;
+	Buffer target;
+	Buffer records;
+	GenericXLogState *state;
+	Page first_page;
+	Page target_page;
+	Page records_page;
+	OffsetNumber item;
+	bool fresh;
+	bool found;
+	int block_index;
+	int slot;
+
+	/* find places: list page, then record page */
+	found = find_list_page(index, layout, first, &last, &block_index, &slot);
+	target = found ? last : extend(index);
+	records = find_record_page(index, layout, &fresh);
+
+	/* change up to four pages in one record */
+	state = GenericXLogStart(index);
+	first_page = GenericXLogRegisterBuffer(state, first, 0);
+	target_page =
+		target == first
+			? first_page
+			: GenericXLogRegisterBuffer(state, target,
+										found ? 0 : GENERIC_XLOG_FULL_IMAGE);
+	if (!found)
+	{
+		Page last_page = last == first
+							 ? first_page
+							 : GenericXLogRegisterBuffer(state, last, 0);
+
+		init_page(target_page, ANN_PAGE_LIST, ann_special(first_page)->list);
+		ann_special(last_page)->next = BufferGetBlockNumber(target);
+		block_index = slot = 0;
+	}
+	ann_special(first_page)->insert = BufferGetBlockNumber(target);
+	records_page = GenericXLogRegisterBuffer(
+		state, records, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	if (fresh)
+		init_page(records_page, ANN_PAGE_RECORDS, 0);
+	item = put_record(layout, records_page, entry);
+	if (item == InvalidOffsetNumber)
+		elog(ERROR, "record does not fit its page");
+	put_entry(layout, target_page, block_index, slot, entry,
+			  BufferGetBlockNumber(records), item);
+	GenericXLogFinish(state);
+
+	UnlockReleaseBuffer(records);
+	if (target != first && target != last)
+		UnlockReleaseBuffer(target);
+	if (last != first)
+		UnlockReleaseBuffer(last);
+	UnlockReleaseBuffer(first);
+}
+
+/* ---- vacuum ---- */
+
+/* Where the record of a removed entry is. */
+typedef struct RecordPlace
+{
+	BlockNumber block;
+	OffsetNumber item;
+	ItemPointerData tid;
+} RecordPlace;
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const RecordPlace *x = a;
+	const RecordPlace *y = b;
+
+	if (x->block != y->block)
+		return x->block < y->block ? -1 : 1;
+	return (int) x->item - (int) y->item;
+}
+
+/*
+ * Remove records that no entry names any more. A crash before this leaves
+ * records that take space and do no harm.
+ */
+static void
+remove_records(Relation index, RecordPlace *places, int n,
+			   BufferAccessStrategy strategy)
+{
+	qsort(places, n, sizeof(RecordPlace), compare_places);
+	for (int i = 0; i < n;)
+	{
+		BlockNumber block = places[i].block;
+		Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block,
+										   RBM_NORMAL, strategy);
+		GenericXLogState *state;
+		Page page;
+		Size space;
+
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		ann_page_check(index, block, BufferGetPage(buffer), ANN_PAGE_RECORDS);
+		state = GenericXLogStart(index);
+		page = GenericXLogRegisterBuffer(state, buffer, 0);
+		for (; i < n && places[i].block == block; i++)
+		{
+			OffsetNumber item = places[i].item;
+			ItemId id;
+
+			if (item > PageGetMaxOffsetNumber(page))
+				continue;
+			id = PageGetItemId(page, item);
+			if (ItemIdIsUsed(id) &&
+				ItemPointerEquals(&((AnnRecord *) PageGetItem(page, id))->tid,
+								  &places[i].tid))
+			{
+				PageIndexTupleDeleteNoCompact(page, item);
+				PageSetHasFreeLinePointers(page);
+			}
+		}
+		space = PageGetFreeSpace(page);
+		GenericXLogFinish(state);
+		UnlockReleaseBuffer(buffer);
+		RecordPageWithFreeSpace(index, block, space);
+	}
+}
+
+/* Count the dead entries of a page without changing it. */
+static int
+count_dead(const AnnLayout *layout, Page page, AnnDead dead, void *arg,
+		   int *alive)
+{
+	int found = 0;
+
+	*alive = 0;
+	for (int i = 0; i < ann_special(page)->nblocks; i++)
+	{
+		AnnBlock block = ann_block(layout, page, i);
+
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			if (*block.used & ((uint32) 1 << slot))
+			{
+				if (dead(&block.tid[slot], arg))
+					found++;
+				else
+					(*alive)++;
+			}
+	}
+	return found;
+}
+
+AnnVacuumed
+ann_page_vacuum(Relation index, const AnnLayout *layout, BlockNumber head,
+				BlockNumber block, AnnDead dead, void *arg,
+				BufferAccessStrategy strategy)
+{
+	Buffer first = InvalidBuffer;
+	Buffer buffer =
+		ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	RecordPlace *places;
+	GenericXLogState *state;
+	AnnVacuumed result;
+	Page page;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	ann_page_check(index, block, page, ANN_PAGE_LIST);
+	result.next = ann_special(page)->next;
+	result.removed = count_dead(layout, page, dead, arg, &result.remaining);
+	if (result.removed == 0)
+	{
+		UnlockReleaseBuffer(buffer);
+		return result;
+	}
+
+	/* again under exclusive locks, the first page of the chain before others */
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (block != head)
+		first =
+			ann_page_read(index, head, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	places = palloc(sizeof(RecordPlace) * ANN_BLOCK * layout->blocks_per_page);
+	result.removed = result.remaining = 0;
+	state = GenericXLogStart(index);
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	for (int i = 0; i < ann_special(page)->nblocks; i++)
+	{
+		AnnBlock entries = ann_block(layout, page, i);
+
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+		{
+			uint32 bit = (uint32) 1 << slot;
+
+			if (!(*entries.used & bit))
+				continue;
+			if (!dead(&entries.tid[slot], arg))
+			{
+				result.remaining++;
+				continue;
+			}
+			*entries.used &= ~bit;
+			places[result.removed].block = entries.record_page[slot];
+			places[result.removed].item = entries.record_item[slot];
+			places[result.removed].tid = entries.tid[slot];
+			result.removed++;
+		}
+	}
+	/* inserting starts at the first page of the chain again */
+	if (BufferIsValid(first))
+		ann_special(GenericXLogRegisterBuffer(state, first, 0))->insert = head;
+	else
+		ann_special(page)->insert = head;
+	result.next = ann_special(page)->next;
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	if (BufferIsValid(first))
+		UnlockReleaseBuffer(first);
+
+	remove_records(index, places, result.removed, strategy);
+	pfree(places);
+	return result;
+}

@@ -1,0 +1,199 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_page.h
+ *		Pages of the index: format, reading, and every change to them.
+ *
+ * An index is a metapage, pages of centroids, and for each list a chain of
+ * list pages with blocks of 32 sign codes. Byte codes lie as items on record
+ * pages, which lists share; a list entry names page and item.
+ *
+ * Metapage (block 0), from the page contents on:
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		4		magic number 0x696E7465
+ *	4		4		format version, 1
+ *	8		4		metric (AnnMetric)
+ *	12		4		dimensions of the column
+ *	16		4		lists, at least 1
+ *	20		4		filter columns, 0 to 4
+ *	24		4		first page of centroids
+ *	28		4		pages of centroids
+ *	32		8		rows indexed by the build
+ *	40		96		lists to probe for each of 12 levels of recall, for the
+ *					nearest 10 and the nearest 100; zeros when not calibrated
+ *
+ * Page of centroids: 4-byte words of one stream over all such pages. Per list
+ * the first page of its chain, the squared norm of the centroid (float), and
+ * the rotated centroid (floats, padded dimensions).
+ *
+ * List page: blocks of ann_block_size() bytes. In a block:
+ *	OFFSET		SIZE	DESCRIPTION
+ *	0			4*cd	sign codes; cd = coordinates in a code
+ *	+0			384		add[32], scale[32], error[32], floats
+ *	+384		128*nf	filter keys: 32 hashes for each filter column
+ *	+..			128		record page[32]
+ *	+..			64		record item[32]
+ *	+..			192		heap tuple[32]
+ *	+..			4		bit of each entry in use
+ *	+..			4		zero
+ *
+ * Record: byte factors (16), heap tuple (6), zero (2), list (4), zero (4),
+ * byte code.
+ *
+ * Special space of every page (16 bytes): next page of the chain or invalid
+ * (4), list (4), blocks in use (2), kind (2), where inserting starts (4, on
+ * the first page of a chain).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_ANN_ANN_PAGE_H
+#define INTEL_ANN_ANN_PAGE_H
+
+#include "storage/bufmgr.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+
+#include "ann/ann_rabitq.h"
+
+#define ANN_MAGIC 0x696E7465
+#define ANN_VERSION 1
+#define ANN_METAPAGE 0
+#define ANN_MAX_FILTERS 4
+#define ANN_LEVELS 12
+
+typedef enum AnnPageKind
+{
+	ANN_PAGE_META = 0xA701,
+	ANN_PAGE_CENTROIDS = 0xA702,
+	ANN_PAGE_LIST = 0xA703,
+	ANN_PAGE_RECORDS = 0xA704,
+} AnnPageKind;
+
+typedef struct AnnPageSpecial
+{
+	BlockNumber next;
+	uint32 list;
+	uint16 nblocks;
+	uint16 kind;
+	BlockNumber insert;
+} AnnPageSpecial;
+
+typedef struct AnnMeta
+{
+	uint32 magic;
+	uint32 version;
+	uint32 metric;
+	uint32 dim;
+	uint32 lists;
+	uint32 filters;
+	BlockNumber centroid_start;
+	uint32 centroid_pages;
+	int64 tuples;
+	uint32 probes10[ANN_LEVELS];
+	uint32 probes100[ANN_LEVELS];
+} AnnMeta;
+
+typedef struct AnnRecord
+{
+	AnnByteFactors factors;
+	ItemPointerData tid;
+	uint16 unused;
+	uint32 list;
+	uint32 unused2;
+	uint8 bytes[FLEXIBLE_ARRAY_MEMBER];
+} AnnRecord;
+
+/* A block taken apart; pointers into the page. */
+typedef struct AnnBlock
+{
+	uint8 *codes;
+	float *add;
+	float *scale;
+	float *error;
+	uint32 *keys; /* ANN_BLOCK for each filter column */
+	BlockNumber *record_page;
+	OffsetNumber *record_item;
+	ItemPointerData *tid;
+	uint32 *used;
+} AnnBlock;
+
+/* What follows from the metapage. */
+typedef struct AnnLayout
+{
+	AnnShape shape;
+	int filters;
+	int block_size;
+	int blocks_per_page;
+	int record_size;
+} AnnLayout;
+
+/* A vector ready to be stored. */
+typedef struct AnnEntry
+{
+	uint32 list;
+	ItemPointerData tid;
+	AnnSignFactors sign_factors;
+	AnnByteFactors byte_factors;
+	uint32 keys[ANN_MAX_FILTERS];
+	uint8 *signs; /* code_dim / 8 bytes */
+	uint8 *bytes; /* byte_len bytes */
+} AnnEntry;
+
+#define ANN_PAGE_SPACE                                                        \
+	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) -                                \
+	 MAXALIGN(sizeof(AnnPageSpecial)))
+#define ANN_WORDS_PER_PAGE (ANN_PAGE_SPACE / sizeof(float))
+
+#define ann_special(page) ((AnnPageSpecial *) PageGetSpecialPointer(page))
+
+extern AnnLayout ann_layout(AnnMetric metric, int dim, int filters);
+extern AnnBlock ann_block(const AnnLayout *layout, Page page, int index);
+
+/* Raises XX002 (index_corrupted) unless page is of this kind. */
+extern void ann_page_check(Relation index, BlockNumber block, Page page,
+						   AnnPageKind kind);
+
+/* Read a page and lock it; checked to be of the kind. */
+extern Buffer ann_page_read(Relation index, BlockNumber block,
+							AnnPageKind kind, int lock);
+
+/* Copy the metapage, checked. */
+extern void ann_meta_read(Relation index, AnnMeta *meta);
+
+/*
+ * Writing a whole index: entries in order of their lists, then finish. No
+ * page is logged before ann_writer_finish, which logs all of them once.
+ */
+typedef struct AnnWriter AnnWriter;
+
+extern AnnWriter *ann_writer_begin(Relation index, ForkNumber fork,
+								   const AnnLayout *layout, int lists);
+extern void ann_writer_add(AnnWriter *writer, const AnnEntry *entry);
+/* centroids: lists times full_dim; fills in the places of meta. */
+extern void ann_writer_finish(AnnWriter *writer, const float *centroids,
+							  AnnMeta *meta);
+
+/* Add an entry to the list whose chain starts at head. */
+extern void ann_page_insert(Relation index, const AnnLayout *layout,
+							BlockNumber head, const AnnEntry *entry);
+
+/* Decides whether a heap tuple is dead. */
+typedef bool (*AnnDead)(ItemPointer tid, void *arg);
+
+/* What ann_page_vacuum found on one list page. */
+typedef struct AnnVacuumed
+{
+	BlockNumber next;
+	int removed;
+	int remaining;
+} AnnVacuumed;
+
+/*
+ * Remove dead entries from a list page and their records. Writes nothing
+ * when there are none.
+ */
+extern AnnVacuumed ann_page_vacuum(Relation index, const AnnLayout *layout,
+								   BlockNumber head, BlockNumber block,
+								   AnnDead dead, void *arg,
+								   BufferAccessStrategy strategy);
+
+#endif /* INTEL_ANN_ANN_PAGE_H */

@@ -1,0 +1,435 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_rabitq.c
+ *		Rotation, codes and bounds; see ann_rabitq.h and README.md.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ann/ann_rabitq.h"
+
+#define ROUNDS 4
+#define SQRT_HALF 0.70710678118654752f
+
+/* Half a unit in the last place of a float. */
+#define FLOAT_ROUNDING 5.9604645e-8f
+
+/* Squares beyond this are too near to overflow for bounds to be given. */
+#define HUGE_SQUARE 1e30f
+
+/* Below this the operator's own squares lose digits to underflow. */
+#define TINY_SQUARE 1e-36f
+
+AnnShape
+ann_shape(AnnMetric metric, int dim)
+{
+	AnnShape shape;
+
+	shape.metric = metric;
+	shape.dim = dim;
+	shape.full_dim = (dim + ANN_DIM_UNIT - 1) / ANN_DIM_UNIT * ANN_DIM_UNIT;
+	shape.byte_len = shape.full_dim;
+	if (shape.full_dim > ANN_MAX_BYTE_DIM)
+	{
+		/* nibbles pair the halves, each of which has whole units */
+		shape.full_dim = (dim + 2 * ANN_DIM_UNIT - 1) / (2 * ANN_DIM_UNIT) *
+						 2 * ANN_DIM_UNIT;
+		shape.byte_len = shape.full_dim / 2;
+	}
+	shape.code_dim =
+		shape.full_dim < ANN_MAX_CODE_DIM ? shape.full_dim : ANN_MAX_CODE_DIM;
+	return shape;
+}
+
+/* ---- rotation ---- */
+
+/* The bits of round and position; part of the on-disk format. */
+static uint64_t
+sign_bits(int round, int word)
+{
+	uint64_t z = 0x9E3779B97F4A7C15u * (uint64_t) (1024 * round + word + 1);
+
+	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+	z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+	return z ^ (z >> 31);
+}
+
+static void
+flip_signs(int n, int round, float *x)
+{
+	for (int base = 0; base < n; base += 64)
+	{
+		uint64_t bits = sign_bits(round, base / 64);
+
+		for (int i = 0; i < 64; i++)
+		{
+			uint32_t word;
+
+			memcpy(&word, &x[base + i], sizeof(word));
+			word ^= (uint32_t) (bits >> i) << 31;
+			memcpy(&x[base + i], &word, sizeof(word));
+		}
+	}
+}
+
+/* Orthonormal Hadamard transform of n elements, a power of two from 64 on. */
+static void
+hadamard(int n, float *x)
+{
+	float norm = 1.0f / sqrtf((float) n);
+
+	for (int i = 0; i < n; i += 2)
+	{
+		float a = x[i];
+		float b = x[i + 1];
+
+		x[i] = (a + b) * norm;
+		x[i + 1] = (a - b) * norm;
+	}
+	for (int half = 2; half < n; half *= 2)
+		for (int start = 0; start < n; start += 2 * half)
+		{
+			float *restrict low = x + start;
+			float *restrict high = x + start + half;
+
+			for (int i = 0; i < half; i++)
+			{
+				float a = low[i];
+				float b = high[i];
+
+				low[i] = a + b;
+				high[i] = a - b;
+			}
+		}
+}
+
+/*
+ * Four rounds of random signs and a Hadamard transform. Where the length is
+ * no power of two, transforms of the first and of the last 2^k elements take
+ * turns, and a rotation by 45 degrees mixes the two halves after each.
+ */
+void
+ann_rotate(int full_dim, float *x)
+{
+	int n = ANN_DIM_UNIT;
+
+	while (2 * n <= full_dim)
+		n *= 2;
+	for (int round = 0; round < ROUNDS; round++)
+	{
+		flip_signs(full_dim, round, x);
+		hadamard(n, round % 2 == 0 ? x : x + (full_dim - n));
+		if (n < full_dim)
+		{
+			float *restrict low = x;
+			float *restrict high = x + full_dim / 2;
+
+			for (int i = 0; i < full_dim / 2; i++)
+			{
+				float a = low[i];
+				float b = high[i];
+
+				low[i] = (a + b) * SQRT_HALF;
+				high[i] = (a - b) * SQRT_HALF;
+			}
+		}
+	}
+}
+
+/* ---- encoding ---- */
+
+static int
+nibble_of(const uint8_t *signs, int group)
+{
+	return (signs[group / 2] >> (group % 2 * 4)) & 15;
+}
+
+/* The unit vector along the signs is what the residual is projected on. */
+static void
+encode_signs(const AnnShape *shape, const float *residual,
+			 const float *centroid, double norm_squared, uint8_t *signs,
+			 AnnSignFactors *factors)
+{
+	double sum = 0;
+	double along = 0;  /* <signs, centroid> */
+	double across = 0; /* <centroid, residual> */
+	double factor;
+	double cosine;
+
+	memset(signs, 0, shape->code_dim / 8);
+	for (int i = 0; i < shape->code_dim; i++)
+	{
+		sum += fabsf(residual[i]);
+		if (residual[i] >= 0)
+		{
+			signs[i / 8] |= (uint8_t) (1 << (i % 8));
+			along += centroid[i];
+		}
+		else
+			along -= centroid[i];
+	}
+	if (!(sum > 0))
+	{
+		/* the vector is its centroid: only the error term could differ */
+		factors->scale = 0;
+		factors->add = (float) (shape->metric == ANN_IP ? 0 : norm_squared);
+		factors->error = (float) (2 * sqrt(norm_squared));
+		return;
+	}
+	factor = norm_squared / sum;
+	cosine = sum / sqrt(norm_squared * shape->code_dim);
+	factors->error =
+		(float) (sqrt(norm_squared) *
+				 sqrt(fmax(1 - cosine * cosine, 0) / (cosine * cosine)) /
+				 sqrt(shape->full_dim - 1));
+	if (shape->metric == ANN_IP)
+	{
+		for (int i = 0; i < shape->full_dim; i++)
+			across += (double) centroid[i] * residual[i];
+		factors->add = (float) (factor * along - across);
+		factors->scale = (float) -factor;
+	}
+	else
+	{
+		factors->add = (float) (norm_squared + 2 * factor * along);
+		factors->scale = (float) (-2 * factor);
+		factors->error *= 2;
+	}
+}
+
+static void
+encode_bytes(const AnnShape *shape, const float *residual,
+			 const float *centroid, double norm_squared, uint8_t *bytes,
+			 AnnByteFactors *factors)
+{
+	bool nibbles = shape->byte_len != shape->full_dim;
+	float middle = nibbles ? 7.5f : 127.5f;
+	float largest = 0;
+	float step;
+	double lost = 0;	  /* ||r - decoded||^2 */
+	double decoded_c = 0; /* <centroid, decoded> */
+	double residual_c = 0;
+
+	for (int i = 0; i < shape->full_dim; i++)
+		largest = fmaxf(largest, fabsf(residual[i]));
+	step = largest / middle;
+	memset(bytes, 0, shape->byte_len);
+	for (int i = 0; i < shape->full_dim; i++)
+	{
+		float at = step > 0 ? residual[i] / step + middle : middle;
+		int code = (int) floorf(at + 0.5f);
+		float decoded;
+
+		code = code < 0 ? 0 : code > 2 * middle ? (int) (2 * middle) : code;
+		decoded = (code - middle) * step;
+		lost += ((double) residual[i] - decoded) * (residual[i] - decoded);
+		decoded_c += (double) centroid[i] * decoded;
+		residual_c += (double) centroid[i] * residual[i];
+		if (!nibbles)
+			bytes[i] = (uint8_t) code;
+		else
+			bytes[i % shape->byte_len] |=
+				(uint8_t) (code << (i < shape->byte_len ? 0 : 4));
+	}
+	factors->norm = (float) sqrt(norm_squared);
+	if (shape->metric == ANN_IP)
+	{
+		factors->add = (float) (decoded_c - residual_c);
+		factors->scale = -step;
+		factors->error = (float) sqrt(lost);
+	}
+	else
+	{
+		factors->add = (float) (norm_squared + 2 * decoded_c);
+		factors->scale = -2 * step;
+		factors->error = (float) (2 * sqrt(lost));
+	}
+}
+
+void
+ann_encode(const AnnShape *shape, const float *residual, const float *centroid,
+		   uint8_t *signs, AnnSignFactors *sign_factors, uint8_t *bytes,
+		   AnnByteFactors *byte_factors)
+{
+	double norm_squared = 0;
+
+	for (int i = 0; i < shape->full_dim; i++)
+		norm_squared += (double) residual[i] * residual[i];
+	if (!(norm_squared < HUGE_SQUARE))
+	{
+		/* always visited first, and left to the exact distance */
+		memset(signs, 0, shape->code_dim / 8);
+		memset(bytes, 0, shape->byte_len);
+		*sign_factors = (AnnSignFactors){0, 0, INFINITY};
+		*byte_factors = (AnnByteFactors){0, 0, INFINITY, 0};
+		return;
+	}
+	encode_signs(shape, residual, centroid, norm_squared, signs, sign_factors);
+	encode_bytes(shape, residual, centroid, norm_squared, bytes, byte_factors);
+}
+
+void
+ann_block_put(const AnnShape *shape, uint8_t *codes, int slot,
+			  const uint8_t *signs)
+{
+	int shift = slot < 16 ? 0 : 4;
+
+	for (int g = 0; g < shape->code_dim / 4; g++)
+	{
+		uint8_t *byte = codes + 16 * g + slot % 16;
+
+		*byte = (uint8_t) ((*byte & ~(15 << shift)) | nibble_of(signs, g)
+														  << shift);
+	}
+}
+
+void
+ann_block_get(const AnnShape *shape, const uint8_t *codes, int slot,
+			  uint8_t *signs)
+{
+	int shift = slot < 16 ? 0 : 4;
+
+	memset(signs, 0, shape->code_dim / 8);
+	for (int g = 0; g < shape->code_dim / 4; g++)
+		signs[g / 2] |= (uint8_t) (((codes[16 * g + slot % 16] >> shift) & 15)
+								   << (g % 2 * 4));
+}
+
+/* ---- querying ---- */
+
+/* The 16 signed sums of four coordinates, smallest first subtracted. */
+static void
+group_sums(const float *q, float *sums)
+{
+	sums[0] = 0;
+	for (int bit = 0; bit < 4; bit++)
+		for (int i = 0; i < 1 << bit; i++)
+			sums[i + (1 << bit)] = sums[i] + fabsf(q[bit]);
+}
+
+/*
+ * Entries hold sum(sign_i q_i) + sum|q_i|, from 0 up, in steps that are the
+ * same for all groups. An entry is the sum of 2 |q_i| over the coordinates
+ * whose sign agrees with that of q, so the index is flipped where q is
+ * negative.
+ */
+void
+ann_query_init(AnnQuery *query, const AnnShape *shape, const float *rotated,
+			   uint8_t *lut)
+{
+	int groups = shape->code_dim / 4;
+	float widest = 0;
+	double total = 0;
+	double norm = 0;
+	double sum = 0;
+
+	for (int g = 0; g < groups; g++)
+	{
+		const float *q = rotated + 4 * g;
+		float range = fabsf(q[0]) + fabsf(q[1]) + fabsf(q[2]) + fabsf(q[3]);
+
+		total += range;
+		widest = fmaxf(widest, range);
+	}
+	for (int i = 0; i < shape->full_dim; i++)
+	{
+		norm += (double) rotated[i] * rotated[i];
+		sum += rotated[i];
+	}
+	query->shape = shape;
+	query->rotated = rotated;
+	query->norm = (float) sqrt(norm);
+	query->sum = (float) sum;
+	query->lut = lut;
+	query->lut_step = 2 * widest / 255;
+
+	for (int g = 0; g < groups; g++)
+	{
+		const float *q = rotated + 4 * g;
+		int flip =
+			(q[0] < 0) | (q[1] < 0) << 1 | (q[2] < 0) << 2 | (q[3] < 0) << 3;
+		float sums[16];
+
+		group_sums(q, sums);
+		for (int i = 0; i < 16; i++)
+		{
+			float at = widest > 0 ? sums[i] * 255 / widest : 0;
+
+			lut[16 * g + (i ^ flip)] =
+				(uint8_t) (at < 254.5f ? at + 0.5f : 255);
+		}
+	}
+	/* roundings of the entries add up like a random walk: three sigma */
+	query->lut_bias =
+		(float) (-total + 3 * query->lut_step * sqrt(groups / 12.0));
+}
+
+AnnProbe
+ann_probe(const AnnQuery *query, float product, float centroid_norm_squared)
+{
+	AnnProbe probe;
+	float distance =
+		query->norm * query->norm - 2 * product + centroid_norm_squared;
+
+	if (!(distance > 0))
+		distance = 0;
+	probe.base = query->shape->metric == ANN_IP ? -product : distance;
+	probe.distance = sqrtf(distance);
+	probe.centroid_norm = sqrtf(centroid_norm_squared);
+	return probe;
+}
+
+void
+ann_block_bounds(const AnnQuery *query, const AnnProbe *probe,
+				 const uint8_t *codes, const float *add, const float *scale,
+				 const float *error, float *bounds)
+{
+	uint32_t sums[ANN_BLOCK];
+	float step = query->lut_step;
+	float bias = query->lut_bias;
+	float base = probe->base;
+	float reach = ANN_EPSILON * probe->distance;
+
+	ann_kernels->sum_block(query->shape->code_dim / 4, codes, query->lut,
+						   sums);
+	for (int v = 0; v < ANN_BLOCK; v++)
+	{
+		float product = (float) (int32_t) sums[v] * step + bias;
+
+		bounds[v] = base + add[v] + scale[v] * product - reach * error[v];
+	}
+}
+
+double
+ann_byte_bound(const AnnQuery *query, const AnnProbe *probe,
+			   const uint8_t *bytes, const AnnByteFactors *factors)
+{
+	const AnnShape *shape = query->shape;
+	bool nibbles = shape->byte_len != shape->full_dim;
+	float middle = nibbles ? 7.5f : 127.5f;
+	double code_norm = (double) probe->centroid_norm + factors->norm;
+	double size;
+	double slack;
+	float dot;
+
+	if (nibbles)
+		dot = ann_kernels->dot_nibbles(shape->full_dim, bytes, query->rotated);
+	else
+		dot = ann_kernels->dot_bytes(shape->full_dim, bytes, query->rotated);
+
+	/*
+	 * Rounding, here and in the operator: every term is a sum of full_dim
+	 * products, and none is larger than this size.
+	 */
+	size = (query->norm + code_norm) * (query->norm + code_norm);
+	slack = (64 + shape->full_dim / 16) * (double) FLOAT_ROUNDING * size +
+			TINY_SQUARE;
+	if (!(size < HUGE_SQUARE))
+		return -INFINITY;
+	return (double) probe->base + factors->add +
+		   (double) factors->scale *
+			   ((double) dot - (double) middle * query->sum) -
+		   (double) probe->distance * factors->error - slack;
+}

@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_rabitq.h
+ *		Codes of vectors, and distance bounds computed from codes.
+ *
+ * Pure. A vector x of list c is kept as its rotated residual r = R(x - c) in
+ * two precisions. The sign code has one bit for each of the first code_dim
+ * coordinates and gives a bound that holds with high probability; the byte
+ * code has 8 bits (4 above ANN_MAX_BYTE_DIM) for every coordinate and gives a
+ * bound that always holds. Both come out as
+ *
+ *		base + add + scale * <code, R q> - ||q - c|| * error
+ *
+ * where base and ||q - c|| belong to query and list, and add, scale and error
+ * to the vector, so one rotated query and one lookup table serve all lists.
+ * README.md derives the terms.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_ANN_ANN_RABITQ_H
+#define INTEL_ANN_ANN_RABITQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ann/ann_kernels.h"
+
+/* Sign codes of more coordinates would not fit a page in blocks of 32. */
+#define ANN_MAX_CODE_DIM 1664
+
+/* Above this a byte code would not fit a page. */
+#define ANN_MAX_BYTE_DIM 7936
+
+/* Standard deviations between the estimate of a sign code and its bound. */
+#define ANN_EPSILON 1.9f
+
+typedef enum AnnMetric
+{
+	ANN_L2 = 1,		/* squared Euclidean distance */
+	ANN_IP = 2,		/* negative inner product */
+	ANN_COSINE = 3, /* as ANN_L2, on vectors of length 1 */
+} AnnMetric;
+
+/* What follows from the metric and the number of dimensions. */
+typedef struct AnnShape
+{
+	AnnMetric metric;
+	int dim;	  /* of the column */
+	int full_dim; /* padded: length of every rotated vector */
+	int code_dim; /* coordinates in the sign code */
+	int byte_len; /* size of a byte code */
+} AnnShape;
+
+extern AnnShape ann_shape(AnnMetric metric, int dim);
+
+/*
+ * Rotate in place a vector of full_dim elements, those from dim on being
+ * zero. The rotation is orthogonal and depends on full_dim alone.
+ */
+extern void ann_rotate(int full_dim, float *x);
+
+/* Factors of a sign code. */
+typedef struct AnnSignFactors
+{
+	float add;
+	float scale;
+	float error;
+} AnnSignFactors;
+
+/* Factors of a byte code. On disk: part of the refinement record. */
+typedef struct AnnByteFactors
+{
+	float add;
+	float scale; /* of one step of the code */
+	float error; /* infinite where no bound can be given */
+	float norm;	 /* ||r|| */
+} AnnByteFactors;
+
+/*
+ * Encode residual (full_dim elements) of the list around centroid. signs gets
+ * code_dim / 4 bytes, one nibble each; bytes gets byte_len. Out-of-range
+ * values give an infinite byte error, hence a bound of minus infinity.
+ */
+extern void ann_encode(const AnnShape *shape, const float *residual,
+					   const float *centroid, uint8_t *signs,
+					   AnnSignFactors *sign_factors, uint8_t *bytes,
+					   AnnByteFactors *byte_factors);
+
+/* Put the nibbles of a sign code at place slot of a block, and read them. */
+extern void ann_block_put(const AnnShape *shape, uint8_t *codes, int slot,
+						  const uint8_t *signs);
+extern void ann_block_get(const AnnShape *shape, const uint8_t *codes,
+						  int slot, uint8_t *signs);
+
+/* A query prepared for scanning. lut is owned by the caller. */
+typedef struct AnnQuery
+{
+	const AnnShape *shape;
+	const float *rotated; /* full_dim */
+	float norm;			  /* ||q|| */
+	float sum;			  /* of rotated */
+	uint8_t *lut;		  /* 4 * code_dim bytes */
+	float lut_step;
+	float lut_bias; /* with the rounding error of the table added */
+} AnnQuery;
+
+extern void ann_query_init(AnnQuery *query, const AnnShape *shape,
+						   const float *rotated, uint8_t *lut);
+
+/* What a query knows about a list. */
+typedef struct AnnProbe
+{
+	float base;			 /* ||q - c||^2, or -<q, c> */
+	float distance;		 /* ||q - c|| */
+	float centroid_norm; /* ||c|| */
+} AnnProbe;
+
+extern AnnProbe ann_probe(const AnnQuery *query, float product,
+						  float centroid_norm_squared);
+
+/* Bounds of the 32 vectors of a block; factors are arrays of 32. */
+extern void ann_block_bounds(const AnnQuery *query, const AnnProbe *probe,
+							 const uint8_t *codes, const float *add,
+							 const float *scale, const float *error,
+							 float *bounds);
+
+/*
+ * A value that the operator's distance (its square for ANN_L2 and twice it
+ * for ANN_COSINE) is certainly not below, whatever the rounding.
+ */
+extern double ann_byte_bound(const AnnQuery *query, const AnnProbe *probe,
+							 const uint8_t *bytes,
+							 const AnnByteFactors *factors);
+
+#endif /* INTEL_ANN_ANN_RABITQ_H */

@@ -1,0 +1,832 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_scan.c
+ *		Searching: rows in the order of a lower bound of their distance.
+ *
+ * The executor asks for one row after another and never says how many it
+ * wants. The scan therefore works in three tiers, each as lazy as the next
+ * demands:
+ *
+ *		candidates	sign-code bounds of every entry of the probed lists, in
+ *					one array in scan order; not sorted
+ *		near		a heap of the candidates below a cut that moves up
+ *		refined		a heap of entries whose byte code was read, by a bound
+ *					that is certain
+ *
+ * The top of refined is returned once no near candidate can come before it.
+ * The bound goes along as the order-by value with xs_recheckorderby, so the
+ * executor computes the distance of the row that it fetches anyway and puts
+ * rows in exact order; it never needs more rows than overlap with the bound.
+ *
+ * As more rows are asked for, more lists are probed, by the counts that the
+ * build measured. An entry of a later list whose bound lies below what was
+ * returned already is late: late entries come last of all, so that order is
+ * kept as long as there is anything else, and nothing is lost.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "access/relscan.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/array.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "ann/ann_int.h"
+#include "base/guc.h"
+#include "vector/vector.h"
+
+/* Candidates that the cut lets through at first. */
+#define FIRST_CUT 128
+
+/* Neighbours assumed to be wanted before the executor has shown otherwise. */
+#define FIRST_K 10
+
+/* A list in the order of probing. */
+typedef struct ScanList
+{
+	float score;
+	float product; /* <q, c> */
+	uint32 list;
+} ScanList;
+
+/* A probed list. */
+typedef struct ScanProbe
+{
+	AnnProbe probe;
+	uint32 list;
+} ScanProbe;
+
+/* Where 32 candidates came from. */
+typedef struct ScanBlock
+{
+	BlockNumber page;
+	uint16 index;
+	int probe;
+} ScanBlock;
+
+typedef struct Near
+{
+	float bound;
+	uint32 candidate;
+} Near;
+
+typedef struct Refined
+{
+	double bound;
+	ItemPointerData tid;
+} Refined;
+
+/* Binary heaps, smallest first. */
+typedef struct NearHeap
+{
+	Near *item;
+	Size count;
+	Size space;
+} NearHeap;
+
+typedef struct RefinedHeap
+{
+	Refined *item;
+	Size count;
+	Size space;
+} RefinedHeap;
+
+/* The hashes that one condition on a filter column accepts. */
+typedef struct ScanFilter
+{
+	int filter;
+	int nhashes;
+	uint32 *hashes;
+} ScanFilter;
+
+typedef struct AnnScan
+{
+	MemoryContext cxt; /* reset by rescan */
+	const AnnKind *kind;
+	AnnMeta meta;
+	AnnLayout layout;
+	bool started;
+	bool unordered;	 /* no query: every row, in any order */
+	bool inexact;	 /* no bound may be trusted */
+	bool exhaustive; /* all lists, and certain bounds alone */
+	AnnQuery query;
+	BlockNumber *head; /* of each list */
+
+	int nfilters;
+	ScanFilter *filters;
+	bool impossible; /* some condition accepts nothing */
+
+	/* lists */
+	ScanList *lists; /* the first nsorted in order */
+	uint32 nlists;
+	uint32 nsorted;
+	uint32 nprobed;
+	uint32 probes_space;
+	ScanProbe *probes;
+	double wanted; /* lists to have probed now */
+
+	/* candidates */
+	Size nblocks;
+	Size blocks_space;
+	ScanBlock *blocks;
+	float *bounds;	/* ANN_BLOCK for each block; infinite when taken */
+	double scanned; /* entries looked at */
+	double matched; /* entries that passed the filters */
+	Size unseen;	/* candidates not near yet */
+	float cut;		/* all candidates at or below it are near, or were */
+	Size next_cut;	/* how many to take next */
+
+	NearHeap near;
+	RefinedHeap refined;
+	RefinedHeap late;
+	double last; /* bound returned last */
+	double returned;
+} AnnScan;
+
+/* ---- heaps ---- */
+
+#define DEFINE_HEAP(prefix, HeapType, ItemType)                               \
+	static void prefix##_push(MemoryContext cxt, HeapType *heap,              \
+							  ItemType item)                                  \
+	{                                                                         \
+		Size at = heap->count++;                                              \
+                                                                              \
+		if (heap->count > heap->space)                                        \
+		{                                                                     \
+			heap->space = Max(2 * heap->space, 256);                          \
+			heap->item = heap->item == NULL                                   \
+							 ? MemoryContextAllocHuge(                        \
+								   cxt, heap->space * sizeof(ItemType))       \
+							 : repalloc_huge(heap->item,                      \
+											 heap->space * sizeof(ItemType)); \
+		}                                                                     \
+		while (at > 0 && heap->item[(at - 1) / 2].bound > item.bound)         \
+		{                                                                     \
+			heap->item[at] = heap->item[(at - 1) / 2];                        \
+			at = (at - 1) / 2;                                                \
+		}                                                                     \
+		heap->item[at] = item;                                                \
+	}                                                                         \
+	static ItemType prefix##_pop(HeapType *heap)                              \
+	{                                                                         \
+		ItemType top = heap->item[0];                                         \
+		ItemType item = heap->item[--heap->count];                            \
+		Size at = 0;                                                          \
+                                                                              \
+		for (;;)                                                              \
+		{                                                                     \
+			Size child = 2 * at + 1;                                          \
+                                                                              \
+			if (child >= heap->count)                                         \
+				break;                                                        \
+			if (child + 1 < heap->count &&                                    \
+				heap->item[child + 1].bound < heap->item[child].bound)        \
+				child++;                                                      \
+			if (heap->item[child].bound >= item.bound)                        \
+				break;                                                        \
+			heap->item[at] = heap->item[child];                               \
+			at = child;                                                       \
+		}                                                                     \
+		if (heap->count > 0)                                                  \
+			heap->item[at] = item;                                            \
+		return top;                                                           \
+	}
+
+DEFINE_HEAP(near, NearHeap, Near)
+DEFINE_HEAP(refined, RefinedHeap, Refined)
+
+/* ---- filters ---- */
+
+static void
+add_hash(Relation index, ScanFilter *filter, Datum value)
+{
+	filter->hashes[filter->nhashes++] =
+		ann_hash_key(index, filter->filter + 2, value);
+}
+
+/* = ANY (array): nulls in the array match nothing. */
+static void
+add_array(Relation index, ScanFilter *filter, Datum value)
+{
+	ArrayType *array = DatumGetArrayTypeP(value);
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+	Datum *values;
+	bool *nulls;
+	int n;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
+	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
+					  &values, &nulls, &n);
+	filter->hashes = palloc(sizeof(uint32) * (n + 1));
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			add_hash(index, filter, values[i]);
+}
+
+static void
+read_filters(IndexScanDesc scan, AnnScan *so)
+{
+	so->filters = palloc(sizeof(ScanFilter) * (scan->numberOfKeys + 1));
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		ScanKey key = &scan->keyData[i];
+		ScanFilter *filter = &so->filters[so->nfilters++];
+
+		filter->filter = key->sk_attno - 2;
+		filter->nhashes = 0;
+		filter->hashes = NULL;
+		if (!(key->sk_flags & SK_ISNULL))
+		{
+			if (key->sk_flags & SK_SEARCHARRAY)
+				add_array(scan->indexRelation, filter, key->sk_argument);
+			else
+			{
+				filter->hashes = palloc(sizeof(uint32));
+				add_hash(scan->indexRelation, filter, key->sk_argument);
+			}
+		}
+		so->impossible |= filter->nhashes == 0;
+	}
+}
+
+/* Which of the entries in use pass all filters. */
+static uint32
+match_filters(const AnnScan *so, const AnnBlock *block)
+{
+	uint32 mask = *block->used;
+
+	for (int i = 0; i < so->nfilters && mask != 0; i++)
+	{
+		const ScanFilter *filter = &so->filters[i];
+		const uint32 *keys = block->keys + ANN_BLOCK * filter->filter;
+		uint32 match = 0;
+
+		for (int h = 0; h < filter->nhashes; h++)
+			for (int slot = 0; slot < ANN_BLOCK; slot++)
+				match |= (uint32) (keys[slot] == filter->hashes[h]) << slot;
+		mask &= match;
+	}
+	return mask;
+}
+
+/* ---- lists ---- */
+
+static int
+compare_lists(const void *a, const void *b)
+{
+	const ScanList *x = a;
+	const ScanList *y = b;
+
+	if (x->score != y->score)
+		return x->score < y->score ? -1 : 1;
+	return (x->list > y->list) - (x->list < y->list);
+}
+
+/* Distance from the query to every centroid. */
+static void
+score_lists(AnnScan *so, const AnnCache *cache)
+{
+	int dim = so->layout.shape.full_dim;
+	bool is_ip = so->kind->metric == ANN_IP;
+
+	for (uint32 i = 0; i < so->nlists; i++)
+	{
+		float product =
+			so->unordered
+				? 0
+				: ann_kernels->dot(dim, so->query.rotated,
+								   cache->centroid + (size_t) i * dim);
+
+		so->lists[i].list = i;
+		so->lists[i].product = product;
+		so->lists[i].score =
+			is_ip ? -product : cache->norm_squared[i] - 2 * product;
+	}
+}
+
+/* Bring the next lists into order: by selection first, all when many. */
+static void
+sort_lists(AnnScan *so, uint32 upto)
+{
+	ScanList *lists = so->lists;
+	uint32 low = so->nsorted;
+	uint32 high = so->nlists - 1;
+
+	upto = Min(upto, so->nlists);
+	if (upto <= so->nsorted)
+		return;
+	/* partition until everything before upto is at most what follows */
+	while (low < high)
+	{
+		ScanList pivot = lists[low + (high - low) / 2];
+		int64 i = low;
+		int64 j = high;
+
+		while (i <= j)
+		{
+			while (compare_lists(&lists[i], &pivot) < 0)
+				i++;
+			while (compare_lists(&lists[j], &pivot) > 0)
+				j--;
+			if (i <= j)
+			{
+				ScanList keep = lists[i];
+
+				lists[i++] = lists[j];
+				lists[j--] = keep;
+			}
+		}
+		if ((int64) upto - 1 <= j)
+			high = (uint32) j;
+		else if ((int64) upto - 1 >= i)
+			low = (uint32) i;
+		else
+			break;
+	}
+	qsort(lists + so->nsorted, upto - so->nsorted, sizeof(ScanList),
+		  compare_lists);
+	so->nsorted = upto;
+}
+
+static void
+add_block(AnnScan *so, BlockNumber page, int index)
+{
+	if (so->nblocks == so->blocks_space)
+	{
+		so->blocks_space = Max(2 * so->blocks_space, 512);
+		so->blocks = so->blocks == NULL
+						 ? palloc(so->blocks_space * sizeof(ScanBlock))
+						 : repalloc_huge(so->blocks,
+										 so->blocks_space * sizeof(ScanBlock));
+		so->bounds =
+			so->bounds == NULL
+				? palloc(so->blocks_space * ANN_BLOCK * sizeof(float))
+				: repalloc_huge(so->bounds,
+								so->blocks_space * ANN_BLOCK * sizeof(float));
+	}
+	so->blocks[so->nblocks].page = page;
+	so->blocks[so->nblocks].index = index;
+	so->blocks[so->nblocks].probe = so->nprobed;
+	so->nblocks++;
+}
+
+/* Candidates of one block; those at or below the cut are near at once. */
+static void
+scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
+{
+	uint32 mask = match_filters(so, block);
+	float *bounds;
+	uint32 first;
+
+	so->scanned += pg_popcount32(*block->used);
+	if (mask == 0)
+		return;
+	so->matched += pg_popcount32(mask);
+	add_block(so, page, index);
+	first = (so->nblocks - 1) * ANN_BLOCK;
+	bounds = so->bounds + first;
+	if (so->unordered || so->inexact || so->exhaustive)
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			bounds[slot] = -INFINITY;
+	else
+		ann_block_bounds(&so->query, &so->probes[so->nprobed].probe,
+						 block->codes, block->add, block->scale, block->error,
+						 bounds);
+	for (int slot = 0; slot < ANN_BLOCK; slot++)
+	{
+		if (!(mask & ((uint32) 1 << slot)))
+			bounds[slot] = INFINITY;
+		else if (isnan(bounds[slot]))
+			bounds[slot] = -INFINITY;
+		else if (bounds[slot] == INFINITY)
+			bounds[slot] = FLT_MAX;
+	}
+	so->unseen += pg_popcount32(mask);
+	if (so->cut > -INFINITY)
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			if (bounds[slot] <= so->cut)
+			{
+				near_push(so->cxt, &so->near,
+						  (Near){bounds[slot], first + slot});
+				bounds[slot] = INFINITY;
+				so->unseen--;
+			}
+}
+
+/* Read the chain of the next list. */
+static void
+probe_list(Relation index, AnnScan *so, const float *norm_squared)
+{
+	const ScanList *list = &so->lists[so->nprobed];
+	ScanProbe *probe;
+	BlockNumber block = so->head[list->list];
+
+	if (so->nprobed == so->probes_space)
+	{
+		so->probes_space = Max(2 * so->probes_space, 64);
+		so->probes = so->probes == NULL
+						 ? palloc(so->probes_space * sizeof(ScanProbe))
+						 : repalloc_huge(so->probes,
+										 so->probes_space * sizeof(ScanProbe));
+	}
+	probe = &so->probes[so->nprobed];
+	probe->list = list->list;
+	if (!so->unordered)
+		probe->probe =
+			ann_probe(&so->query, list->product, norm_squared[list->list]);
+	while (block != InvalidBlockNumber)
+	{
+		Buffer buffer =
+			ann_page_read(index, block, ANN_PAGE_LIST, BUFFER_LOCK_SHARE);
+		Page page = BufferGetPage(buffer);
+		int nblocks = ann_special(page)->nblocks;
+		BlockNumber next = ann_special(page)->next;
+
+		for (int i = 0; i < nblocks; i++)
+		{
+			AnnBlock entries = ann_block(&so->layout, page, i);
+
+			scan_block(so, &entries, block, i);
+		}
+		UnlockReleaseBuffer(buffer);
+		block = next;
+		CHECK_FOR_INTERRUPTS();
+	}
+	so->nprobed++;
+}
+
+/* How many lists the rows returned so far justify. */
+static double
+lists_wanted(const AnnScan *so)
+{
+	double recall = guc_target_recall;
+	double k = FIRST_K;
+	double first;
+	double wanted;
+
+	if (so->unordered || so->inexact || so->exhaustive)
+		return so->nlists;
+	/* for the nearest k the executor fetches a few rows more than k */
+	while (so->returned > (k > FIRST_K ? k : 1.6 * k))
+		k *= 4;
+	if (so->nfilters > 0 && so->scanned > 0)
+		k *= (so->scanned + 1) / (so->matched + 1);
+	wanted = ann_probes(&so->meta, recall, k);
+	if (guc_probes > 0)
+	{
+		/* the setting replaces the first stage; later ones keep growing */
+		first = ann_probes(&so->meta, recall, FIRST_K);
+		wanted = guc_probes * wanted / first;
+	}
+	/* most of the way is as good as all of it */
+	return wanted > 0.7 * so->nlists ? so->nlists : ceil(wanted);
+}
+
+static bool
+may_probe(const AnnScan *so)
+{
+	return so->nprobed < so->nlists &&
+		   (guc_max_scan_tuples == 0 || so->scanned < guc_max_scan_tuples);
+}
+
+static void
+probe_lists(IndexScanDesc scan, AnnScan *so)
+{
+	while (so->nprobed < so->wanted && may_probe(so))
+	{
+		const AnnCache *cache = ann_cache(scan->indexRelation);
+
+		/* one at a time with filters, whose selectivity is learnt */
+		sort_lists(so, so->nfilters > 0 ? Max(2 * so->nprobed, 16)
+										: (uint32) so->wanted);
+		probe_list(scan->indexRelation, so, cache->norm_squared);
+		if (so->nfilters > 0)
+			so->wanted = Max(so->wanted, lists_wanted(so));
+	}
+}
+
+/* ---- tiers ---- */
+
+/*
+ * Move the cut up so that about next_cut more candidates become near. The
+ * value is found by halving the interval and counting, which is branch-free
+ * over an array and takes less than sorting.
+ */
+static void
+move_cut(AnnScan *so)
+{
+	Size n = so->nblocks * ANN_BLOCK;
+	const float *bounds = so->bounds;
+	float low = INFINITY;
+	float high = -FLT_MAX;
+
+	if (so->unseen <= 2 * so->next_cut)
+		high = FLT_MAX;
+	else
+	{
+		for (Size i = 0; i < n; i++)
+		{
+			low = Min(low, bounds[i]);
+			high = bounds[i] < INFINITY ? Max(high, bounds[i]) : high;
+		}
+		low = Max(low, -FLT_MAX);
+		for (int round = 0; round < 24; round++)
+		{
+			float middle = low / 2 + high / 2;
+			int32 count = 0;
+
+			if (middle <= low || middle >= high)
+				break;
+			for (Size i = 0; i < n; i++)
+				count += bounds[i] <= middle;
+			if ((Size) count < so->next_cut)
+				low = middle;
+			else
+			{
+				high = middle;
+				if ((Size) count <= 2 * so->next_cut)
+					break;
+			}
+		}
+	}
+	so->cut = high;
+	for (Size i = 0; i < n; i++)
+		if (so->bounds[i] <= high)
+		{
+			near_push(so->cxt, &so->near, (Near){so->bounds[i], (uint32) i});
+			so->bounds[i] = INFINITY;
+			so->unseen--;
+		}
+	so->next_cut = Min(2 * so->next_cut, 65536);
+}
+
+/* The bound as the operator's value. */
+static double
+operator_bound(const AnnScan *so, double bound)
+{
+	switch (so->kind->metric)
+	{
+		case ANN_L2:
+			return bound > 0 ? sqrt(bound) : 0;
+		case ANN_COSINE:
+			return bound > 0 ? bound / 2 : 0;
+		case ANN_IP:
+			break;
+	}
+	return bound;
+}
+
+/*
+ * Read the byte code of a candidate. What was removed meanwhile is skipped: a
+ * record whose heap tuple differs belongs to another row, and a row put here
+ * since is not visible to this scan.
+ */
+static void
+refine(Relation index, AnnScan *so, Near near)
+{
+	const ScanBlock *at = &so->blocks[near.candidate / ANN_BLOCK];
+	int slot = near.candidate % ANN_BLOCK;
+	Buffer buffer =
+		ann_page_read(index, at->page, ANN_PAGE_LIST, BUFFER_LOCK_SHARE);
+	AnnBlock block = ann_block(&so->layout, BufferGetPage(buffer), at->index);
+	bool used = (*block.used & ((uint32) 1 << slot)) != 0;
+	BlockNumber page_number = block.record_page[slot];
+	OffsetNumber item = block.record_item[slot];
+	Refined refined = {.tid = block.tid[slot]};
+	Page page;
+
+	UnlockReleaseBuffer(buffer);
+	if (!used)
+		return;
+	if (so->unordered || so->inexact)
+	{
+		refined.bound = -INFINITY;
+		refined_push(so->cxt, &so->refined, refined);
+		return;
+	}
+	buffer =
+		ann_page_read(index, page_number, ANN_PAGE_RECORDS, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	used = false;
+	if (item <= PageGetMaxOffsetNumber(page) &&
+		ItemIdIsUsed(PageGetItemId(page, item)))
+	{
+		const AnnRecord *record =
+			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
+
+		used = ItemPointerEquals(unconstify(ItemPointerData *, &record->tid),
+								 &refined.tid);
+		if (used)
+			refined.bound =
+				ann_byte_bound(&so->query, &so->probes[at->probe].probe,
+							   record->bytes, &record->factors);
+	}
+	UnlockReleaseBuffer(buffer);
+	if (!used)
+		return;
+	if (isnan(refined.bound))
+		refined.bound = -INFINITY;
+	refined.bound = isinf(refined.bound) ? refined.bound
+										 : operator_bound(so, refined.bound);
+	if (refined.bound < so->last)
+		refined_push(so->cxt, &so->late, refined);
+	else
+		refined_push(so->cxt, &so->refined, refined);
+}
+
+/*
+ * Make the top of refined the entry to return next. False when all probed
+ * lists are used up.
+ */
+static bool
+advance(Relation index, AnnScan *so)
+{
+	for (;;)
+	{
+		bool have = so->refined.count > 0;
+		double best = have ? so->refined.item[0].bound : INFINITY;
+
+		if (so->near.count == 0)
+		{
+			if (so->unseen == 0 ||
+				(have && best <= operator_bound(so, so->cut)))
+				return have;
+			move_cut(so);
+			continue;
+		}
+		if (have && best <= operator_bound(so, so->near.item[0].bound))
+			return true;
+		refine(index, so, near_pop(&so->near));
+	}
+}
+
+/* ---- callbacks ---- */
+
+IndexScanDesc
+ann_begin_scan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	AnnScan *so = palloc0(sizeof(AnnScan));
+
+	so->cxt = AllocSetContextCreate(CurrentMemoryContext, "intel ann scan",
+									ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = so;
+	if (norderbys > 0)
+	{
+		scan->xs_orderbyvals = palloc0(sizeof(Datum) * norderbys);
+		scan->xs_orderbynulls = palloc(sizeof(bool) * norderbys);
+		memset(scan->xs_orderbynulls, true, sizeof(bool) * norderbys);
+	}
+	return scan;
+}
+
+void
+ann_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
+		   int norderbys)
+{
+	AnnScan *so = scan->opaque;
+	MemoryContext cxt = so->cxt;
+
+	(void) nkeys;
+	(void) norderbys;
+	MemoryContextReset(cxt);
+	memset(so, 0, sizeof(AnnScan));
+	so->cxt = cxt;
+	if (keys != NULL && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys != NULL && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys,
+				scan->numberOfOrderBys * sizeof(ScanKeyData));
+}
+
+/* The query vector, unless there is none. */
+static void
+read_query(IndexScanDesc scan, AnnScan *so)
+{
+	const AnnShape *shape = &so->layout.shape;
+	float *rotated;
+
+	so->unordered = scan->numberOfOrderBys == 0 ||
+					(scan->orderByData->sk_flags & SK_ISNULL) != 0;
+	if (so->unordered)
+		return;
+	rotated = palloc(sizeof(float) * shape->full_dim);
+	/* any order is right for a zero vector under cosine: all are NaN */
+	if (!ann_read_vector(so->kind, shape, scan->orderByData->sk_argument,
+						 rotated, &so->inexact))
+		so->inexact = true;
+	if (so->inexact)
+		memset(rotated, 0, sizeof(float) * shape->full_dim);
+	ann_query_init(&so->query, shape, rotated, palloc(4 * shape->code_dim));
+}
+
+static void
+start_scan(IndexScanDesc scan, AnnScan *so)
+{
+	Relation index = scan->indexRelation;
+	MemoryContext old = MemoryContextSwitchTo(so->cxt);
+	const AnnCache *cache;
+
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		elog(ERROR, "an index \"intel\" can only be scanned with an MVCC "
+					"snapshot");
+	pgstat_count_index_scan(index);
+	ann_kernels_select(vector_kernels->name);
+	so->kind = ann_kind(index);
+	so->meta = ann_cache(index)->meta;
+	so->layout = ann_cache(index)->layout;
+	so->query.shape = &so->layout.shape;
+	so->exhaustive = guc_target_recall >= 1 && guc_probes == 0;
+	read_query(scan, so);
+	read_filters(scan, so);
+
+	/* reading may have detoasted, hence sent the cache away */
+	cache = ann_cache(index);
+	so->nlists = so->impossible ? 0 : cache->meta.lists;
+	so->lists = MemoryContextAllocHuge(
+		so->cxt, mul_size(sizeof(ScanList), cache->meta.lists));
+	so->head = MemoryContextAllocHuge(
+		so->cxt, mul_size(sizeof(BlockNumber), cache->meta.lists));
+	memcpy(so->head, cache->head, sizeof(BlockNumber) * cache->meta.lists);
+	score_lists(so, cache);
+	so->cut = -INFINITY;
+	so->next_cut = FIRST_CUT;
+	so->last = -INFINITY;
+	so->wanted = lists_wanted(so);
+	so->started = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* Fill in the tuple and what the executor orders it by. */
+static void
+return_tuple(IndexScanDesc scan, AnnScan *so, Refined refined, bool recheck)
+{
+	so->returned++;
+	scan->xs_heaptid = refined.tid;
+	scan->xs_recheck = so->nfilters > 0;
+	if (scan->numberOfOrderBys > 0)
+	{
+		scan->xs_recheckorderby = recheck;
+		scan->xs_orderbynulls[0] = so->unordered;
+		scan->xs_orderbyvals[0] = Float8GetDatum(so->last);
+	}
+}
+
+bool
+ann_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	AnnScan *so = scan->opaque;
+	MemoryContext old;
+	bool found = false;
+
+	Assert(ScanDirectionIsForward(direction));
+	(void) direction;
+	if (!so->started)
+		start_scan(scan, so);
+	old = MemoryContextSwitchTo(so->cxt);
+	while (!found)
+	{
+		probe_lists(scan, so);
+		if (advance(scan->indexRelation, so))
+		{
+			Refined refined = refined_pop(&so->refined);
+
+			so->last = Max(so->last, refined.bound);
+			return_tuple(scan, so, refined, !so->unordered);
+			so->wanted = Max(so->wanted, lists_wanted(so));
+			found = true;
+		}
+		else if (may_probe(so))
+			so->wanted = Min(2 * so->nprobed + 1, so->nlists);
+		else if (so->late.count > 0)
+		{
+			return_tuple(scan, so, refined_pop(&so->late), false);
+			found = true;
+		}
+		else
+			break;
+	}
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+void
+ann_end_scan(IndexScanDesc scan)
+{
+	AnnScan *so = scan->opaque;
+
+	MemoryContextDelete(so->cxt);
+	pfree(so);
+	scan->opaque = NULL;
+}

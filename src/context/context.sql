@@ -3,6 +3,7 @@
 -- ---- recipes ------------------------------------------------------------
 
 CREATE TABLE @extschema@.recipe (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name       text NOT NULL CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),
     owner      regrole NOT NULL DEFAULT pg_catalog.quote_ident(current_user)::regrole,
     subject    text DEFAULT @extschema@.subject(),
@@ -34,6 +35,7 @@ CREATE POLICY recipe_shared ON @extschema@.recipe FOR SELECT USING (shared);
 -- owner, subject, tenant and shared are not for the user to choose
 GRANT SELECT, DELETE, INSERT (name, template, sections, budget) ON @extschema@.recipe TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe_id_seq', '');
 
 CREATE FUNCTION @extschema@._check_recipe(template text, sections jsonb, budget int)
     RETURNS void

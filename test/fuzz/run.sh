@@ -28,7 +28,7 @@ build() {	# name, compiler and its flags
 	shift
 	[ "$mode" = replay ] && main=test/fuzz/replay.c
 	# shellcheck disable=SC2046,SC2086
-	"$@" -g -O1 -std=gnu11 -Wall -Wextra -Isrc -o "$out/$mode-$name" "$file" $main \
+	"$@" -g -O1 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Isrc -o "$out/$mode-$name" "$file" $main \
 		$(field sources "$file") $(field libs "$file") -lm >"$out/$name.log" 2>&1
 }
 

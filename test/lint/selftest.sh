@@ -71,6 +71,8 @@ plant wording.pl 'an unfinished note' src/text/zz.c '/* TODO */'
 plant readmes.pl 'src/zz/README.md:1: missing' src/zz/zz.c ''
 plant tests.pl 'no expected/zz_topic.out' sql/zz_topic.sql 'SELECT 1;'
 plant tests.pl 'no saved inputs' test/fuzz/fuzz_zz.c '/* sources: src/no.c */'
+plant strays.pl 'core:1: not a known name' core 'dumped'
+plant strays.pl 'dropped by some tool' test/zz.rej 'a hunk'
 plant scripts.sh 'test/zz.sh:1' test/zz.sh 'if then'
 rm -rf "$copy/src/zz"
 plant symbols.sh 'exports stray' src/text/zz.c '__attribute__((visibility("default"))) int stray(void);\nint stray(void)\n{\n	return 1;\n}'

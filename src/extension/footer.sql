@@ -11,8 +11,9 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
                '_call', '_embed', '_embed_batch', '_job_wait', 'ask', 'cancel',
-               'chat', 'complete', 'embed', 'rerank', 'retry', 'run_jobs', 'run_task',
-               'search', 'submit', 'submit_ask', 'wait'
+               'chat', 'classify', 'complete', 'embed', 'extract', 'is_true',
+               'rerank', 'retry', 'run_jobs', 'run_task',
+               'search', 'submit', 'submit_ask', 'summarize', 'translate', 'wait'
            )
          ORDER BY p.proname, p.oid
     $$;

@@ -62,6 +62,14 @@ extern LlmCall *llm_call_prepare(LlmTask task, Jsonb *request);
 /* Run a builtin model; fills in the outcome. No transaction needed. */
 extern void llm_call_run_local(LlmCall *call);
 
+/*
+ * Make a call that failed because its answer does not fit the schema of its
+ * request ready to be run once more, with the answer and a demand to do
+ * better added to its messages. False when it is not such a call, or was
+ * repaired before. Redacts, so it needs a transaction.
+ */
+extern bool llm_call_repair(LlmCall *call);
+
 /* Wipe secrets and free. Cancels it first when it is in flight. */
 extern void llm_call_free(LlmCall *call);
 

@@ -45,6 +45,8 @@ llm_call_create(LlmTask task)
 	call->input_tokens = -1;
 	call->output_tokens = -1;
 	call->state = state;
+	state->input_tokens = -1;
+	state->output_tokens = -1;
 
 	state->release.func = release_call;
 	state->release.arg = state;
@@ -161,12 +163,24 @@ fail_with_reply(LlmCall *call, const LlmReply *reply)
 				  call->http_status, code);
 }
 
+/* Sum of two counts, each -1 when it is not known. */
+static int64
+add_tokens(int64 a, int64 b)
+{
+	return a < 0 || b < 0 ? Max(a, b) : a + b;
+}
+
 void
 llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 {
 	call->retry_after_ms = reply->retry_after_ms;
-	call->input_tokens = reply->usage.input;
-	call->output_tokens = reply->usage.output;
+	call->input_tokens =
+		add_tokens(call->state->input_tokens, reply->usage.input);
+	call->output_tokens =
+		add_tokens(call->state->output_tokens, reply->usage.output);
+	if (reply->rejected != NULL)
+		call->state->rejected =
+			MemoryContextStrdup(call->cxt, reply->rejected);
 	if (reply->outcome == LLM_SUCCEEDED)
 	{
 		size_t size = strlen(reply->result) + 1;

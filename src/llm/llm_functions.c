@@ -29,6 +29,7 @@ INTEL_FUNCTION(_address_class);
 INTEL_FUNCTION(_embed);
 INTEL_FUNCTION(_embed_batch);
 INTEL_FUNCTION(_call);
+INTEL_FUNCTION(_schema_problem);
 
 /* Texts per request of embed(text[]): enough to fill a request, small enough
  * that one slow answer is not everything. */
@@ -67,6 +68,8 @@ intel__call(PG_FUNCTION_ARGS)
 	Datum result;
 
 	llm_call_run(call);
+	if (call->outcome != LLM_SUCCEEDED && llm_call_repair(call))
+		llm_call_run(call);
 	if (call->outcome != LLM_SUCCEEDED)
 		llm_call_raise(call);
 	result = DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result));
@@ -351,4 +354,17 @@ intel__embed_batch(PG_FUNCTION_ARGS)
 	}
 	MemoryContextDelete(slice_cxt);
 	return (Datum) 0;
+}
+
+Datum
+intel__schema_problem(PG_FUNCTION_ARGS)
+{
+	json_t *schema = json_from_jsonb(PG_GETARG_JSONB_P(0));
+	json_t *value = json_from_jsonb(PG_GETARG_JSONB_P(1));
+	LlmProblem problem;
+
+	if (llm_schema_check(schema, &problem) &&
+		llm_schema_fits(schema, value, &problem))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(problem.text));
 }

@@ -111,13 +111,16 @@ add_defaults(json_t *request, Jsonb *defaults)
 static void
 redact_request(LlmAsk *ask, const char *policy)
 {
-	json_t *texts = json_adopt(llm_ask_texts(ask));
+	json_t *texts;
 	QueryArg args[2];
 	QueryResult *result;
 	LlmProblem problem;
 	bool isnull;
 	Datum redacted;
 
+	if (strcmp(policy, NO_REDACTION) == 0)
+		return;
+	texts = json_adopt(llm_ask_texts(ask));
 	args[0] =
 		query_arg_datum(JSONBOID, JsonbPGetDatum(json_to_jsonb(texts)), false);
 	args[1] = query_arg_text(policy);
@@ -203,6 +206,7 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 		provider.ca_certificate = pstrdup(provider.ca_certificate);
 	add_defaults(doc, model->options);
 	call->is_local = provider.kind->build == NULL;
+	state->redaction_policy = provider.redaction_policy;
 
 	if (!llm_ask_check(task, doc, &state->ask, &problem))
 		refuse_request(&problem);
@@ -213,14 +217,50 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	state->ask.is_azure = strcmp(provider.kind->name, "azure") == 0;
 	call->timeout_ms = choose_timeout(&provider, &state->ask);
 
+	if (call->is_local &&
+		json_object_get(state->ask.options, "schema") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" cannot fill a schema", call->model)));
 	if (!call->is_local)
 	{
-		if (strcmp(provider.redaction_policy, NO_REDACTION) != 0)
-			redact_request(&state->ask, provider.redaction_policy);
+		redact_request(&state->ask, provider.redaction_policy);
 		build_request(state, &provider);
 		if (provider.secret != NULL)
 			read_key(state, provider.secret);
 	}
 	MemoryContextSwitchTo(old);
 	return call;
+}
+
+bool
+llm_call_repair(LlmCall *call)
+{
+	LlmCallState *state = call->state;
+	MemoryContext old;
+	LlmProblem problem;
+
+	if (state->rejected == NULL || state->is_repaired ||
+		call->outcome != LLM_PERMANENT)
+		return false;
+	old = MemoryContextSwitchTo(call->cxt);
+	if (!llm_ask_add_repair(&state->ask, state->rejected))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	/* the answer is new text; what was redacted before stays as it is */
+	redact_request(&state->ask, state->redaction_policy);
+	llm_wire_free(&state->wire);
+	if (!state->kind->build(&state->ask, &state->wire, &problem))
+		refuse_request(&problem);
+
+	state->is_repaired = true;
+	state->rejected = NULL;
+	state->input_tokens = call->input_tokens;
+	state->output_tokens = call->output_tokens;
+	call->outcome = LLM_PENDING;
+	call->message = NULL;
+	call->http_status = 0;
+	call->retry_after_ms = -1;
+	MemoryContextSwitchTo(old);
+	return true;
 }

@@ -356,5 +356,6 @@ void
 llm_reply_free(LlmReply *reply)
 {
 	free(reply->result);
-	reply->result = NULL;
+	free(reply->rejected);
+	reply->result = reply->rejected = NULL;
 }

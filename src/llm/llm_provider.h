@@ -72,6 +72,21 @@ extern json_t *llm_ask_texts(const LlmAsk *ask);
 extern bool llm_ask_set_texts(LlmAsk *ask, const json_t *texts,
 							  LlmProblem *problem);
 
+/*
+ * JSON Schema, in the subset that README.md lists. Check: false with *problem
+ * when a keyword is not of it. Fits: false with the keyword that a value does
+ * not satisfy.
+ */
+extern bool llm_schema_check(const json_t *schema, LlmProblem *problem);
+extern bool llm_schema_fits(const json_t *schema, const json_t *value,
+							LlmProblem *problem);
+
+/*
+ * Add what the model answered and what to say to it, for another try at a
+ * schema. False when malloc fails.
+ */
+extern bool llm_ask_add_repair(LlmAsk *ask, const char *answer);
+
 /* What is sent. Owned strings. */
 typedef struct LlmWire
 {
@@ -112,7 +127,8 @@ typedef struct LlmReply
 	LlmProblem problem; /* what is wrong with a malformed answer */
 	int64_t retry_after_ms;
 	LlmUsage usage;
-	char *result; /* JSON text, see LlmTask */
+	char *result;	/* JSON text, see LlmTask */
+	char *rejected; /* owned: content that does not fit the schema, or NULL */
 } LlmReply;
 
 typedef struct LlmKind

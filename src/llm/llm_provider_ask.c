@@ -250,6 +250,8 @@ add_option(LlmAsk *ask, const char *name, json_t *value, LlmProblem *problem)
 	if (!option_is_valid(option, value))
 		return llm_problem(problem, "member \"%s\" has a wrong value",
 						   option->name);
+	if (option->kind == OPTION_OBJECT && !llm_schema_check(value, problem))
+		return false;
 	/* counts that came as 100.0 go as 100 */
 	if (option->kind == OPTION_COUNT)
 		return json_object_set_new(
@@ -584,6 +586,23 @@ llm_ask_free(LlmAsk *ask)
 	json_decref(ask->messages);
 	json_decref(ask->options);
 	ask->contents = ask->messages = ask->options = NULL;
+}
+
+bool
+llm_ask_add_repair(LlmAsk *ask, const char *answer)
+{
+	static const char *const demand =
+		"This answer does not fit the JSON Schema. Answer again with JSON "
+		"that fits it, and with nothing else.";
+
+	/* some providers refuse messages without text */
+	return json_array_append_new(
+			   ask->messages,
+			   json_pack("{s:s, s:s}", "role", "assistant", "content",
+						 answer[0] != '\0' ? answer : "(nothing)")) == 0 &&
+		   json_array_append_new(ask->messages,
+								 json_pack("{s:s, s:s}", "role", "user",
+										   "content", demand)) == 0;
 }
 
 /* ---- redaction ---------------------------------------------------------- */

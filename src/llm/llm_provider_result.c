@@ -67,12 +67,74 @@ llm_tool_call(const char *id, const char *name, const json_t *arguments)
 	return call;
 }
 
+/* The JSON in a text: all of it, or what a fence of backquotes encloses. */
+static json_t *
+content_json(const char *text)
+{
+	const char *end = text + strlen(text);
+
+	while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+		end--;
+	text += strspn(text, " \t\r\n");
+	if (strncmp(text, "```", 3) == 0 && end - text >= 6 &&
+		memcmp(end - 3, "```", 3) == 0)
+	{
+		text += strcspn(text, "\n");
+		end -= 3;
+	}
+	return text < end
+			   ? json_loadb(text, (size_t) (end - text), JSON_DECODE_ANY, NULL)
+			   : NULL;
+}
+
+/*
+ * Where the request has a schema, the content must fit it. Takes over content
+ * and returns its JSON alone; NULL when it does not fit, with *reply set.
+ */
+static json_t *
+fit_content(const LlmAsk *ask, LlmReply *reply, json_t *content,
+			const char *finish)
+{
+	const json_t *schema = json_object_get(ask->options, "schema");
+	json_t *value;
+	json_t *fitting = NULL;
+	char *text;
+
+	if (schema == NULL)
+		return content;
+	value = content_json(json_string_value(content));
+	if (strcmp(finish, "length") == 0)
+		llm_reply_malformed(reply, "its content was cut at the token limit");
+	else if (value == NULL)
+		llm_reply_malformed(reply, "its content is not JSON");
+	else if (!llm_schema_fits(schema, value, &reply->problem))
+		llm_reply_fault(reply, LLM_FAULT_MALFORMED, LLM_PERMANENT);
+	else
+	{
+		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		fitting = text != NULL ? json_string(text) : NULL;
+		free(text);
+	}
+	if (reply->outcome == LLM_PERMANENT && strcmp(finish, "stop") == 0)
+		reply->rejected = strdup(json_string_value(content));
+	json_decref(value);
+	json_decref(content);
+	return fitting;
+}
+
 void
 llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 			   json_t *tool_calls, const char *finish, const char *model)
 {
 	json_t *result;
 
+	if (tool_calls == NULL)
+		content = fit_content(ask, reply, content, finish);
+	if (content == NULL)
+	{
+		json_decref(tool_calls);
+		return;
+	}
 	if (ask->task == LLM_TASK_CHAT)
 	{
 		json_t *message =

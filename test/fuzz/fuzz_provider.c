@@ -1,4 +1,4 @@
-/* sources: src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_result.c src/llm/llm_provider_openai.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c src/llm/llm_address.c */
+/* sources: src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_openai.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c src/llm/llm_address.c */
 /* libs: -ljansson -lm */
 /*
  * Formats of providers: whatever a server answers, there is an outcome; a
@@ -7,7 +7,8 @@
  * together again for redaction.
  *
  * Input: kind, task and status as a digit each, then header lines, an empty
- * line, and the body. Kind 9 is a request instead of an answer.
+ * line, and the body. Kind 9 is a request instead of an answer, kind 8 a schema
+ * and a value.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -163,6 +164,29 @@ check_request(LlmTask task, const char *text, size_t len)
 	json_decref(request);
 }
 
+/* A schema and a value, separated by a newline. */
+static void
+check_schema(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+	LlmProblem problem = {""};
+	json_t *schema;
+	json_t *value;
+
+	if (end == NULL)
+		return;
+	schema = json_loadb(text, (size_t) (end - text), JSON_DECODE_ANY, NULL);
+	value = json_loadb(end + 1, len - (size_t) (end + 1 - text),
+					   JSON_DECODE_ANY, NULL);
+	if (schema != NULL && value != NULL &&
+		(!llm_schema_check(schema, &problem) ||
+		 !llm_schema_fits(schema, value, &problem)))
+		assert(problem.text[0] != '\0');
+	check_problem(&problem);
+	json_decref(schema);
+	json_decref(value);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -180,6 +204,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data + 3, size - 3);
 	if (data[0] == '9')
 		check_request(task, copy, size - 3);
+	else if (data[0] == '8')
+		check_schema(copy, size - 3);
 	else
 		read_reply(llm_kind_find(kinds[data[0] % 5]), task,
 				   statuses[data[2] % 10], copy, size - 3);

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -61,7 +62,9 @@ json_parse(const char *text, size_t len)
 char *
 json_text(const json_t *doc)
 {
-	char *dumped = json_dumps(doc, JSON_COMPACT | JSON_ENCODE_ANY);
+	/* escapes mean the same in every server encoding, UTF-8 bytes do not */
+	size_t ascii = GetDatabaseEncoding() == PG_UTF8 ? 0 : JSON_ENSURE_ASCII;
+	char *dumped = json_dumps(doc, JSON_COMPACT | JSON_ENCODE_ANY | ascii);
 	char *text;
 
 	if (dumped == NULL)
@@ -80,7 +83,8 @@ json_t *
 json_from_jsonb(Jsonb *value)
 {
 	char *text = JsonbToCString(NULL, &value->root, VARSIZE(value));
-	json_t *doc = json_parse(text, strlen(text));
+	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+	json_t *doc = json_parse(utf8, strlen(utf8));
 
 	if (doc == NULL)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -7,7 +7,9 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "base/error.h"
@@ -170,6 +172,45 @@ add_tokens(int64 a, int64 b)
 	return a < 0 || b < 0 ? Max(a, b) : a + b;
 }
 
+/*
+ * Copy a result into the call's context, in server encoding. Where that is
+ * not UTF-8, characters beyond ASCII, which JSON has in strings only, become
+ * escapes: converting them here would need a transaction.
+ */
+static char *
+copy_result(MemoryContext cxt, const char *utf8)
+{
+	size_t size = strlen(utf8) + 1;
+	bool escape = GetDatabaseEncoding() != PG_UTF8;
+	char *result;
+	char *p;
+
+	/* two bytes of UTF-8 become six characters, four become twelve */
+	if (escape)
+		size = mul_size(size, 3);
+	result = p = MemoryContextAllocExtended(cxt, size, MCXT_ALLOC_HUGE);
+	while (*utf8 != '\0')
+	{
+		const unsigned char *c = (const unsigned char *) utf8;
+		pg_wchar code;
+
+		if (!escape || *c < 0x80)
+		{
+			*p++ = *utf8++;
+			continue;
+		}
+		code = utf8_to_unicode(c);
+		utf8 += pg_utf_mblen(c);
+		if (code < 0x10000)
+			p += sprintf(p, "\\u%04x", code);
+		else
+			p += sprintf(p, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10),
+						 0xdc00 + (code & 0x3ff));
+	}
+	*p = '\0';
+	return result;
+}
+
 void
 llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 {
@@ -183,12 +224,8 @@ llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 			MemoryContextStrdup(call->cxt, reply->rejected);
 	if (reply->outcome == LLM_SUCCEEDED)
 	{
-		size_t size = strlen(reply->result) + 1;
-
 		set_latency(call);
-		call->result =
-			MemoryContextAllocExtended(call->cxt, size, MCXT_ALLOC_HUGE);
-		memcpy(call->result, reply->result, size);
+		call->result = copy_result(call->cxt, reply->result);
 		call->outcome = LLM_SUCCEEDED;
 	}
 	else

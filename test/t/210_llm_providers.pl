@@ -331,6 +331,28 @@ is(request()->{path}, '/v1/embeddings', 'tei: embeddings');
 is(sqlstate($node, "SELECT intel.rerank('q', ARRAY['a'], 'gemini-rank')"), '22023', 'gemini does not rank');
 $mock->reset;
 
+# ---- a database that is not UTF-8 --------------------------------------------------
+
+$node->safe_psql('postgres', "CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+$node->safe_psql('latin1', <<"SQL");
+CREATE EXTENSION intel;
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('openai', 'openai', '$base{openai}', true);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('c', 'openai', 'm', 'chat'), ('e', 'openai', 'm', 'embed');
+SQL
+$mock->reset;
+is($node->safe_psql('latin1', q{SET client_encoding = 'UTF8'; SELECT intel.complete('Grüße an x@private.example', 'c')}),
+	'echo: Grüße an <EMAIL_ADDRESS>', 'LATIN1: there and back');
+is(request()->{json}{messages}[0]{content}, decode_utf8('Grüße an <EMAIL_ADDRESS>'), 'LATIN1: sent as UTF-8');
+foreach my $content ('naïve café', "\x{1F600}")
+{
+	$mock->reset;
+	$mock->control({ do => [ { kind => 'ok', content => $content =~ /caf/ ? decode_utf8($content) : $content } ] });
+	my ($rc, $out, $err) = $node->psql('latin1', q{SET client_encoding = 'UTF8'; SELECT intel.complete('x', 'c')});
+	is($out, $content, 'LATIN1: an answer that it can hold') if $content =~ /caf/;
+	like($err, qr/unicode escape|untranslatable|no equivalent/i, 'LATIN1: an answer that it cannot hold is an error') if $content !~ /caf/;
+}
+$mock->reset;
+
 # ---- connections are reused ------------------------------------------------------
 
 $mock->reset;

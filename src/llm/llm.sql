@@ -349,3 +349,4 @@ CREATE FUNCTION @extschema@._schema_problem(schema jsonb, value jsonb) RETURNS t
     LANGUAGE C IMMUTABLE PARALLEL SAFE STRICT;
 COMMENT ON FUNCTION @extschema@._schema_problem(jsonb, jsonb) IS
     'internal: why a value does not fit a JSON Schema, or null when it does';
+REVOKE ALL ON FUNCTION @extschema@._schema_problem(jsonb, jsonb) FROM PUBLIC;

@@ -37,8 +37,14 @@ SHLIB_LINK  = -lcurl -ljansson -lcrypto -lm
 override with_llvm = no
 
 PG_CONFIG ?= pg_config
-PGXS      := $(shell $(PG_CONFIG) --pgxs)
+PGXS      := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 include $(PGXS)
+
+# Without a server only the targets that install one work.
+ifeq ($(PGXS),)
+all install:
+	@echo '$(PG_CONFIG) is missing: run make deps, or set PG_CONFIG' >&2; exit 1
+endif
 
 # Warnings are for this code, not for the server's headers.
 override CPPFLAGS := $(patsubst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS))

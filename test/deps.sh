@@ -22,6 +22,10 @@ sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get -q update >/dev/null
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086
-$sudo apt-get -q install -y --no-install-recommends $missing >/dev/null
+{
+	$sudo apt-get -q update &&
+		$sudo apt-get -q install -y --no-install-recommends $missing
+} >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }

@@ -6,12 +6,14 @@
 #   test/demo/run.sh stop       stop the cluster
 #
 # Variables: PG_CONFIG (the server; default Debian's), DEMO_DIR
-# (/var/tmp/intel-demo), DEMO_PORT (54329, names the socket: nothing listens
+# (/var/tmp/intel-demo, with the user's name unless root), DEMO_PORT (54329, names the socket: nothing listens
 # on the network), NO_COLOR. Root runs the server as user postgres.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
-: "${PG_CONFIG:=pg_config}" "${MAKE:=make}" "${DEMO_DIR:=/var/tmp/intel-demo}" "${DEMO_PORT:=54329}"
+: "${PG_CONFIG:=pg_config}" "${MAKE:=make}" "${DEMO_PORT:=54329}"
+[ "$(id -u)" = 0 ] || : "${DEMO_DIR:=/var/tmp/intel-demo-$(id -un)}"
+: "${DEMO_DIR:=/var/tmp/intel-demo}"
 dir=$DEMO_DIR
 here=$top/test/demo
 manual=/usr/share/doc/postgresql-doc-15/html

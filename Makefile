@@ -85,7 +85,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector demo demo-psql demo-stop
+.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector demo demo-psql demo-stop arm64
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -117,6 +117,9 @@ matrix: ## the suites on this server and on Debian's PostgreSQL 17 and 18
 
 fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
 	@test/fuzz/run.sh fuzz $(FUZZ)
+
+arm64: ## the property test of the kernels as an arm64 program under qemu
+	@test/fuzz/arm64.sh
 
 surface: ## pgvector's catalog entries against ours, on a server with both
 	@test/pgvector/run.sh surface

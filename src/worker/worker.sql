@@ -6,14 +6,14 @@
 CREATE TABLE @extschema@.task (
     name text PRIMARY KEY,
     call text CHECK (call IN ('complete', 'chat', 'embed')),
-    step regprocedure,
+    step text,
     description text NOT NULL,
     CHECK ((call IS NULL) <> (step IS NULL))
 );
 COMMENT ON TABLE @extschema@.task IS 'kinds of job that submit() takes';
 COMMENT ON COLUMN @extschema@.task.call IS 'the one model call that the task is';
 COMMENT ON COLUMN @extschema@.task.step IS
-    'function (request jsonb, state jsonb, reply jsonb) returns jsonb that leads the task from call to call';
+    'function that leads the task from call to call, with its schema and argument types (pg_upgrade bars regprocedure)';
 GRANT SELECT ON @extschema@.task TO PUBLIC;
 
 INSERT INTO @extschema@.task (name, call, description) VALUES
@@ -210,7 +210,7 @@ BEGIN
         RETURN @extschema@._call(kind.call, request);
     END IF;
     LOOP
-        EXECUTE format('SELECT %s($1, $2, $3)', kind.step::regproc) INTO todo USING request, state, reply;
+        EXECUTE format('SELECT %s($1, $2, $3)', kind.step::regprocedure::regproc) INTO todo USING request, state, reply;
         IF todo ? 'result' THEN
             RETURN todo -> 'result';
         END IF;

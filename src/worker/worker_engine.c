@@ -205,7 +205,8 @@ engine_claim(MemoryContext parent, int max, bool own_only)
 		"	LIMIT $1 FOR UPDATE OF q SKIP LOCKED) AS due"
 		" WHERE q.id = due.id"
 		" RETURNING q.id, q.task, q.request, q.owner::oid, q.claims, q.tenant,"
-		" q.attempts, q.max_attempts, due.call, due.step::oid",
+		" q.attempts, q.max_attempts, due.call, "
+		"to_regprocedure(due.step)::oid",
 		args, 5);
 
 	old = MemoryContextSwitchTo(parent);
@@ -472,6 +473,10 @@ advance_as_submitter(Job *job, const char *reply)
 		check_still_allowed();
 	if (OidIsValid(job->step))
 		result = run_step(job, reply);
+	else if (job->call == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("step function of task \"%s\" does not exist",
+							   job->task)));
 	else if (reply == NULL)
 		prepare_call(job, job->call, jsonb_from_text(job->request));
 	else

@@ -270,7 +270,8 @@ try_next() {
 	     Ask
 	       SELECT answer FROM intel.ask('What does VACUUM do?', 'manual');
 	       SELECT title, score FROM intel.search('manual', 'partial index', k => 5);
-	       SELECT status, result ->> 'answer' FROM intel.wait(intel.submit_ask('What is a hash index?', 'manual'));
+	       SELECT intel.submit_ask('What is a hash index?', 'manual') AS job \\gset
+	       SELECT status, result ->> 'answer' FROM intel.wait(:job);
 
 	     Look inside
 	       SELECT title FROM manual ORDER BY embedding <=> intel.embed('lock timeout') LIMIT 5;

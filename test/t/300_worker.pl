@@ -194,6 +194,14 @@ is( $node->safe_psql('postgres', q{SET ROLE alice; SET request.jwt.claims = '{"s
 	SELECT count(*) FROM intel.job WHERE subject IS NOT NULL}),
 	'0', 'another subject of the same role does not see it');
 
+# a task whose function is gone fails alone
+$node->safe_psql('postgres', q{INSERT INTO intel.task VALUES ('gone', NULL, 'public.gone(jsonb,jsonb,jsonb)', 'test')});
+my $gone = job(q{'gone', '{}'});
+my $beside = job(q{'embed', '{"contents": ["a"]}'});
+ends($gone, 'failed', 'a task without its function');
+is(column($gone, 'error_code'), '42883', 'says so');
+ends($beside, 'succeeded', 'and stops no other job');
+
 # a submitter's code cannot climb to the worker's own role
 foreach my $sql ('RESET ROLE', 'SET ROLE postgres', 'SET SESSION AUTHORIZATION postgres',
 	'ALTER ROLE alice SUPERUSER', "SELECT pg_read_file('postgresql.conf')",

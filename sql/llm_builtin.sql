@@ -40,6 +40,8 @@ SELECT answer('What does statement_timeout do?',
     E'## Statement Behavior\n\nlock_timeout (integer)\n\nAbort any statement that waits too long for a lock.\n\nstatement_timeout (integer)\n\nAbort any statement that takes more than the specified time. Zero disables it.');
 SELECT answer('What is a partial index?',
     'The cost of a partial index depends. A partial index is an index over a subset of a table, e.g. of Dr. A. Smith''s rows. Use it.');
+SELECT answer('What is createdb?',
+    E'rest of a sentence about createdb.\n\ncreatedb — create a new database\n\nMany use createdb.');
 SELECT answer('How many invoices are open?', 'Invoices are sent on Mondays. 17 invoices are open.');
 
 -- nothing is said twice, and what looks like a citation in a source is none

@@ -102,7 +102,7 @@ typedef struct Candidate
 	uint8_t pairs;	 /* neighbouring terms that are neighbours in it */
 	bool has_number;
 	bool has_reason;
-	bool defines; /* and goes on with "is" */
+	bool defines; /* and goes on with "is" or a dash */
 	bool opens;	  /* begins with the terms: "A partial index is ..." */
 	int64_t score;
 } Candidate;
@@ -434,6 +434,17 @@ match(const Question *question, const char *text, BuiltinSpan span)
 	return found;
 }
 
+/* Does a dash with spaces follow, as in "createdb - create a database"? */
+static bool
+is_dash(const char *text, BuiltinSpan span, size_t end)
+{
+	const char *p = text + span.start + end;
+
+	return span.end - span.start - end > 5 &&
+		   (memcmp(p, " \xE2\x80\x94 ", 5) == 0 ||
+			memcmp(p, " \xE2\x80\x93 ", 5) == 0);
+}
+
 /* Read a sentence: what it has of the question, and its form. */
 static void
 examine(const Question *question, const char *text, Candidate *candidate)
@@ -467,6 +478,7 @@ examine(const Question *question, const char *text, Candidate *candidate)
 			!candidate->opens && may_open)
 		{
 			candidate->opens = true;
+			candidate->defines = is_dash(text, span, token.end);
 			opened_at = candidate->words;
 		}
 		if (token.stem[0] >= '0' && token.stem[0] <= '9')
@@ -644,6 +656,9 @@ bonus(const Work *work, const Candidate *c)
 	if (c->words > 70)
 		score -= 120;
 	if (text[c->sentence.span.end - 1] == '?')
+		score -= 250;
+	/* a chunk may begin within a sentence */
+	if (c->sentence.span.start == 0 && text[0] >= 'a' && text[0] <= 'z')
 		score -= 250;
 	if (text[c->sentence.span.end - 1] == ':')
 		score -= 80;

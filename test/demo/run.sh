@@ -270,7 +270,7 @@ try_next() {
 	     Ask
 	       SELECT answer FROM intel.ask('What does VACUUM do?', 'manual');
 	       SELECT title, score FROM intel.search('manual', 'partial index', k => 5);
-	       SELECT intel.submit_ask('What is a hash index?', 'manual') AS job \\gset
+	       SELECT intel.submit_ask('What is a hash index?', 'manual') AS job \gset
 	       SELECT status, result ->> 'answer' FROM intel.wait(:job);
 
 	     Look inside

@@ -8,7 +8,7 @@ my %known = map { $_ => 1 } qw(Makefile intel.control META.json README.md CHANGE
   .ci .clang-format .gitignore .gitattributes .editorconfig .git src sql expected test);
 
 # what git keeps or would keep; in a copy without git, what is there
-my @files = -e '.git' ? split /\0/, qx(git ls-files -z --cached --others --exclude-standard) : ();
+my @files = -e '.git' ? split /\0/, qx(git ls-files -z --cached --others --exclude-standard 2>/dev/null) // '' : ();
 @files = map { s{^\./}{}r } split /\0/, qx(find . -type f -print0) unless @files;
 
 foreach my $file (grep { -e } @files)

@@ -85,7 +85,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector demo demo-psql demo-stop arm64
+.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector bench-redact eval-redact demo demo-psql demo-stop arm64
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -130,6 +130,21 @@ bench-vector: ## distance kernels, and exact search beside pgvector
 
 bench: ## the benchmarks, or BENCH="name ..."; BENCH=list names them
 	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh $(BENCH)
+
+PII_DATA ?= ../shared/data/pii/generated_large.json
+REDACT_TOOL = build/redact_scan_tool
+REDACT_PURE = $(shell grep -L '"postgres.h"' src/redact/*.c)
+
+$(REDACT_TOOL): $(REDACT_PURE) $(REDACT_TABLES) test/eval/redact_scan_tool.c
+	@mkdir -p build
+	$(CC) -std=gnu99 -O2 -Isrc -o $@ $(REDACT_PURE) test/eval/redact_scan_tool.c -lcrypto
+
+eval-redact: $(REDACT_TOOL) ## accuracy of redaction on labelled texts (PII_DATA)
+	@if [ -f '$(PII_DATA)' ]; then test/eval/redact_eval.py $(REDACT_TOOL) '$(PII_DATA)'; \
+	else echo "skipped: no labelled texts at $(PII_DATA)"; fi
+
+bench-redact: $(REDACT_TOOL) ## speed of redaction, false positives, worst inputs
+	@test/eval/redact_bench.sh $(REDACT_TOOL)
 
 format: ## rewrite the C sources with clang-format
 	clang-format-14 -i src/*/*.[ch]

@@ -39,3 +39,19 @@ INSERT INTO intel.redaction_policy VALUES ('mine', 'ALL', 'keep');
 RESET ROLE;
 DROP ROLE intel_test_redact;
 SELECT intel.redact('jane@example.com', 'none');
+-- hash needs a key; with one, tokens are equal for equal values and stay when redacted again
+SELECT intel.set_redaction('hashed', 'EMAIL_ADDRESS', 'hash');
+SELECT intel.redact('jane@example.com', 'hashed');
+SELECT lo_from_bytea(4711, '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f') = 4711 AS made;
+SELECT lo_export(4711, 'redact.key'), lo_unlink(4711);
+SET intel.redact_key_file = 'redact.key';
+SELECT intel.redact('jane@example.com', 'hashed');
+COPY (SELECT 1) TO PROGRAM 'chmod 600 "$PWD/redact.key"';
+SELECT intel.redact('jane@example.com', 'hashed') ~ '^<EMAIL_ADDRESS:[a-z2-7]{16}>$' AS shape,
+    intel.redact('jane@example.com', 'hashed') = intel.redact('jane@example.com', 'hashed') AS equal,
+    intel.redact('jane@example.com', 'hashed') <> intel.redact('june@example.com', 'hashed') AS differs,
+    intel.redact(intel.redact('jane@example.com', 'hashed'), 'strict')
+        = intel.redact('jane@example.com', 'hashed') AS stays;
+RESET intel.redact_key_file;
+COPY (SELECT 1) TO PROGRAM 'rm "$PWD/redact.key"';
+DELETE FROM intel.redaction_policy WHERE name = 'hashed';

@@ -28,6 +28,7 @@ int guc_llm_timeout = 60000;
 int guc_max_scan_tuples = 0;
 int guc_max_workers = 4;
 int guc_probes = 0;
+char *guc_redact_key_file = NULL;
 char *guc_secret_directory = NULL;
 int guc_simd = GUC_SIMD_AUTO;
 int guc_step_timeout = 60000;
@@ -151,6 +152,14 @@ guc_init(void)
 		"More find more of the true neighbours and take longer. 0 leaves it "
 		"to intel.target_recall and what the build of the index measured.",
 		&guc_probes, 0, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"intel.redact_key_file",
+		"Names the file that holds the key of redaction action \"hash\".",
+		"At least 16 bytes, 32 random ones by preference, in a file that "
+		"only the server may read. Tokens made under another key differ.",
+		&guc_redact_key_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL,
+		NULL);
 
 	DefineCustomStringVariable(
 		"intel.secret_directory",

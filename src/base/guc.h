@@ -49,6 +49,9 @@ extern void (*guc_simd_apply)(int level);
 
 /* intel.step_timeout: limit of a job's own SQL in a worker, ms; 0: none */
 extern int guc_step_timeout;
+/* intel.redact_key_file: the key of redaction action "hash" */
+extern char *guc_redact_key_file;
+
 /* intel.tenant_claim: the claim, or else the setting, that names the tenant */
 extern char *guc_tenant_claim;
 /* intel.worker_concurrency: calls in flight per worker */

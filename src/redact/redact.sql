@@ -14,7 +14,7 @@ COMMENT ON TABLE @extschema@.redaction_policy IS
 COMMENT ON COLUMN @extschema@.redaction_policy.name IS 'name of the policy';
 COMMENT ON COLUMN @extschema@.redaction_policy.entity IS
     'an entity or group of pii_entities(), or ALL; the more special row wins';
-COMMENT ON COLUMN @extschema@.redaction_policy.action IS 'replace, mask, remove or keep';
+COMMENT ON COLUMN @extschema@.redaction_policy.action IS 'replace, mask, remove, hash (keyed, see intel.redact_key_file) or keep';
 COMMENT ON COLUMN @extschema@.redaction_policy.params IS
     'of the action: replace {"with": text}; mask {"char": text, "keep_last": n}';
 COMMENT ON COLUMN @extschema@.redaction_policy.min_score IS
@@ -124,3 +124,29 @@ CREATE FUNCTION @extschema@.set_redaction(
 COMMENT ON FUNCTION @extschema@.set_redaction(text, text, text, jsonb, real, text[]) IS
     'add or change what a policy does about an entity; makes the policy if it is new';
 REVOKE ALL ON FUNCTION @extschema@.set_redaction(text, text, text, jsonb, real, text[]) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.redact_columns() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel_redact_columns'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.redact_columns() IS
+    'trigger BEFORE INSERT OR UPDATE: redacts columns; arguments are the policy and the columns';
+
+CREATE FUNCTION @extschema@.redact_stats(
+    source regclass, col name, policy text DEFAULT 'strict', sample integer DEFAULT 1000,
+    OUT entity text, OUT found bigint, OUT in_rows bigint, OUT share real) RETURNS SETOF record
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN QUERY EXECUTE pg_catalog.format(
+                'WITH s AS MATERIALIZED (SELECT row_number() OVER () AS n, %I::text AS c FROM %s'
+                ' WHERE %I IS NOT NULL LIMIT $1)'
+                ' SELECT d.entity, count(*), count(DISTINCT s.n),'
+                ' (count(DISTINCT s.n)::float8 / (SELECT count(*) FROM s))::real'
+                ' FROM s, LATERAL @extschema@.detect_pii(s.c, $2) AS d'
+                ' GROUP BY d.entity ORDER BY count(*) DESC, d.entity', col, source, col)
+                USING sample, policy;
+        END
+    $$;
+COMMENT ON FUNCTION @extschema@.redact_stats(regclass, name, text, integer) IS
+    'what the first rows of a column hold: entity, occurrences, rows with it and their share';

@@ -91,11 +91,9 @@ redact_value(JsonbRedaction *r, JsonbValue *v, const KeyStack *keys)
 	}
 }
 
-Datum
-intel_redact_jsonb(PG_FUNCTION_ARGS)
+static Jsonb *
+redact_document(Jsonb *doc, const RedactPolicy *policy)
 {
-	Jsonb *doc = PG_GETARG_JSONB_P(0);
-	text *name = PG_GETARG_TEXT_PP(1);
 	JsonbRedaction r = {0};
 	JsonbIterator *it;
 	JsonbIteratorToken token;
@@ -103,7 +101,7 @@ intel_redact_jsonb(PG_FUNCTION_ARGS)
 	JsonbValue *result = NULL;
 	KeyStack *keys = NULL;
 
-	r.policy = redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	r.policy = policy;
 	initStringInfo(&r.buf);
 
 	it = JsonbIteratorInit(&doc->root);
@@ -145,5 +143,22 @@ intel_redact_jsonb(PG_FUNCTION_ARGS)
 				break;
 		}
 	}
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(result));
+	return JsonbValueToJsonb(result);
+}
+
+Datum
+redact_jsonb_datum(Datum doc, const char *policy)
+{
+	return JsonbPGetDatum(redact_document(
+		DatumGetJsonbP(doc), redact_policy_get(policy, strlen(policy))));
+}
+
+Datum
+intel_redact_jsonb(PG_FUNCTION_ARGS)
+{
+	text *name = PG_GETARG_TEXT_PP(1);
+
+	PG_RETURN_JSONB_P(redact_document(
+		PG_GETARG_JSONB_P(0),
+		redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name))));
 }

@@ -251,6 +251,54 @@ is_fraction(const RedactScanner *s, uint32_t pos)
 	return (c == '.' || c == ',') && (redact_class_at(s, pos - 2) & CC_DIGIT);
 }
 
+static bool
+is_hex(uint8_t c)
+{
+	return (redact_class[c] & CC_DIGIT) ||
+		   ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/*
+ * The end of the UUID or hexadecimal hash around pos, or 0: what machines
+ * write for each other, in which digits fall as they like.
+ */
+static uint32_t
+machine_id_end(const RedactScanner *s, uint32_t pos)
+{
+	uint32_t start = pos;
+	uint32_t end = pos;
+	uint32_t run = 0; /* without dashes, the longest */
+	uint32_t from;
+	bool letters = false;
+
+	while (start > 0 && pos - start < 128 &&
+		   (is_hex(redact_at(s, start - 1)) || redact_at(s, start - 1) == '-'))
+		start--;
+	while (end - start < 256 &&
+		   (is_hex(redact_at(s, end)) || redact_at(s, end) == '-'))
+		end++;
+	if (end - start < 32)
+		return 0;
+	from = start;
+	for (uint32_t i = start; i <= end; i++)
+	{
+		letters |= (redact_class_at(s, i) & CC_ALPHA) && i < end;
+		if (i < end && redact_at(s, i) != '-')
+			continue;
+		if (i - from > run)
+			run = i - from;
+		from = i + 1;
+	}
+	if (!letters)
+		return 0;
+	if (run >= 32 ||
+		(end - start == 36 && redact_at(s, start + 8) == '-' &&
+		 redact_at(s, start + 13) == '-' && redact_at(s, start + 18) == '-' &&
+		 redact_at(s, start + 23) == '-'))
+		return end;
+	return 0;
+}
+
 uint32_t
 redact_verify_digit(RedactScanner *s, uint32_t pos)
 {
@@ -261,6 +309,9 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 
 	if (pos >= s->token_end)
 		redact_verify_token(s, pos);
+	end = machine_id_end(s, pos);
+	if (end > 0)
+		return end;
 	redact_verify_code(s, pos);
 	end = redact_verify_ipv4(s, pos);
 	if (end > 0)

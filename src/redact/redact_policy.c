@@ -72,7 +72,7 @@ policy_inval(pg_attribute_unused() Datum arg, Oid relid)
 
 /* ---- compiling ------------------------------------------------------ */
 
-static const char *const action_names[] = {"replace", "mask", "remove",
+static const char *const action_names[] = {"replace", "mask", "remove", "hash",
 										   "keep"};
 
 static int
@@ -481,8 +481,8 @@ intel__redaction_policy_check(PG_FUNCTION_ARGS)
 	if (action != NULL && action_find(action) < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("unknown redaction action \"%s\"", action),
-						errhint("Actions are replace, mask, remove and "
-								"keep.")));
+						errhint("Actions are replace, mask, remove, hash "
+								"and keep.")));
 	value = heap_getattr(tuple, COL_PARAMS, desc, &isnull);
 	if (action != NULL && !isnull)
 		check_params(action, DatumGetJsonbP(value));

@@ -15,6 +15,7 @@ typedef enum RedactAction
 	REDACT_REPLACE,
 	REDACT_MASK,
 	REDACT_REMOVE,
+	REDACT_HASH,
 	REDACT_KEEP
 } RedactAction;
 

@@ -14,7 +14,7 @@
 
 /* Bytes of canonicalising and of scanning between two returns. */
 #define CANON_SLICE (256 * 1024)
-#define SCAN_SLICE (64 * 1024)
+#define SCAN_SLICE (8 * 1024)
 /* Text within encoded text within encoded text. */
 #define MAX_DEPTH 2
 /* Buffers up to this size are kept between texts. */

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "base/compat.h"
+#include "redact/redact_key.h"
 #include "redact/redact_policy.h"
 #include "redact/redact_text.h"
 
@@ -121,6 +122,7 @@ append_treated(StringInfo out, const RedactPolicy *policy,
 			   const RedactText *text, const RedactSpan *span)
 {
 	const RedactTreatment *t = &policy->treatment[span->entity];
+	char token[REDACT_TOKEN_LEN + 1];
 
 	switch (t->action)
 	{
@@ -133,6 +135,12 @@ append_treated(StringInfo out, const RedactPolicy *policy,
 			break;
 		case REDACT_MASK:
 			append_masked(out, t, text->utf8 + span->start, span->len);
+			break;
+		case REDACT_HASH:
+			redact_key_token(policy->name, redact_entities[span->entity].name,
+							 text->utf8 + span->start, span->len, token);
+			appendStringInfo(out, "<%s:%s>",
+							 redact_entities[span->entity].name, token);
 			break;
 		case REDACT_REMOVE:
 		case REDACT_KEEP: /* not looked for */

@@ -40,4 +40,7 @@ extern bool redact_text_append(const RedactPolicy *policy, const char *text,
 							   int len, const char *key, int key_len,
 							   StringInfo out);
 
+/* A jsonb document redacted by the policy of this name. */
+extern Datum redact_jsonb_datum(Datum doc, const char *policy);
+
 #endif /* INTEL_REDACT_TEXT_H */

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * redact_key.h
+ *		Keyed tokens for the action "hash".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_REDACT_KEY_H
+#define INTEL_REDACT_KEY_H
+
+/* Characters of a token: 80 bits in base 32. */
+#define REDACT_TOKEN_LEN 16
+
+/*
+ * The token of a value under a policy and entity: the same for the same
+ * value, and for nobody without the key to compute. Writes REDACT_TOKEN_LEN
+ * characters and a NUL. Raises 55000 when intel.redact_key_file is not set,
+ * 42501 when others may read the file, 22023 when the key is too short.
+ */
+extern void redact_key_token(const char *policy, const char *entity,
+							 const char *value, int len, char *token);
+
+#endif /* INTEL_REDACT_KEY_H */

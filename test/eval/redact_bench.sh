@@ -1,0 +1,56 @@
+#!/bin/bash
+# Speed of the scanner on one core, what it finds where nothing is, and
+# whether the time for the worst inputs grows with their length only.
+# Usage: redact_bench.sh TOOL
+set -u
+tool=$1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+manual=${MANUAL:-/usr/share/doc/postgresql-doc-15/html}
+
+if [ -d "$manual" ]; then
+	cat "$manual"/*.html | sed 's/<[^>]*>//g; s/&[a-z]*;/ /g' >"$dir/manual"
+fi
+python3 - "$dir" <<'PY'
+import hashlib, os, random, sys, uuid
+d = sys.argv[1]
+random.seed(1)
+words = ("the quick brown fox jumps over a lazy dog while seven people walk along an old road "
+         "and talk about music weather bread trains letters gardens houses rivers").split()
+def write(name, text):
+    open(os.path.join(d, name), "w").write(text)
+write("prose", "\n".join(" ".join(random.choice(words) for _ in range(14)).capitalize() + "." for _ in range(60000)))
+def card():
+    b = [4] + [random.randrange(10) for _ in range(14)]
+    s = sum(x if i % 2 else (2 * x - 9 if x > 4 else 2 * x) for i, x in enumerate(b))
+    return "".join(map(str, b)) + str(-s % 10)
+write("dense", "\n".join("Call +49 30 %06d or mail user%d@example.com about card %s of %s." % (
+    random.randrange(10 ** 6), i, card(), " ".join(random.choice(words) for _ in range(8))) for i in range(30000)))
+write("hashes", "\n".join(hashlib.sha256(str(i).encode()).hexdigest() for i in range(30000)))
+write("uuids", "\n".join(str(uuid.UUID(int=random.getrandbits(128))) for _ in range(50000)))
+write("csv", "\n".join("%d,%.6f,%.12g,%d,%d" % (i, random.random() * 1000, random.gauss(0, 1),
+    random.randrange(10 ** 9), random.randrange(10 ** 12)) for i in range(40000)))
+floods = {"digits": "1", "digit-blank": "1 ", "at": "a@", "ats": "@", "dots": "a.", "colons": ":", "scheme": "a://",
+          "eyJ": "eyJ.", "lt": "<", "zero-width": "\u200b", "percent": "%25", "amp": "&amp;", "capitals": "Ab ",
+          "base64": "QUJD", "dashes": "-----BEGIN ", "equals": "password=", "parens": "(1)", "names": "Anna de ",
+          "hex-colon": "a:", "month": "1 March "}
+for name, unit in floods.items():
+    n = len(unit.encode())
+    for size in (1, 10):
+        write("flood-%s-%d" % (name, size), unit * (size * 1000000 // n))
+PY
+echo "speed and finds (policy default):"
+for f in manual prose dense hashes uuids csv; do
+	[ -f "$dir/$f" ] || continue
+	printf '  %-10s ' "$f"
+	"$tool" default -q <"$dir/$f" 2>&1
+done
+echo "worst inputs: time for 10 MB over time for 1 MB"
+for f in "$dir"/flood-*-1; do
+	for p in default strict; do
+		a=$("$tool" $p -1 <"$f" 2>&1 | sed 's/.* spans, \([0-9.]*\) s.*/\1/')
+		b=$("$tool" $p -1 <"${f%1}10" 2>&1 | sed 's/.* spans, \([0-9.]*\) s.*/\1/')
+		printf '  %-14s %-8s %9s %9s  x%.1f\n' "$(basename "${f%-1}" | sed 's/flood-//')" $p "$a" "$b" \
+			"$(echo "$b / $a" | bc -l)"
+	done
+done

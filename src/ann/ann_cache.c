@@ -123,12 +123,14 @@ interpolate(const uint32 *probes, double recall)
 /*
  * The counts for 10 and 100 neighbours give a power law for other k. A build
  * measures with rows of its own, which lie a little nearer to their lists
- * than others, and codes lose a neighbour now and then: aim higher than told.
+ * than others, and codes lose a neighbour now and then: aim higher than told,
+ * the more so the less may be missed.
  */
 double
 ann_probes(const AnnMeta *meta, double recall, double k)
 {
-	double aim = recall + (1 - recall) * 0.2;
+	double miss = (1 - recall) * Max(0.3, Min(0.8, 16 * (1 - recall)));
+	double aim = 1 - miss;
 	double at10;
 	double at100;
 	double power;

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "access/relation.h"
+#include "access/xlog.h"
 #include "catalog/pg_am.h"
 #include "commands/defrem.h"
 #include "funcapi.h"
@@ -267,6 +268,9 @@ intel_index_check(PG_FUNCTION_ARGS)
 	head = palloc(mul_size(sizeof(BlockNumber), check.lists));
 	memcpy(head, cache->head, sizeof(BlockNumber) * check.lists);
 	/* inserts and vacuum wait, so that entries and records are seen as one */
+	if (RecoveryInProgress())
+		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("an index cannot be checked during recovery"));
 	LockRelationOid(PG_GETARG_OID(0), ShareLock);
 	check.blocks = RelationGetNumberOfBlocks(check.index);
 	check.visited = palloc0(check.blocks);

@@ -93,6 +93,7 @@ intel__ann_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
+	(void) fcinfo;
 	am->amstrategies = 1;
 	am->amsupport = ANN_SUPPORT_COUNT;
 	am->amcanorderbyop = true;
@@ -154,6 +155,7 @@ read_halfvec(Datum value, int dim, float *x)
 	Datum intel__ann_##name(PG_FUNCTION_ARGS)                                 \
 	{                                                                         \
 		static const AnnKind kind = {am_metric, reader};                      \
+		(void) fcinfo;                                                        \
 		PG_RETURN_POINTER(&kind);                                             \
 	}
 

@@ -1,6 +1,6 @@
 -- jobs: what can be queued, by whom, and the states that owners may set.
 -- Jobs here are put off to 2100, so that no worker takes them.
-SELECT name, call, step FROM intel.task WHERE name IN ('complete', 'chat', 'embed') ORDER BY name;
+SELECT name, call, step FROM intel.task WHERE name IN ('complete', 'chat', 'embed', 'rerank') ORDER BY name;
 SELECT intel.submit('nonsense', '{}');
 SELECT intel.submit('complete', '[]');
 SELECT intel.submit('complete', '{}', '{"urgent": true}');
@@ -76,6 +76,8 @@ CALL intel.run_jobs(0);
 SELECT intel.submit('embed', '{"contents": ["one", "two"]}') AS job2 \gset
 SELECT (w).status, (w).attempts, (w).model, jsonb_array_length((w).result -> 'embeddings') AS embeddings,
     jsonb_array_length((w).result -> 'embeddings' -> 0) AS dimensions FROM intel.wait(:job2) w;
+SELECT intel.submit('rerank', '{"query": "lost card", "documents": ["opening hours", "what to do about a lost card"]}') AS job3 \gset
+SELECT (w).status, (w).model, (w).result #> '{results,0,index}' AS first FROM intel.wait(:job3) w;
 SELECT jsonb_array_length(intel.run_task('embed', '{"contents": ["one", "two"]}') -> 'embeddings') AS embeddings;
 SELECT intel.run_task('nonsense', '{}');
 

@@ -5,7 +5,7 @@
 -- is called between model calls until it returns a result (see README).
 CREATE TABLE @extschema@.task (
     name text PRIMARY KEY,
-    call text CHECK (call IN ('complete', 'chat', 'embed')),
+    call text CHECK (call IN ('complete', 'chat', 'embed', 'rerank')),
     step text,
     description text NOT NULL,
     CHECK ((call IS NULL) <> (step IS NULL))
@@ -19,7 +19,8 @@ GRANT SELECT ON @extschema@.task TO PUBLIC;
 INSERT INTO @extschema@.task (name, call, description) VALUES
     ('complete', 'complete', 'answer one prompt: {"prompt": text, "model": name, ...}'),
     ('chat', 'chat', 'continue a conversation: {"messages": [{"role", "content"}], "model": name, ...}'),
-    ('embed', 'embed', 'embed texts: {"contents": [text], "model": name}');
+    ('embed', 'embed', 'embed texts: {"contents": [text], "model": name}'),
+    ('rerank', 'rerank', 'rank documents for a query: {"query": text, "documents": [text], "model": name}');
 
 CREATE TABLE @extschema@.job_queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

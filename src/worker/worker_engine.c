@@ -378,11 +378,12 @@ llm_task_by_name(const char *name)
 		return LLM_TASK_CHAT;
 	if (strcmp(name, "embed") == 0)
 		return LLM_TASK_EMBED;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown kind of model call in a job's step"),
-			 errhint("A step returns \"call\": \"complete\", \"chat\" or "
-					 "\"embed\".")));
+	if (strcmp(name, "rerank") == 0)
+		return LLM_TASK_RERANK;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("unknown kind of model call in a job's step"),
+					errhint("A step returns \"call\": \"complete\", \"chat\", "
+							"\"embed\" or \"rerank\".")));
 }
 
 static Datum

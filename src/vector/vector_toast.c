@@ -280,7 +280,9 @@ vector_getarg_toasted(FunctionCallInfo fcinfo, int n)
 	if (!VARATT_IS_EXTERNAL_ONDISK(attr) || fcinfo->flinfo == NULL)
 		return PG_DETOAST_DATUM_PACKED(PointerGetDatum(attr));
 	VARATT_EXTERNAL_GET_POINTER(pointer, attr);
-	if (VARATT_EXTERNAL_IS_COMPRESSED(pointer) ||
+	/* VARATT_EXTERNAL_IS_COMPRESSED, which mixes signs */
+	if ((int64) VARATT_EXTERNAL_GET_EXTSIZE(pointer) <
+			(int64) pointer.va_rawsize - VARHDRSZ ||
 		VARATT_EXTERNAL_GET_EXTSIZE(pointer) == 0)
 		return PG_DETOAST_DATUM_PACKED(PointerGetDatum(attr));
 

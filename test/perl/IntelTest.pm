@@ -26,6 +26,9 @@ package IntelTest;
 use strict;
 use warnings;
 
+# initdb takes the encoding from here, and a bare machine has no locale set.
+BEGIN { $ENV{LANG} = 'C.UTF-8'; }
+
 use Carp;
 use Exporter 'import';
 use File::Basename qw(dirname);

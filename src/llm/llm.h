@@ -43,9 +43,11 @@ typedef struct LlmCall
 	int http_status;	  /* 0: none received */
 	int64 retry_after_ms; /* asked for by the provider, or -1 */
 	char *result;		  /* JSON text in server encoding; see LlmTask */
-	int64 input_tokens;	  /* reported by the provider, or -1 */
-	int64 output_tokens;
+	LlmUsage usage;		  /* of the repair and the try before it together */
 	int64 latency_ms;
+	int64 first_token_ms; /* until the first text of a stream, or -1 */
+	LlmRate rates[LLM_RATES];
+	char request_id[LLM_REQUEST_ID_MAX + 1]; /* the provider's, or "" */
 
 	struct LlmCallState *state; /* private to llm */
 } LlmCall;

@@ -41,7 +41,7 @@ succeed(LlmCall *call, char *result)
 {
 	LlmReply reply = {.outcome = LLM_SUCCEEDED,
 					  .retry_after_ms = -1,
-					  .usage = {-1, -1, -1, -1, -1},
+					  .usage = LLM_NO_USAGE,
 					  .result = result};
 
 	if (result == NULL)
@@ -58,7 +58,7 @@ run_embed(LlmCall *call)
 {
 	const json_t *contents = call->state->ask.contents;
 	size_t n = json_array_size(contents);
-	const LlmUsage usage = {-1, -1, -1, -1, -1};
+	const LlmUsage usage = LLM_NO_USAGE;
 	float *values =
 		MemoryContextAllocHuge(call->cxt, n * BUILTIN_DIM * sizeof(float));
 
@@ -84,7 +84,7 @@ run_rerank(LlmCall *call)
 {
 	const json_t *contents = call->state->ask.contents;
 	size_t n = json_array_size(contents) - 1;
-	const LlmUsage usage = {-1, -1, -1, -1, -1};
+	const LlmUsage usage = LLM_NO_USAGE;
 	double *scores = MemoryContextAllocZero(call->cxt, n * sizeof(double));
 	float query[BUILTIN_DIM];
 	float document[BUILTIN_DIM];

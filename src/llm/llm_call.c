@@ -44,11 +44,12 @@ llm_call_create(LlmTask task)
 	call->task = task;
 	call->outcome = LLM_PENDING;
 	call->retry_after_ms = -1;
-	call->input_tokens = -1;
-	call->output_tokens = -1;
+	call->usage = LLM_NO_USAGE;
+	call->first_token_ms = -1;
+	for (int i = 0; i < LLM_RATES; i++)
+		call->rates[i] = (LlmRate){-1, -1, -1};
 	call->state = state;
-	state->input_tokens = -1;
-	state->output_tokens = -1;
+	state->usage_before = LLM_NO_USAGE;
 
 	state->release.func = release_call;
 	state->release.arg = state;
@@ -172,6 +173,18 @@ add_tokens(int64 a, int64 b)
 	return a < 0 || b < 0 ? Max(a, b) : a + b;
 }
 
+static LlmUsage
+add_usage(const LlmUsage *a, const LlmUsage *b)
+{
+	return (LlmUsage){
+		.input = add_tokens(a->input, b->input),
+		.cached = add_tokens(a->cached, b->cached),
+		.cache_write = add_tokens(a->cache_write, b->cache_write),
+		.output = add_tokens(a->output, b->output),
+		.reasoning = add_tokens(a->reasoning, b->reasoning),
+	};
+}
+
 /*
  * Copy a result into the call's context, in server encoding. Where that is
  * not UTF-8, characters beyond ASCII, which JSON has in strings only, become
@@ -215,10 +228,7 @@ void
 llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 {
 	call->retry_after_ms = reply->retry_after_ms;
-	call->input_tokens =
-		add_tokens(call->state->input_tokens, reply->usage.input);
-	call->output_tokens =
-		add_tokens(call->state->output_tokens, reply->usage.output);
+	call->usage = add_usage(&call->state->usage_before, &reply->usage);
 	if (reply->rejected != NULL)
 		call->state->rejected =
 			MemoryContextStrdup(call->cxt, reply->rejected);

@@ -255,8 +255,7 @@ llm_call_repair(LlmCall *call)
 
 	state->is_repaired = true;
 	state->rejected = NULL;
-	state->input_tokens = call->input_tokens;
-	state->output_tokens = call->output_tokens;
+	state->usage_before = call->usage;
 	call->outcome = LLM_PENDING;
 	call->message = NULL;
 	call->http_status = 0;

@@ -820,6 +820,8 @@ read_answer(LlmCall *call, LlmTransfer *transfer)
 	LlmReply reply;
 
 	call->http_status = (int) transfer->status;
+	memcpy(call->rates, transfer->reply_headers.rates, sizeof(call->rates));
+	strcpy(call->request_id, transfer->reply_headers.request_id);
 	llm_reply_read(call->state->kind, &call->state->ask, call->http_status,
 				   &transfer->reply_headers,
 				   transfer->body != NULL ? transfer->body : "", transfer->len,

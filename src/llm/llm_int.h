@@ -33,10 +33,9 @@ typedef struct LlmCallState
 	bool allow_private;
 	char *redaction_policy;
 
-	char *rejected;		 /* content that did not fit the schema, or NULL */
-	bool is_repaired;	 /* llm_call_repair has been here */
-	int64 input_tokens;	 /* of the try before the repair, or -1 */
-	int64 output_tokens; /* likewise */
+	char *rejected;		   /* content that did not fit the schema, or NULL */
+	bool is_repaired;	   /* llm_call_repair has been here */
+	LlmUsage usage_before; /* of the try before the repair */
 
 	instr_time started;
 	struct LlmTransfer *transfer; /* of llm_http.c while in flight */

@@ -44,8 +44,11 @@ llm_kind_find(const char *name)
 void
 llm_headers_init(LlmHeaders *headers)
 {
+	memset(headers, 0, sizeof(*headers));
 	headers->retry_after_ms = -1;
 	headers->should_retry = -1;
+	for (int i = 0; i < LLM_RATES; i++)
+		headers->rates[i] = (LlmRate){-1, -1, -1};
 }
 
 /* Milliseconds of value units, clamped; -1 when it is no sensible number. */
@@ -111,6 +114,26 @@ parse_wait(const char *text, int64_t now)
 	return -1;
 }
 
+/* Milliseconds from now to an RFC 3339 time ("2026-01-02T03:04:05Z"). */
+static int64_t
+until_time(const char *text, int64_t now)
+{
+	struct tm tm;
+	const char *rest;
+	int64_t then;
+
+	memset(&tm, 0, sizeof(tm));
+	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (rest == NULL)
+		return -1;
+	if (*rest == '.')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0)
+		return -1;
+	then = (int64_t) timegm(&tm);
+	return then <= now ? 0 : wait_ms((double) (then - now), 1000);
+}
+
 /* Value of a header line as a C string if its name is name. */
 static bool
 header_is(const char *line, size_t len, const char *name, char *value,
@@ -132,6 +155,83 @@ header_is(const char *line, size_t len, const char *name, char *value,
 	memcpy(value, line, len);
 	value[len] = '\0';
 	return true;
+}
+
+/* A count of a limit; what is negative or no number is not known. */
+static int64_t
+parse_count(const char *value)
+{
+	char *end;
+	double count = strtod(value, &end);
+
+	return end != value && *end == '\0' && count >= 0 && count < 1e15
+			   ? (int64_t) count
+			   : -1;
+}
+
+static bool
+starts_with(const char *line, size_t len, const char *prefix)
+{
+	return len > strlen(prefix) &&
+		   strncasecmp(line, prefix, strlen(prefix)) == 0;
+}
+
+/*
+ * Two ways to order the same words: x-ratelimit-remaining-tokens and
+ * anthropic-ratelimit-tokens-remaining.
+ */
+static bool
+read_rate(LlmHeaders *headers, const char *line, size_t len, int64_t now)
+{
+	static const char *const what[LLM_RATES] = {
+		"requests", "tokens", "input-tokens", "output-tokens"};
+	static const char *const members[] = {"limit", "remaining", "reset"};
+
+	if (!starts_with(line, len, "x-ratelimit-") &&
+		!starts_with(line, len, "anthropic-ratelimit-"))
+		return false;
+	for (int i = 0; i < LLM_RATES * 3; i++)
+	{
+		LlmRate *rate = &headers->rates[i / 3];
+		char names[2][64];
+		char value[64];
+
+		snprintf(names[0], sizeof(names[0]), "x-ratelimit-%s-%s",
+				 members[i % 3], what[i / 3]);
+		snprintf(names[1], sizeof(names[1]), "anthropic-ratelimit-%s-%s",
+				 what[i / 3], members[i % 3]);
+		if (!header_is(line, len, names[0], value, sizeof(value)) &&
+			!header_is(line, len, names[1], value, sizeof(value)))
+			continue;
+		if (i % 3 == 0)
+			rate->limit = parse_count(value);
+		else if (i % 3 == 1)
+			rate->remaining = parse_count(value);
+		else if ((rate->reset_ms = until_time(value, now)) < 0)
+			rate->reset_ms = parse_wait(value, now);
+		return true;
+	}
+	return false;
+}
+
+/* Identifiers are shown to users, so they must look like one. */
+static bool
+read_request_id(LlmHeaders *headers, const char *line, size_t len)
+{
+	static const char *const names[] = {"x-request-id", "request-id",
+										"apim-request-id"};
+	char value[LLM_REQUEST_ID_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (!header_is(line, len, names[i], value, sizeof(value)))
+			continue;
+		if (strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_.:"
+						  "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(value))
+			strcpy(headers->request_id, value);
+		return true;
+	}
+	return false;
 }
 
 void
@@ -161,6 +261,24 @@ llm_headers_read(LlmHeaders *headers, const char *line, size_t len,
 		else if (strcmp(value, "false") == 0)
 			headers->should_retry = 0;
 	}
+	else if (!read_rate(headers, line, len, now))
+		(void) read_request_id(headers, line, len);
+}
+
+/* When the limits that are used up come back; -1 when none says so. */
+static int64_t
+wait_of_rates(const LlmHeaders *headers)
+{
+	int64_t wait = -1;
+
+	for (int i = 0; i < LLM_RATES; i++)
+	{
+		const LlmRate *rate = &headers->rates[i];
+
+		if (rate->remaining == 0 && rate->reset_ms > wait)
+			wait = rate->reset_ms;
+	}
+	return wait;
 }
 
 /* ---- errors ------------------------------------------------------------- */
@@ -328,7 +446,7 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 
 	memset(reply, 0, sizeof(*reply));
 	reply->retry_after_ms = -1;
-	reply->usage = (LlmUsage){-1, -1, -1, -1, -1};
+	reply->usage = LLM_NO_USAGE;
 
 	/* refuses what is not UTF-8, NUL characters, and absurd nesting */
 	doc = json_loadb(body, len, 0, NULL);
@@ -340,6 +458,8 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 		reply->retry_after_ms = headers->retry_after_ms;
 		if (reply->retry_after_ms < 0)
 			reply->retry_after_ms = retry_info(doc);
+		if (reply->retry_after_ms < 0 && status == 429)
+			reply->retry_after_ms = wait_of_rates(headers);
 	}
 	else if (doc == NULL)
 		llm_reply_malformed(reply, "it is not JSON in UTF-8");

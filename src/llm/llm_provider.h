@@ -101,22 +101,14 @@ typedef struct LlmHeaders
 {
 	int64_t retry_after_ms; /* -1: not said */
 	int should_retry;		/* x-should-retry: 1, 0; -1: not said */
+	LlmRate rates[LLM_RATES];
+	char request_id[LLM_REQUEST_ID_MAX + 1]; /* the provider's, or "" */
 } LlmHeaders;
 
 extern void llm_headers_init(LlmHeaders *headers);
 /* Read one header line; now is seconds since 1970, for dates. */
 extern void llm_headers_read(LlmHeaders *headers, const char *line, size_t len,
 							 int64_t now);
-
-/* Tokens as reported; -1: not reported. Input includes cached ones. */
-typedef struct LlmUsage
-{
-	int64_t input;
-	int64_t cached;
-	int64_t cache_write;
-	int64_t output;
-	int64_t reasoning;
-} LlmUsage;
 
 /* An answer. Result is owned and set when outcome is LLM_SUCCEEDED. */
 typedef struct LlmReply

@@ -165,7 +165,7 @@ char *
 llm_result_answer(LlmTask task, const char *content, const char *model)
 {
 	LlmAsk ask = {.task = task};
-	LlmReply reply = {.usage = {-1, -1, -1, -1, -1}};
+	LlmReply reply = {.usage = LLM_NO_USAGE};
 
 	llm_reply_text(&ask, &reply, json_string(content), NULL, "stop", model);
 	return reply.result;

@@ -8,6 +8,8 @@
 #ifndef INTEL_LLM_TYPES_H
 #define INTEL_LLM_TYPES_H
 
+#include <stdint.h>
+
 typedef enum LlmTask
 {
 	LLM_TASK_COMPLETE, /* {prompt, system?, ...} -> {content, ...} */
@@ -38,5 +40,40 @@ typedef enum LlmFault
 	LLM_FAULT_SERVER,		/* 5xx: the provider failed */
 	LLM_FAULT_LOCAL,		/* out of memory or sockets on this side */
 } LlmFault;
+
+/*
+ * Tokens as reported; -1: not reported. Input includes what a cache read or
+ * wrote, output includes reasoning, whatever the provider's own habit is.
+ */
+typedef struct LlmUsage
+{
+	int64_t input;
+	int64_t cached;
+	int64_t cache_write;
+	int64_t output;
+	int64_t reasoning;
+} LlmUsage;
+
+#define LLM_NO_USAGE ((LlmUsage){-1, -1, -1, -1, -1})
+
+/* What a provider says of one of its limits; -1: not said. */
+typedef struct LlmRate
+{
+	int64_t limit;	   /* in its period, mostly a minute */
+	int64_t remaining; /* of that */
+	int64_t reset_ms;  /* until all of it is there again */
+} LlmRate;
+
+typedef enum LlmRateKind
+{
+	LLM_RATE_REQUESTS,
+	LLM_RATE_TOKENS,
+	LLM_RATE_INPUT_TOKENS,
+	LLM_RATE_OUTPUT_TOKENS,
+	LLM_RATES
+} LlmRateKind;
+
+/* Longest identifier of a request that is kept. */
+#define LLM_REQUEST_ID_MAX 64
 
 #endif /* INTEL_LLM_TYPES_H */

@@ -536,8 +536,8 @@ settle_call(Job *job)
 
 	if (call == NULL)
 		return;
-	job->input_tokens += Max(call->input_tokens, 0);
-	job->output_tokens += Max(call->output_tokens, 0);
+	job->input_tokens += Max(call->usage.input, 0);
+	job->output_tokens += Max(call->usage.output, 0);
 	job->latency_ms += call->latency_ms;
 	job->llm_call = NULL;
 	llm_call_free(call);

@@ -103,6 +103,13 @@ foreach my $kind (@kinds)
 	fails($kind, { kind => '429', retry_after => 'soon' }, 'IN003', qr/./);
 	fails($kind, { kind => '429', headers => { 'retry-after' => '1m30s' } }, 'IN003', qr/./, detail => 'Retry after 90 seconds.');
 
+	# limits that are used up say when they come back
+	fails($kind, { kind => '429', headers => { 'x-ratelimit-remaining-requests' => '0', 'x-ratelimit-reset-requests' => '1m2s',
+		'x-ratelimit-remaining-tokens' => '500', 'x-ratelimit-reset-tokens' => '6m0s' } }, 'IN003', qr/./, detail => 'Retry after 62 seconds.');
+	fails($kind, { kind => '429', headers => { 'anthropic-ratelimit-input-tokens-remaining' => '0', 'anthropic-ratelimit-input-tokens-reset' => '2001-01-01T00:00:00Z' } },
+		'IN003', qr/./, detail => 'Retry after 0 seconds.');
+	fails($kind, { kind => '429', headers => { 'x-ratelimit-remaining-requests' => '-1', 'x-ratelimit-reset-requests' => '5s' } }, 'IN003', qr/./);
+
 	# answers that are none
 	fails($kind, 'malformed', 'IN004', qr/cannot be used: it is not JSON/);
 	fails($kind, 'html', 'IN004', qr/not JSON/);

@@ -9,7 +9,7 @@
 #define INTEL_WORKER_WORKER_H
 
 /*
- * Called once by _PG_init: registers the commit callback that wakes workers
+ * Called once by _PG_init: registers what wakes workers after a commit
  * and, while the server preloads libraries, shared memory and the launcher.
  */
 extern void worker_init(void);

@@ -448,15 +448,24 @@ run_step(Job *job, const char *reply)
 
 /*
  * Queued work does not outlive the right to submit it: what counts is the
- * role's privilege now.
+ * role's privilege now. It is read from the catalog's rows, as the snapshot
+ * that showed the job has them; has_function_privilege() asks a cache, which
+ * may be a moment behind when a worker is awake for another reason.
  */
 static void
 check_still_allowed(void)
 {
-	QueryResult *rows =
-		query_run("SELECT pg_catalog.has_function_privilege("
-				  "'intel.submit(text, jsonb, jsonb)', 'EXECUTE')",
-				  NULL, 0, true);
+	QueryResult *rows = query_run_restricted(
+		"SELECT EXISTS (SELECT FROM pg_catalog.pg_roles"
+		"	WHERE rolname = current_user AND rolsuper)"
+		" OR EXISTS (SELECT FROM pg_catalog.pg_proc p,"
+		"	LATERAL pg_catalog.aclexplode(coalesce(p.proacl,"
+		"		pg_catalog.acldefault('f', p.proowner))) a"
+		"	WHERE p.oid = 'intel.submit(text, jsonb, jsonb)'::regprocedure"
+		"	AND a.privilege_type = 'EXECUTE'"
+		"	AND CASE WHEN a.grantee = 0 THEN true"
+		"		ELSE pg_catalog.pg_has_role(a.grantee, 'USAGE') END)",
+		NULL, 0, true);
 
 	if (!query_bool(rows, 0, 0, false))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

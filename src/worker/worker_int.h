@@ -66,7 +66,7 @@ extern bool worker_shared_leave(bool forget);
 
 /*
  * Wake the worker of a database, because jobs were queued or cancelled.
- * Raises nothing, so it is fit for commit callbacks.
+ * Raises nothing, so it is fit for the end of a commit.
  */
 #define WAKE_QUEUED 1
 #define WAKE_CANCELLED 2

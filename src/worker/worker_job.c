@@ -21,6 +21,7 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -37,29 +38,38 @@ INTEL_FUNCTION(run_jobs);
 /* WAKE_ bits of the open transaction */
 static int wake_at_commit = 0;
 
+/*
+ * Wake at the end of a commit, after its locks are released: the commit
+ * callback would come too early, because other processes hear only afterwards
+ * which of their cached catalog rows the transaction has changed. A worker
+ * woken before that could act on a right that this very transaction took.
+ */
 static void
-wake_on_commit(XactEvent event, void *arg pg_attribute_unused())
+wake_after_commit(ResourceReleasePhase phase, bool is_commit,
+				  bool is_top_level, void *arg pg_attribute_unused())
 {
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-			if (wake_at_commit != 0)
-				worker_shared_wake(MyDatabaseId, wake_at_commit);
-			wake_at_commit = 0;
-			break;
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PREPARE:
-			wake_at_commit = 0;
-			break;
-		default:
-			break;
-	}
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
+		return;
+	if (is_commit && wake_at_commit != 0)
+		worker_shared_wake(MyDatabaseId, wake_at_commit);
+	wake_at_commit = 0;
+}
+
+/* COMMIT PREPARED may come from any backend, and would wake nobody. */
+static void
+refuse_prepare(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event == XACT_EVENT_PRE_PREPARE && wake_at_commit != 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot PREPARE a transaction that has queued "
+							   "or changed jobs")));
 }
 
 void
 worker_init(void)
 {
-	RegisterXactCallback(wake_on_commit, NULL);
+	RegisterXactCallback(refuse_prepare, NULL);
+	RegisterResourceReleaseCallback(wake_after_commit, NULL);
 	if (process_shared_preload_libraries_in_progress)
 	{
 		worker_shared_register();

@@ -150,6 +150,29 @@ static const CodeScheme schemes[] = {
 	S("AAAAAAXXXXX", SWIFT_CODE, check_swift, SWIFT, 0, 85, "swift"),
 };
 
+#define NSCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+void
+redact_index_codes(RedactIndex *index)
+{
+	_Static_assert(NSCHEMES <= REDACT_MAX_SCHEMES, "more schemes than places");
+
+	for (size_t i = NSCHEMES; i-- > 0;)
+	{
+		const char *pattern = schemes[i].pattern;
+		int n;
+
+		for (n = 0; pattern[n] != '\0'; n++)
+		{
+			if (pattern[n] == '9')
+				index->digits[i] |= 1u << n;
+			else if (pattern[n] != 'X')
+				index->letters[i] |= 1u << n;
+		}
+		redact_chain(&index->codes, i, n);
+	}
+}
+
 /*
  * Documents without a check: a few letters, many digits, perhaps a letter;
  * known by the words near them alone.
@@ -169,6 +192,7 @@ static const struct
 	{REDACT_TAX_ID, REDACT_CTX_TAXID, 55, "tax_id"},
 	{REDACT_CUSTOMER_NUMBER, REDACT_CTX_CUSTOMER, 56, "customer_number"},
 };
+#define NBY_WORDS (sizeof(by_words) / sizeof(by_words[0]))
 
 /* A code as it was read. */
 typedef struct Code
@@ -177,7 +201,8 @@ typedef struct Code
 	uint8_t n;
 	uint8_t chars[MAX_CODE + 1];
 	uint32_t end[MAX_CODE]; /* behind each character */
-	bool stops[MAX_CODE];	/* a word ends behind it */
+	uint32_t stops;			/* a bit per character: a word ends behind it */
+	uint32_t digits;		/* a bit per character */
 	bool lower;				/* it has small letters */
 	bool upper;				/* and capitals */
 	uint8_t seps;			/* separators inside */
@@ -264,22 +289,30 @@ static void
 read_code(const RedactScanner *s, uint32_t start, Code *code)
 {
 	uint32_t i = start;
+	uint8_t classes = 0;
 
-	memset(code, 0, sizeof(*code));
 	code->start = start;
+	code->n = 0;
+	code->seps = 0;
+	code->stops = 0;
+	code->digits = 0;
 	while (code->n < MAX_CODE)
 	{
 		uint8_t c = redact_at(s, i);
+		uint8_t class = redact_class[c];
 
-		if (redact_class[c] & (CC_DIGIT | CC_LOWER | CC_UPPER))
+		if (class & (CC_DIGIT | CC_LOWER | CC_UPPER))
 		{
-			code->lower |= (redact_class[c] & CC_LOWER) != 0;
-			code->upper |= (redact_class[c] & CC_UPPER) != 0;
-			code->chars[code->n] = upper_at(s, i++);
-			code->end[code->n] = i;
-			code->stops[code->n] =
-				!(redact_class_at(s, i) & CC_ALNUM) && redact_at(s, i) != '_';
-			code->n++;
+			uint8_t after = redact_at(s, ++i);
+			uint32_t bit = 1u << code->n;
+
+			classes |= class;
+			if (class & CC_DIGIT)
+				code->digits |= bit;
+			if (!(redact_class[after] & CC_ALNUM) && after != '_')
+				code->stops |= bit;
+			code->chars[code->n] = (class & CC_LOWER) ? c & ~0x20 : c;
+			code->end[code->n++] = i;
 		}
 		else if ((c == ' ' || c == '-' || c == '.' || c == '/' || c == '+') &&
 				 code->n > 0 && is_code_char(s, i + 1))
@@ -291,52 +324,38 @@ read_code(const RedactScanner *s, uint32_t start, Code *code)
 			break;
 	}
 	code->chars[code->n] = '\0';
+	code->lower = classes & CC_LOWER;
+	code->upper = classes & CC_UPPER;
 }
 
-/* Does the code start with the pattern, and end there? Its length, or 0. */
-static int
-match_pattern(const Code *code, const char *pattern)
+/* Do the letters that stand for themselves? */
+static bool
+has_literals(const Code *code, const char *pattern)
 {
-	int n = 0;
-
-	for (; pattern[n] != '\0'; n++)
+	for (int i = 0; pattern[i] != '\0'; i++)
 	{
-		uint8_t c;
-		bool digit;
-
-		if (n >= code->n)
-			return 0;
-		c = code->chars[n];
-		digit = c >= '0' && c <= '9';
-		switch (pattern[n])
-		{
-			case 'A':
-				if (digit)
-					return 0;
-				break;
-			case '9':
-				if (!digit)
-					return 0;
-				break;
-			case 'X':
-				break;
-			default:
-				if (c != (uint8_t) (pattern[n] & ~0x20))
-					return 0;
-		}
+		if (pattern[i] >= 'a' && code->chars[i] != (pattern[i] & ~0x20))
+			return false;
 	}
-	return n > 0 && code->stops[n - 1] ? n : 0;
+	return true;
+}
+
+/* Does the code have letters and digits where scheme i wants them? */
+static inline bool
+fits_pattern(const RedactIndex *index, const Code *code, int i)
+{
+	return (code->digits & index->letters[i]) == 0 &&
+		   (~code->digits & index->digits[i]) == 0 &&
+		   has_literals(code, schemes[i].pattern);
 }
 
 /* Both letters and digits among the first n? */
 static bool
 is_mixed(const Code *code, int n)
 {
-	int digits = 0;
+	uint32_t digits = code->digits & ((1u << n) - 1);
 
-	for (int i = 0; i < n; i++)
-		digits += code->chars[i] >= '0' && code->chars[i] <= '9';
-	return digits > 0 && digits < n;
+	return digits != 0 && digits != (1u << n) - 1;
 }
 
 /* The end of "AB123456C": one to three letters, four to fourteen digits. */
@@ -353,76 +372,96 @@ match_document(const Code *code)
 		n++;
 	if (digits == 0 || digits > 3 || n - digits < 4 || n - digits > 14)
 		return 0;
-	if (n < code->n && code->chars[n] >= 'A' && !code->stops[n - 1])
+	if (n < code->n && code->chars[n] >= 'A' && !(code->stops >> (n - 1) & 1))
 		n++;
-	return code->stops[n - 1] ? n : 0;
+	return (code->stops >> (n - 1) & 1) ? n : 0;
+}
+
+/* Words near a code, looked for when they are first asked for. */
+typedef struct LazyCtx
+{
+	bool known;
+	RedactCtx ctx;
+} LazyCtx;
+
+static const RedactCtx *
+ctx_of(RedactScanner *s, const Code *code, LazyCtx *lazy)
+{
+	if (!lazy->known)
+	{
+		lazy->ctx = redact_context(s, code->start, code->end[code->n - 1]);
+		lazy->known = true;
+	}
+	return &lazy->ctx;
+}
+
+/* What scheme i, whose pattern the first n characters have, is worth. */
+static int
+score_code(const Code *code, int n, const CodeScheme *scheme,
+		   const RedactCtx *ctx)
+{
+	bool near = redact_ctx_has(ctx, scheme->ctx);
+	int score = near ? scheme->near : scheme->plain;
+
+	/* words and numbers of a sentence are no code */
+	if (code->lower && (code->upper || code->seps > 0) &&
+		(scheme->check == NULL || !near))
+		return 0;
+	if (near)
+		return score;
+	if (code->lower || redact_ctx_has(ctx, REDACT_CTX_NEGATIVE))
+		score -= 20;
+	if (code->seps > 0 && code->end[n - 1] - code->start > (uint32_t) n + 2)
+		score -= 10;
+	return score;
+}
+
+static void
+try_schemes(RedactScanner *s, const Code *code, int n, LazyCtx *lazy,
+			NumberBest *best)
+{
+	const RedactIndex *index = &s->index;
+
+	for (int i = index->codes.first[n]; i > 0; i = index->codes.next[i - 1])
+	{
+		const CodeScheme *scheme = &schemes[i - 1];
+		int score;
+
+		if (!fits_pattern(index, code, i - 1) ||
+			!redact_wants(s, scheme->entity) ||
+			(scheme->entity != REDACT_SWIFT_CODE && !is_mixed(code, n) &&
+			 scheme->entity != REDACT_CN_RESIDENT_ID))
+			continue;
+		score = score_code(code, n, scheme, ctx_of(s, code, lazy));
+		if (score > best->score &&
+			(scheme->check == NULL || scheme->check(code->chars, n)))
+			redact_consider(s, best, scheme->entity, score, code->end[n - 1],
+					 scheme->rule);
+	}
 }
 
 static void
 try_code(RedactScanner *s, uint32_t start)
 {
 	Code code;
-	RedactCtx ctx;
+	LazyCtx lazy = {.known = false};
 	NumberBest best = {0, 0, 0, NULL};
-	bool have_ctx = false;
 	int n;
 
 	read_code(s, start, &code);
 	if (code.n < 5)
 		return;
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	for (n = code.n; n >= 5; n--)
 	{
-		const CodeScheme *scheme = &schemes[i];
-		bool near;
-		int score;
-
-		n = match_pattern(&code, scheme->pattern);
-		if (n == 0 || !redact_wants(s, scheme->entity) ||
-			(scheme->entity != REDACT_SWIFT_CODE && !is_mixed(&code, n) &&
-			 scheme->entity != REDACT_CN_RESIDENT_ID))
-			continue;
-		if (!have_ctx)
-		{
-			ctx = redact_context(s, start, code.end[code.n - 1]);
-			have_ctx = true;
-		}
-		near = redact_ctx_has(&ctx, scheme->ctx);
-		score = near ? scheme->near : scheme->plain;
-		/* words and numbers of a sentence are no code */
-		if (code.lower && (code.upper || code.seps > 0) &&
-			(scheme->check == NULL || !near))
-			continue;
-		if (!near && (code.lower || redact_ctx_has(&ctx, REDACT_CTX_NEGATIVE)))
-			score -= 20;
-		if (!near && code.seps > 0 &&
-			code.end[n - 1] - start > (uint32_t) n + 2)
-			score -= 10;
-		if (score <= best.score ||
-			score < s->profile->min_score[scheme->entity] ||
-			(scheme->check != NULL && !scheme->check(code.chars, n)))
-			continue;
-		best.entity = scheme->entity;
-		best.score = score;
-		best.end = code.end[n - 1];
-		best.rule = scheme->rule;
+		if (code.stops >> (n - 1) & 1)
+			try_schemes(s, &code, n, &lazy, &best);
 	}
-
-	n = match_document(&code);
-	if (n > 0 && best.score < 60)
+	n = best.score < 60 ? match_document(&code) : 0;
+	for (size_t i = 0; n > 0 && i < NBY_WORDS; i++)
 	{
-		if (!have_ctx)
-			ctx = redact_context(s, start, code.end[n - 1]);
-		for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
-		{
-			if (!redact_ctx_has(&ctx, by_words[i].ctx) ||
-				by_words[i].score <= best.score ||
-				by_words[i].score < s->profile->min_score[by_words[i].entity])
-				continue;
-			best.entity = by_words[i].entity;
-			best.score = by_words[i].score;
-			best.end = code.end[n - 1];
-			best.rule = by_words[i].rule;
-		}
+		if (redact_ctx_has(ctx_of(s, &code, &lazy), by_words[i].ctx))
+			redact_consider(s, &best, by_words[i].entity, by_words[i].score,
+					 code.end[n - 1], by_words[i].rule);
 	}
 	if (best.score > 0)
 		redact_offer(s, start, best.end, best.entity, best.score, best.rule);

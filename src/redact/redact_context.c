@@ -54,9 +54,16 @@ typedef struct CtxWord
 {
 	uint32_t start;
 	uint32_t len; /* of the letters */
+	uint32_t hash;
 	uint8_t folded[MAX_WORD];
-	RedactWord entry;
 } CtxWord;
+
+/* Most words of a text are no context: told without a look at them. */
+static inline bool
+may_be_context(uint32_t hash)
+{
+	return redact_word_near[hash >> 5 & 1023] >> (hash & 31) & 1;
+}
 
 static bool
 look_up(const uint8_t *word, uint32_t len, RedactWord *found)
@@ -91,7 +98,9 @@ static bool
 next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
 {
 	uint32_t i = *pos;
-	uint8_t before;
+	uint32_t n = 0;
+	uint32_t hash = REDACT_HASH_INIT;
+	uint8_t before = 0;
 
 	while (i < len && !(redact_class[text[i]] & CC_ALPHA))
 		i++;
@@ -101,20 +110,23 @@ next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
 		return false;
 	}
 	word->start = i;
-	word->len = 0;
-	before = 0;
-	while (i < len)
+	for (; i < len; i++)
 	{
-		uint8_t class = redact_class[text[i]];
+		uint8_t c = text[i];
+		uint8_t class = redact_class[c];
 
 		if (!(class & CC_ALPHA) || ((class & CC_UPPER) && (before & CC_LOWER)))
 			break;
-		if (word->len < MAX_WORD)
-			word->folded[word->len] = redact_lower(text[i]);
-		word->len++;
+		if (class & CC_UPPER)
+			c |= 0x20;
+		if (n < MAX_WORD)
+			word->folded[n] = c;
+		hash = redact_hash_byte(hash, c);
+		n++;
 		before = class;
-		i++;
 	}
+	word->len = n;
+	word->hash = hash;
 	*pos = i;
 	return true;
 }
@@ -177,15 +189,21 @@ tokenise(RedactScanner *s, uint32_t upto)
 		if (redact_class_at(s, pos) & CC_DIGIT)
 		{
 			uint32_t len = word.len;
+			uint32_t hash = word.hash;
 
 			for (uint32_t i = pos; len < MAX_WORD && i < pos + 4 &&
 								   (redact_class_at(s, i) & CC_DIGIT);
 				 i++)
+			{
 				word.folded[len++] = text[i];
-			known = look_up(word.folded, len, &entry);
+				hash = redact_hash_byte(hash, text[i]);
+			}
+			known = may_be_context(hash) &&
+					redact_word_find(hash, word.folded, len, &entry);
 		}
 		if (!known)
-			known = look_up(word.folded, word.len, &entry);
+			known = may_be_context(word.hash) &&
+					redact_word_find(word.hash, word.folded, word.len, &entry);
 		if (known)
 		{
 			add_hit(s, word.start, pos, &entry);

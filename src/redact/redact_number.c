@@ -176,18 +176,6 @@ score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
 
 /* ---- the arbiter of one number -------------------------------------- */
 
-static void
-consider(const RedactScanner *s, NumberBest *best, RedactEntity entity,
-		 int score, uint32_t end, const char *rule)
-{
-	if (score < s->profile->min_score[entity] || score <= best->score)
-		return;
-	best->entity = entity;
-	best->score = score;
-	best->end = end;
-	best->rule = rule;
-}
-
 static int
 score_ssn(const RedactNumber *number, int n, const RedactCtx *ctx)
 {
@@ -207,12 +195,12 @@ consider_short(const RedactScanner *s, int total, const RedactCtx *ctx,
 			   uint32_t end, NumberBest *best)
 {
 	if (total <= 4 && redact_ctx_has(ctx, REDACT_CTX_CVV))
-		consider(s, best, REDACT_CREDIT_CARD_CVV,
+		redact_consider(s, best, REDACT_CREDIT_CARD_CVV,
 				 redact_ctx_has(ctx, REDACT_CTX_CARD) ? 85 : 70, end, "cvv");
 	if (total >= 4 && redact_ctx_has(ctx, REDACT_CTX_PIN))
-		consider(s, best, REDACT_PIN, 60, end, "pin");
+		redact_consider(s, best, REDACT_PIN, 60, end, "pin");
 	if (total == 5 && redact_ctx_has(ctx, REDACT_CTX_POSTAL))
-		consider(s, best, REDACT_POSTAL_CODE, 75, end, "postal_code");
+		redact_consider(s, best, REDACT_POSTAL_CODE, 75, end, "postal_code");
 }
 
 /* Everything that the first n groups can be. */
@@ -224,12 +212,12 @@ consider_groups(RedactScanner *s, const RedactNumber *number, int n,
 	int total = last->first + last->len;
 
 	if (total >= 12 && total <= 19)
-		consider(s, best, REDACT_CREDIT_CARD,
+		redact_consider(s, best, REDACT_CREDIT_CARD,
 				 score_card(number, n, total, ctx), last->end, "card");
 	if (n == 1 && total >= 3 && total <= 6)
 		consider_short(s, total, ctx, last->end, best);
 	if (total == 9)
-		consider(s, best, REDACT_US_SSN, score_ssn(number, n, ctx), last->end,
+		redact_consider(s, best, REDACT_US_SSN, score_ssn(number, n, ctx), last->end,
 				 "us_ssn");
 	redact_number_schemes(s, number, n, ctx, best);
 }

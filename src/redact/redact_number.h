@@ -42,6 +42,19 @@ typedef struct NumberBest
 	const char *rule;
 } NumberBest;
 
+/* Take a candidate if it is better than the best, and wanted at its score. */
+static inline void
+redact_consider(const RedactScanner *s, NumberBest *best, RedactEntity entity,
+				int score, uint32_t end, const char *rule)
+{
+	if (score <= best->score || score < s->profile->min_score[entity])
+		return;
+	best->entity = entity;
+	best->score = score;
+	best->end = end;
+	best->rule = rule;
+}
+
 /* Try every national scheme on the first n groups. */
 extern void redact_number_schemes(RedactScanner *s, const RedactNumber *number,
 								  int n, const RedactCtx *ctx,

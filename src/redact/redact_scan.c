@@ -83,7 +83,14 @@ static const uint8_t trigger[256] = {
 RedactScanner *
 redact_scanner_create(void)
 {
-	return calloc(1, sizeof(RedactScanner));
+	RedactScanner *s = calloc(1, sizeof(RedactScanner));
+
+	if (s != NULL)
+	{
+		redact_index_numbers(&s->index);
+		redact_index_codes(&s->index);
+	}
+	return s;
 }
 
 void

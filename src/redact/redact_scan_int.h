@@ -54,6 +54,29 @@ typedef struct RedactCtxHit
 	uint8_t ctx[2]; /* classes; 0: none */
 } RedactCtxHit;
 
+/*
+ * The tables of identifiers by their length, so that a number meets only those
+ * it can be; made once per scanner. A chain starts at first[length] and goes
+ * on at next[]; both hold an index plus one, 0 ends it.
+ */
+#define REDACT_MAX_SCHEMES 160
+#define REDACT_MAX_LENGTH 24
+
+typedef struct RedactChains
+{
+	uint8_t first[REDACT_MAX_LENGTH + 1];
+	uint8_t next[REDACT_MAX_SCHEMES];
+} RedactChains;
+
+typedef struct RedactIndex
+{
+	RedactChains numbers;
+	RedactChains codes;
+	/* where a code has letters, and where digits, one bit per character */
+	uint32_t letters[REDACT_MAX_SCHEMES];
+	uint32_t digits[REDACT_MAX_SCHEMES];
+} RedactIndex;
+
 #define NAME_MEMORY 256
 #define CTX_RING 64
 #define CTX_BEFORE 72 /* bytes before a candidate that count as near */
@@ -104,6 +127,7 @@ struct RedactScanner
 	uint32_t nnames;
 	uint32_t depth;		  /* of decoded text within text */
 	RedactScanner *inner; /* for decoded text; made when needed */
+	RedactIndex index;
 
 	RedactStatus status; /* REDACT_MORE, or why the scan failed */
 };
@@ -199,6 +223,16 @@ extern bool redact_word_find(uint32_t hash, const uint8_t *word, uint32_t len,
  * What stands in one is neither data nor context.
  */
 extern uint32_t redact_placeholder(const RedactScanner *s, uint32_t pos);
+
+/* Scheme i has this length; to be called for the last one first. */
+static inline void
+redact_chain(RedactChains *chains, size_t i, uint32_t length)
+{
+	chains->next[i] = chains->first[length];
+	chains->first[length] = i + 1;
+}
+extern void redact_index_numbers(RedactIndex *index);
+extern void redact_index_codes(RedactIndex *index);
 
 /* Verifiers, one file per family. */
 extern uint32_t redact_verify_digit(RedactScanner *s, uint32_t pos);

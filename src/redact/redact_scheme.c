@@ -192,6 +192,17 @@ static const NumberScheme schemes[] = {
 	S(14, NATIONAL_ID, NULL, NATID, NULL, 0, 0, 55, "national_id"),
 };
 
+#define NSCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+void
+redact_index_numbers(RedactIndex *index)
+{
+	_Static_assert(NSCHEMES <= REDACT_MAX_SCHEMES, "more schemes than places");
+
+	for (size_t i = NSCHEMES; i-- > 0;)
+		redact_chain(&index->numbers, i, schemes[i].digits);
+}
+
 /* Numbers of any length in a range, known by the words near them alone. */
 static const struct
 {
@@ -261,16 +272,17 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 		plain_seps = plain_seps && number->groups[g].sep != '~' &&
 					 number->groups[g].sep != '=';
 
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	for (int i = s->index.numbers.first[total]; i > 0;
+		 i = s->index.numbers.next[i - 1])
 	{
-		const NumberScheme *scheme = &schemes[i];
-		bool near;
+		const NumberScheme *scheme = &schemes[i - 1];
+		bool near = redact_ctx_has(ctx, scheme->ctx);
 		bool shaped;
 		int score;
 
-		if (scheme->digits != total || !redact_wants(s, scheme->entity))
+		/* bare digits, of no worth without a word or a group */
+		if (n == 1 && !near && scheme->plain == 0 && !generic)
 			continue;
-		near = redact_ctx_has(ctx, scheme->ctx);
 		shaped = n > 1 && redact_number_shape(number, n, scheme->shape);
 		/* digits in other groups than the country's are something else */
 		if (n > 1 && !shaped &&
@@ -284,25 +296,18 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 		if (score <= best->score ||
 			score < s->profile->min_score[scheme->entity])
 			continue;
-		if (scheme->check != NULL && !scheme->check(number->digits, total))
-			continue;
-		best->entity = scheme->entity;
-		best->score = score;
-		best->end = last->end;
-		best->rule = scheme->rule;
+		if (scheme->check == NULL || scheme->check(number->digits, total))
+			redact_consider(s, best, scheme->entity, score, last->end,
+							scheme->rule);
 	}
 	if (!plain_seps)
 		return;
 	for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
 	{
 		if (total < by_words[i].min || total > by_words[i].max ||
-			!redact_ctx_has(ctx, by_words[i].ctx) ||
-			by_words[i].score <= best->score ||
-			by_words[i].score < s->profile->min_score[by_words[i].entity])
+			!redact_ctx_has(ctx, by_words[i].ctx))
 			continue;
-		best->entity = by_words[i].entity;
-		best->score = by_words[i].score;
-		best->end = last->end;
-		best->rule = by_words[i].rule;
+		redact_consider(s, best, by_words[i].entity, by_words[i].score,
+						last->end, by_words[i].rule);
 	}
 }

@@ -91,12 +91,14 @@ sub words
 	$size *= 2 while $size < 2 * keys %word;
 	my @slot = (0) x $size;
 	my $blob = "\0";
+	my @near = (0) x 1024;
 	for my $w (sort keys %word)
 	{
 		my $e = $word{$w};
 		my @ctx = (@{ $e->{ctx} // [] }, 0, 0);
 		my $flags = ($e->{flags} // 0) | ($e->{phrase} ? 1 : 0);
 		my $i = fnv1a($w) & ($size - 1);
+		$near[($i >> 5) & 1023] |= 1 << ($i & 31) if $ctx[0] || $e->{phrase};
 		$i = ($i + 1) & ($size - 1) while $slot[$i];
 		$slot[$i] = length $blob;
 		$blob .= pack 'CCCCC', length $w, $ctx[0], $ctx[1], $flags & 255, $flags >> 8;
@@ -111,6 +113,8 @@ sub words
 	print "#define REDACT_WORD_$flags[$_] ", 2 << $_, "\n" for 0 .. $#flags;
 	print "#endif\n#ifdef REDACT_WORDS_DATA\n";
 	print "#define REDACT_WORDS_MASK ", $size - 1, "u\n";
+	print "/* a bit for each word that is context, or ends a phrase */\n";
+	print "static const uint32_t redact_word_near[1024] = {\n", c_numbers(8, map { $_ . 'u' } @near), "};\n";
 	print "static const uint32_t redact_word_slots[] = {\n", c_numbers(16, @slot), "};\n";
 	print "static const uint8_t redact_word_blob[] = {\n", c_bytes($blob), "};\n";
 	print "#endif\n";

@@ -271,7 +271,13 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 RedactCtx
 redact_context(RedactScanner *s, uint32_t start, uint32_t end)
 {
-	return context_within(s, start, end, CTX_BEFORE, CTX_AFTER);
+	if (s->near_end != end || s->near_start != start)
+	{
+		s->near_ctx = context_within(s, start, end, CTX_BEFORE, CTX_AFTER);
+		s->near_start = start;
+		s->near_end = end;
+	}
+	return s->near_ctx;
 }
 
 RedactCtx

@@ -230,8 +230,9 @@ year_end(const RedactScanner *s, uint32_t pos)
 	int len;
 	int year;
 
-	while (i < pos + 2 && strchr(", -./", redact_at(s, i)) != NULL &&
-		   redact_at(s, i) != 0)
+	while (i < pos + 2 &&
+		   (redact_at(s, i) == ',' || redact_at(s, i) == ' ' ||
+			(redact_at(s, i) >= '-' && redact_at(s, i) <= '/')))
 		i++;
 	if (i == pos)
 		return pos;

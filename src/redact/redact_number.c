@@ -155,13 +155,13 @@ score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
 	const uint8_t *d = number->digits;
 	int range = check_card_range(d, total);
 	bool near = redact_ctx_has(ctx, REDACT_CTX_CARD);
-	Separation sep = separation(number, n);
-	bool shape = card_shape(number, n, total);
+	Separation sep;
 	int score;
 
 	if (range == 0 || !check_luhn(d, total))
 		return 0;
-	if (!shape || (sep != SEP_NONE && number->groups[0].len < 4))
+	sep = separation(number, n);
+	if (!card_shape(number, n, total) || (sep != SEP_NONE && number->groups[0].len < 4))
 		score = range == 2 ? 45 : 25;
 	else if (range == 2)
 		score = sep != SEP_STRANGE ? 85 : 60;
@@ -222,14 +222,6 @@ consider_groups(RedactScanner *s, const RedactNumber *number, int n,
 	redact_number_schemes(s, number, n, ctx, best);
 }
 
-/* Letters directly before or behind: part of a longer code? */
-static bool
-is_glued(const RedactScanner *s, uint32_t start, uint32_t end)
-{
-	return (redact_class_at(s, start - 1) & CC_ALPHA) ||
-		   (redact_class_at(s, end) & CC_ALPHA);
-}
-
 /* The fraction of a decimal number, or a part of a longer dotted one. */
 static bool
 is_fraction(const RedactScanner *s, uint32_t pos)
@@ -287,11 +279,40 @@ machine_id_end(const RedactScanner *s, uint32_t pos)
 	return 0;
 }
 
+/* Offer the best that the first groups of a number are, of any count. */
+static void
+judge_number(RedactScanner *s, uint32_t pos, const RedactNumber *number,
+			 NumberBest *best)
+{
+	const NumberGroup *last = &number->groups[number->ngroups - 1];
+	bool short_number = last->first + last->len <= 6;
+	bool glued = redact_class_at(s, pos - 1) & CC_ALPHA;
+	bool have_ctx = false;
+	RedactCtx ctx;
+
+	for (int n = 1; n <= number->ngroups; n++)
+	{
+		const NumberGroup *group = &number->groups[n - 1];
+		int total = group->first + group->len;
+
+		/* letters directly before or behind: part of a longer code? */
+		if (total < 3 || ((glued || (redact_class_at(s, group->end) &
+									 CC_ALPHA)) && total < 15))
+			continue;
+		if (!have_ctx)
+			ctx = short_number ? redact_context_beside(s, pos, last->end)
+							   : redact_context(s, pos, last->end);
+		have_ctx = true;
+		consider_groups(s, number, n, &ctx, best);
+	}
+	if (best->score > 0)
+		redact_offer(s, pos, best->end, best->entity, best->score, best->rule);
+}
+
 uint32_t
 redact_verify_digit(RedactScanner *s, uint32_t pos)
 {
 	RedactNumber number;
-	RedactCtx ctx;
 	NumberBest best = {0, 0, 0, NULL};
 	uint32_t end;
 
@@ -334,22 +355,7 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 
 	if (number.groups[number.ngroups - 1].end - pos >= 3 &&
 		!is_fraction(s, pos))
-	{
-		const NumberGroup *last = &number.groups[number.ngroups - 1];
-
-		ctx = last->first + last->len <= 6
-				  ? redact_context_beside(s, pos, last->end)
-				  : redact_context(s, pos, last->end);
-		for (int n = 1; n <= number.ngroups; n++)
-		{
-			if (is_glued(s, pos, number.groups[n - 1].end) &&
-				number.groups[n - 1].first + number.groups[n - 1].len < 15)
-				continue;
-			consider_groups(s, &number, n, &ctx, &best);
-		}
-		if (best.score > 0)
-			redact_offer(s, pos, best.end, best.entity, best.score, best.rule);
-	}
+		judge_number(s, pos, &number, &best);
 	if (best.score < 80 &&
 		(end - pos > 2 || number.ngroups > 1 || redact_at(s, end) == ')' ||
 		 redact_at(s, end + 1) == '('))

@@ -181,9 +181,14 @@ extension_end(const RedactScanner *s, uint32_t pos)
 										"#",		 "durchwahl", "int"};
 	uint32_t i = pos;
 	uint32_t digits;
+	uint8_t first;
 
 	while (i < pos + 2 && (redact_at(s, i) == ' ' || redact_at(s, i) == ','))
 		i++;
+	first = redact_lower(redact_at(s, i));
+	if (first != 'e' && first != 'x' && first != '#' && first != 'd' &&
+		first != 'i')
+		return 0;
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
 	{
 		size_t len = strlen(words[w]);
@@ -251,8 +256,9 @@ looks_like_range(const Phone *p, int n)
 
 	for (int i = 0; i < total; i++)
 		seen |= 1 << p->digits[i];
-	if (__builtin_popcount(seen) < 3)
-		return true;
+	seen &= seen - 1;
+	if ((seen & (seen - 1)) == 0)
+		return true; /* two at most */
 	if (n != 2 || p->bracket)
 		return false;
 	if (p->opened && p->sep[1] == '-' && p->len[0] <= p->len[1])
@@ -354,7 +360,7 @@ redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
 	(void) number;
 	if (!redact_wants(s, REDACT_PHONE_NUMBER) || !phone_read(s, pos, &phone))
 		return 0;
-	ctx = redact_context(s, phone.start, phone.end[phone.ngroups - 1]);
+	ctx = redact_context(s, pos, phone.end[phone.ngroups - 1]);
 	near = redact_ctx_has(&ctx, REDACT_CTX_PHONE);
 	hinted = redact_ctx_has(&ctx, REDACT_CTX_CALLING);
 

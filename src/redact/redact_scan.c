@@ -176,6 +176,9 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->ctx_from = 0;
 	s->ctx_pos = 0;
 	s->ctx_prev_len = 0;
+	s->near_end = 0;
+	memset(s->runs, 0, sizeof(s->runs));
+	memset(&s->value, 0, sizeof(s->value));
 	s->token_end = 0;
 	s->code_end = 0;
 	s->name_end = 0;

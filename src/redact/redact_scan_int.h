@@ -72,11 +72,21 @@ typedef struct RedactIndex
 {
 	RedactChains numbers;
 	RedactChains codes;
+	/* lengths that the first group of a number may have, one bit each */
+	uint32_t first_group[REDACT_MAX_SCHEMES];
 	/* where a code has letters, and where digits, one bit per character */
 	uint32_t letters[REDACT_MAX_SCHEMES];
 	uint32_t digits[REDACT_MAX_SCHEMES];
 } RedactIndex;
 
+/* A run of characters that was measured: from within, it ends there too. */
+typedef struct RedactRun
+{
+	uint32_t start;
+	uint32_t end; /* 0: none */
+} RedactRun;
+
+#define REDACT_ALPHABETS 7 /* of tokens, see redact_secret.c */
 #define NAME_MEMORY 256
 #define CTX_RING 64
 #define CTX_BEFORE 72 /* bytes before a candidate that count as near */
@@ -119,7 +129,12 @@ struct RedactScanner
 	uint32_t ctx_prev; /* where the word before started, for phrases */
 	uint32_t ctx_prev_len;
 	RedactCtx key_ctx; /* words of the key */
+	RedactCtx near_ctx;	 /* the last answer, as most are asked for twice */
+	uint32_t near_start; /* and what it was for; end 0: none */
+	uint32_t near_end;
 
+	RedactRun runs[REDACT_ALPHABETS];
+	RedactRun value;			 /* of a "key=value" */
 	uint32_t token_end;			 /* tokens up to here have been looked at */
 	uint32_t code_end;			 /* and codes of letters and digits */
 	uint32_t name_end;			 /* and runs of capitalised words */
@@ -231,6 +246,13 @@ redact_chain(RedactChains *chains, size_t i, uint32_t length)
 	chains->next[i] = chains->first[length];
 	chains->first[length] = i + 1;
 }
+/* Was the run around pos measured before? */
+static inline bool
+redact_in_run(const RedactRun *run, uint32_t pos)
+{
+	return pos >= run->start && pos < run->end;
+}
+
 extern void redact_index_numbers(RedactIndex *index);
 extern void redact_index_codes(RedactIndex *index);
 

@@ -13,8 +13,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <string.h>
-
 #include "redact/redact_check.h"
 #include "redact/redact_number.h"
 #include "redact/redact_scan_int.h"
@@ -200,7 +198,21 @@ redact_index_numbers(RedactIndex *index)
 	_Static_assert(NSCHEMES <= REDACT_MAX_SCHEMES, "more schemes than places");
 
 	for (size_t i = NSCHEMES; i-- > 0;)
+	{
+		const char *shape = schemes[i].shape;
+
 		redact_chain(&index->numbers, i, schemes[i].digits);
+		for (const char *p = shape; p != NULL && *p != '\0'; p++)
+		{
+			int len = 0;
+
+			if (p > shape && p[-1] != '|')
+				continue;
+			for (const char *q = p; *q >= '0' && *q <= '9'; q++)
+				len = len * 10 + (*q - '0');
+			index->first_group[i] |= 1u << len;
+		}
+	}
 }
 
 /* Numbers of any length in a range, known by the words near them alone. */
@@ -251,8 +263,9 @@ redact_number_shape(const RedactNumber *number, int n, const char *shape)
 		}
 		if (fits && g == n)
 			return true;
-		shape = strchr(shape, '|');
-		shape = shape == NULL ? NULL : shape + 1;
+		while (*p != '|' && *p != '\0')
+			p++;
+		shape = *p == '|' ? p + 1 : NULL;
 	}
 	return false;
 }
@@ -266,6 +279,7 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 	bool generic = redact_ctx_has(ctx, REDACT_CTX_NATID) ||
 				   redact_ctx_has(ctx, REDACT_CTX_TAXID);
 	bool negative = redact_ctx_has(ctx, REDACT_CTX_NEGATIVE);
+	uint32_t first = 1u << number->groups[0].len;
 	bool plain_seps = true;
 
 	for (int g = 0; g + 1 < n; g++)
@@ -280,8 +294,9 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 		bool shaped;
 		int score;
 
-		/* bare digits, of no worth without a word or a group */
-		if (n == 1 && !near && scheme->plain == 0 && !generic)
+		/* of no worth without a word, or written in groups of its own */
+		if (!near && (n == 1 ? scheme->plain == 0 && !generic
+							 : !(s->index.first_group[i - 1] & first)))
 			continue;
 		shaped = n > 1 && redact_number_shape(number, n, scheme->shape);
 		/* digits in other groups than the country's are something else */

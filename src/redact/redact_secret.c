@@ -18,6 +18,8 @@
 #define MIN_TOKEN 12
 #define MIN_ENCODED 16
 #define MAX_ENCODED 4096
+#define MAX_HEADER 1024 /* of a JWT */
+#define MAX_VALUE 128	/* bytes of a value that are looked at */
 
 /* Characters of the part behind a prefix. */
 typedef enum Alphabet
@@ -126,7 +128,9 @@ contains(const uint8_t *text, uint32_t len, const char *what)
 static bool
 is_jwt(const RedactScanner *s, uint32_t start, uint32_t end)
 {
-	const uint8_t *dot = memchr(s->text + start, '.', end - start);
+	const uint8_t *dot = memchr(s->text + start, '.',
+								end - start < MAX_HEADER ? end - start
+														 : MAX_HEADER);
 	uint8_t header[192];
 	uint32_t n;
 
@@ -137,20 +141,36 @@ is_jwt(const RedactScanner *s, uint32_t start, uint32_t end)
 	return contains(header, n, "\"alg\"") || contains(header, n, "\"enc\"");
 }
 
+/* Where the characters of an alphabet end that start at from. */
+static uint32_t
+alphabet_end(RedactScanner *s, uint32_t from, Alphabet alphabet)
+{
+	RedactRun *run = &s->runs[alphabet];
+
+	if (!redact_in_run(run, from))
+	{
+		run->start = from;
+		run->end = from;
+		while (run->end < s->len && in_alphabet(s->text[run->end], alphabet))
+			run->end++;
+	}
+	return run->end > from ? run->end : from;
+}
+
 /* Try one rule at start; returns the end of the secret, or 0. */
 static uint32_t
-try_rule(const RedactScanner *s, uint32_t start, const SecretRule *rule)
+try_rule(RedactScanner *s, uint32_t start, const SecretRule *rule)
 {
 	uint32_t from = start + rule->len;
-	uint32_t end = from;
+	uint32_t end;
 
 	if (from >= s->len ||
 		memcmp(s->text + start, rule->prefix, rule->len) != 0)
 		return 0;
-	while (end - from < 4096 && in_alphabet(redact_at(s, end), rule->alphabet))
-		end++;
-	while (end > from &&
-		   (redact_at(s, end - 1) == '.' || redact_at(s, end - 1) == '-'))
+	end = alphabet_end(s, from, rule->alphabet);
+	for (int k = 0; k < 8 && end > from &&
+					(redact_at(s, end - 1) == '.' || redact_at(s, end - 1) == '-');
+		 k++)
 		end--;
 	if (end - from < rule->min)
 		return 0;
@@ -176,7 +196,7 @@ score_token(const RedactScanner *s, uint32_t start, uint32_t end,
 	bool digit = false;
 	bool letter = false;
 
-	for (uint32_t i = body; i < end; i++)
+	for (uint32_t i = body; i < end && !(digit && letter); i++)
 	{
 		digit |= (redact_class_at(s, i) & CC_DIGIT) != 0;
 		letter |= (redact_class_at(s, i) & CC_ALPHA) != 0;
@@ -215,6 +235,9 @@ find_prefixes(RedactScanner *s, uint32_t start, uint32_t end)
 				redact_offer(s, i, stop, rules[r].entity,
 							 score_token(s, i, stop, &rules[r]),
 							 rules[r].rule);
+				/* it may go on behind the token, over dots */
+				if (stop > s->token_end)
+					s->token_end = stop;
 				i = stop - 1;
 				break;
 			}
@@ -273,6 +296,17 @@ verify_pem(RedactScanner *s, uint32_t pos)
 
 /* ---- encoded text --------------------------------------------------- */
 
+static bool
+has_letter(const RedactScanner *s, uint32_t start, uint32_t end)
+{
+	for (uint32_t i = start; i < end; i++)
+	{
+		if (redact_class_at(s, i) & CC_ALPHA)
+			return true;
+	}
+	return false;
+}
+
 /* base64 that decodes to readable text is looked into. */
 static void
 verify_encoded(RedactScanner *s, uint32_t start, uint32_t end)
@@ -280,7 +314,7 @@ verify_encoded(RedactScanner *s, uint32_t start, uint32_t end)
 	uint8_t text[MAX_ENCODED / 4 * 3 + 3];
 	uint32_t n;
 
-	if (end - start > MAX_ENCODED)
+	if (end - start > MAX_ENCODED || !has_letter(s, start, end))
 		return;
 	/* most tokens are told by their first bytes */
 	n = decode_base64(s->text + start, 8, text, 6);
@@ -382,11 +416,31 @@ is_no_value(const uint8_t *c, uint32_t n)
 	return false;
 }
 
-static bool
+static inline bool
 ends_value(uint8_t c)
 {
-	return (redact_class[c] & CC_SPACE) ||
-		   (c < 0x80 && strchr("\"'`,;<>)]}|", c) != NULL);
+	static const uint8_t ends[256] = {
+		['"'] = 1, ['\''] = 1, ['`'] = 1, [','] = 1, [';'] = 1, ['<'] = 1,
+		['>'] = 1, [')'] = 1,  [']'] = 1, ['}'] = 1, ['|'] = 1,
+	};
+
+	return ends[c] || (redact_class[c] & CC_SPACE);
+}
+
+/* Where the value that starts at start ends. */
+static uint32_t
+value_end(RedactScanner *s, uint32_t start)
+{
+	RedactRun *run = &s->value;
+
+	if (!redact_in_run(run, start))
+	{
+		run->start = start;
+		run->end = start;
+		while (run->end < s->len && !ends_value(s->text[run->end]))
+			run->end++;
+	}
+	return run->end > start ? run->end : start;
 }
 
 /*
@@ -401,6 +455,7 @@ verify_pair(RedactScanner *s, uint32_t pos)
 	uint32_t key;
 	uint32_t start = pos + 1;
 	uint32_t end;
+	uint32_t looked;
 	RedactCtx ctx;
 	bool password;
 	bool digit = false;
@@ -434,10 +489,7 @@ verify_pair(RedactScanner *s, uint32_t pos)
 		return; /* a variable, a placeholder, a path */
 	for (int scheme = 0;; scheme++)
 	{
-		end = start;
-		while (end - start < 512 && !ends_value(redact_at(s, end)) &&
-			   end < s->len)
-			end++;
+		end = value_end(s, start);
 		/* "Authorization: Bearer x" */
 		if (scheme > 0 || redact_at(s, end) != ' ' || end - start < 5 ||
 			end - start > 6 || !is_no_value(s->text + start, end - start))
@@ -449,7 +501,8 @@ verify_pair(RedactScanner *s, uint32_t pos)
 	if (end - start < (password ? 4 : 8) ||
 		is_no_value(s->text + start, end - start))
 		return;
-	for (uint32_t i = start; i < end; i++)
+	looked = end - start < MAX_VALUE ? end : start + MAX_VALUE;
+	for (uint32_t i = start; i < looked; i++)
 	{
 		uint8_t class = redact_class_at(s, i);
 

@@ -24,27 +24,20 @@ extern bool check_mod11_10(const uint8_t *d, int n);
 
 /* clang-format off */
 /* National identifiers of digits only, by country; see redact_scheme.c. */
-#define CHECK_NUMBERS(C)                                                      \
-	C(us_ssn)                                                                 \
-	C(us_itin)                                                                \
-	C(us_atin)                                                                \
-	C(us_ein) C(us_routing) C(us_npi) C(ca_sin) C(uk_nhs) C(uk_utr) C(        \
-		de_tax_id) C(de_lanr) C(at_svnr) C(ch_ahv) C(fr_nir) C(fr_siret)      \
-		C(es_social) C(nl_bsn) C(be_nn) C(lu_matricule) C(pt_nif) C(pl_pesel) \
-			C(pl_nip) C(pl_regon) C(se_person) C(se_org) C(dk_cpr) C(dk_cvr)  \
-				C(no_fnr) C(no_org) C(is_kennitala) C(baltic) C(lv_code) C(   \
-					ro_cnp) C(ro_cui) C(bg_egn) C(rodne_cislo) C(hu_tax)      \
-					C(hu_taj) C(hr_oib) C(jmbg) C(gr_amka) C(gr_afm) C(       \
-						ua_rnokpp) C(ru_inn) C(ru_snils) C(br_cpf) C(br_cnpj) \
-						C(ar_cuit) C(co_nit) C(pe_ruc) C(ec_cedula)           \
-							C(uy_cedula) C(in_aadhaar) C(au_tfn) C(au_abn)    \
-								C(au_acn) C(au_medicare) C(nz_ird) C(my_nric) \
-									C(id_nik) C(th_tnin) C(kr_rrn) C(kr_brn)  \
-										C(jp_my_number) C(tw_ubn) C(pk_cnic)  \
-											C(il_id) C(tr_id) C(tr_tax)       \
-												C(za_id) C(imei) C(iccid)     \
-													C(imsi) C(fi_business)    \
-														C(cl_rut_digits)
+#define CHECK_NUMBERS(C) \
+	C(us_ssn) C(us_itin) C(us_atin) C(us_ein) C(us_routing) C(us_npi) \
+	C(ca_sin) C(uk_nhs) C(uk_utr) C(de_tax_id) C(de_lanr) C(at_svnr) \
+	C(ch_ahv) C(fr_nir) C(fr_siret) C(es_social) C(nl_bsn) C(be_nn) \
+	C(lu_matricule) C(pt_nif) C(pl_pesel) C(pl_nip) C(pl_regon) \
+	C(se_person) C(se_org) C(dk_cpr) C(dk_cvr) C(no_fnr) C(no_org) \
+	C(is_kennitala) C(baltic) C(lv_code) C(ro_cnp) C(ro_cui) C(bg_egn) \
+	C(rodne_cislo) C(hu_tax) C(hu_taj) C(hr_oib) C(jmbg) C(gr_amka) \
+	C(gr_afm) C(ua_rnokpp) C(ru_inn) C(ru_snils) C(br_cpf) C(br_cnpj) \
+	C(ar_cuit) C(co_nit) C(pe_ruc) C(ec_cedula) C(uy_cedula) \
+	C(in_aadhaar) C(au_tfn) C(au_abn) C(au_acn) C(au_medicare) \
+	C(nz_ird) C(my_nric) C(id_nik) C(th_tnin) C(kr_rrn) C(kr_brn) \
+	C(jp_my_number) C(tw_ubn) C(pk_cnic) C(il_id) C(tr_id) C(tr_tax) \
+	C(za_id) C(imei) C(iccid) C(imsi) C(fi_business) C(cl_rut_digits)
 #define C(name) extern bool check_##name(const uint8_t *d, int n);
 /* clang-format on */
 CHECK_NUMBERS(C)
@@ -66,17 +59,15 @@ extern int check_iban_length(uint8_t c1, uint8_t c2);
  * Codes of letters and digits: capitals, no separators. Their shape has been
  * checked by the caller.
  */
-#define CHECK_CODES(C)                                                        \
-	C(es_dni)                                                                 \
-	C(es_nie)                                                                 \
-	C(es_cif)                                                                 \
-	C(it_fiscal_code) C(uk_nino) C(uk_driving) C(ie_pps) C(fi_hetu) C(pt_cc)  \
-		C(pl_id_card) C(de_icao) C(de_social) C(de_kvnr) C(de_vat) C(at_uid)  \
-			C(ch_uid) C(fr_vat) C(fr_nir_corsica) C(nl_vat) C(be_vat)         \
-				C(it_vat) C(mx_curp) C(mx_rfc) C(cl_rut) C(ve_rif) C(in_pan)  \
-					C(in_gstin) C(sg_nric) C(sg_uen) C(tw_id) C(cn_resident)  \
-						C(cn_credit) C(nz_nhi) C(us_dea) C(us_mbi) C(vin)     \
-							C(br_cnpj_alpha) C(swift) C(uk_plate) C(in_plate)
+#define CHECK_CODES(C) \
+	C(es_dni) C(es_nie) C(es_cif) C(it_fiscal_code) C(uk_nino) \
+	C(uk_driving) C(ie_pps) C(fi_hetu) C(pt_cc) C(pl_id_card) \
+	C(de_icao) C(de_social) C(de_kvnr) C(de_vat) C(at_uid) C(ch_uid) \
+	C(fr_vat) C(fr_nir_corsica) C(nl_vat) C(be_vat) C(it_vat) \
+	C(mx_curp) C(mx_rfc) C(cl_rut) C(ve_rif) C(in_pan) C(in_gstin) \
+	C(sg_nric) C(sg_uen) C(tw_id) C(cn_resident) C(cn_credit) \
+	C(nz_nhi) C(us_dea) C(us_mbi) C(vin) C(br_cnpj_alpha) C(swift) \
+	C(uk_plate) C(in_plate)
 #define C(name) extern bool check_##name(const uint8_t *c, int n);
 /* clang-format on */
 CHECK_CODES(C)

@@ -436,7 +436,7 @@ try_schemes(RedactScanner *s, const Code *code, int n, LazyCtx *lazy,
 		if (score > best->score &&
 			(scheme->check == NULL || scheme->check(code->chars, n)))
 			redact_consider(s, best, scheme->entity, score, code->end[n - 1],
-					 scheme->rule);
+							scheme->rule);
 	}
 }
 
@@ -461,7 +461,7 @@ try_code(RedactScanner *s, uint32_t start)
 	{
 		if (redact_ctx_has(ctx_of(s, &code, &lazy), by_words[i].ctx))
 			redact_consider(s, &best, by_words[i].entity, by_words[i].score,
-					 code.end[n - 1], by_words[i].rule);
+							code.end[n - 1], by_words[i].rule);
 	}
 	if (best.score > 0)
 		redact_offer(s, start, best.end, best.entity, best.score, best.rule);

@@ -230,9 +230,8 @@ year_end(const RedactScanner *s, uint32_t pos)
 	int len;
 	int year;
 
-	while (i < pos + 2 &&
-		   (redact_at(s, i) == ',' || redact_at(s, i) == ' ' ||
-			(redact_at(s, i) >= '-' && redact_at(s, i) <= '/')))
+	while (i < pos + 2 && (redact_at(s, i) == ',' || redact_at(s, i) == ' ' ||
+						   (redact_at(s, i) >= '-' && redact_at(s, i) <= '/')))
 		i++;
 	if (i == pos)
 		return pos;

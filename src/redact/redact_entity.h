@@ -22,18 +22,13 @@
 
 /* clang-format off */
 /* Regions, as ISO 3166 codes; ZZ: everywhere. The order is that of the bits. */
-#define REDACT_REGIONS(R)                                                     \
-	R(ZZ)                                                                     \
-	R(AR)                                                                     \
-	R(AT)                                                                     \
-	R(AU)                                                                     \
-	R(BE)                                                                     \
-	R(BG) R(BR) R(CA) R(CH) R(CL) R(CN) R(CO) R(CZ) R(DE) R(DK) R(EC) R(EE)   \
-		R(ES) R(FI) R(FR) R(GB) R(GR) R(HR) R(HU) R(ID) R(IE) R(IL) R(IN)     \
-			R(IS) R(IT) R(JP) R(KR) R(LT) R(LU) R(LV) R(MX) R(MY) R(NG) R(NL) \
-				R(NO) R(NZ) R(PE) R(PH) R(PK) R(PL) R(PT) R(RO) R(RS) R(RU)   \
-					R(SE) R(SG) R(SI) R(SK) R(TH) R(TR) R(TW) R(UA) R(US)     \
-						R(UY) R(VE) R(ZA)
+#define REDACT_REGIONS(R) \
+	R(ZZ) R(AR) R(AT) R(AU) R(BE) R(BG) R(BR) R(CA) R(CH) R(CL) R(CN) \
+	R(CO) R(CZ) R(DE) R(DK) R(EC) R(EE) R(ES) R(FI) R(FR) R(GB) R(GR) \
+	R(HR) R(HU) R(ID) R(IE) R(IL) R(IN) R(IS) R(IT) R(JP) R(KR) R(LT) \
+	R(LU) R(LV) R(MX) R(MY) R(NG) R(NL) R(NO) R(NZ) R(PE) R(PH) R(PK) \
+	R(PL) R(PT) R(RO) R(RS) R(RU) R(SE) R(SG) R(SI) R(SK) R(TH) R(TR) \
+	R(TW) R(UA) R(US) R(UY) R(VE) R(ZA)
 
 /* name, group, region */
 #define REDACT_ENTITIES(E)                                                    \

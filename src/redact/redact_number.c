@@ -161,7 +161,8 @@ score_card(const RedactNumber *number, int n, int total, const RedactCtx *ctx)
 	if (range == 0 || !check_luhn(d, total))
 		return 0;
 	sep = separation(number, n);
-	if (!card_shape(number, n, total) || (sep != SEP_NONE && number->groups[0].len < 4))
+	if (!card_shape(number, n, total) ||
+		(sep != SEP_NONE && number->groups[0].len < 4))
 		score = range == 2 ? 45 : 25;
 	else if (range == 2)
 		score = sep != SEP_STRANGE ? 85 : 60;
@@ -196,7 +197,8 @@ consider_short(const RedactScanner *s, int total, const RedactCtx *ctx,
 {
 	if (total <= 4 && redact_ctx_has(ctx, REDACT_CTX_CVV))
 		redact_consider(s, best, REDACT_CREDIT_CARD_CVV,
-				 redact_ctx_has(ctx, REDACT_CTX_CARD) ? 85 : 70, end, "cvv");
+						redact_ctx_has(ctx, REDACT_CTX_CARD) ? 85 : 70, end,
+						"cvv");
 	if (total >= 4 && redact_ctx_has(ctx, REDACT_CTX_PIN))
 		redact_consider(s, best, REDACT_PIN, 60, end, "pin");
 	if (total == 5 && redact_ctx_has(ctx, REDACT_CTX_POSTAL))
@@ -213,12 +215,12 @@ consider_groups(RedactScanner *s, const RedactNumber *number, int n,
 
 	if (total >= 12 && total <= 19)
 		redact_consider(s, best, REDACT_CREDIT_CARD,
-				 score_card(number, n, total, ctx), last->end, "card");
+						score_card(number, n, total, ctx), last->end, "card");
 	if (n == 1 && total >= 3 && total <= 6)
 		consider_short(s, total, ctx, last->end, best);
 	if (total == 9)
-		redact_consider(s, best, REDACT_US_SSN, score_ssn(number, n, ctx), last->end,
-				 "us_ssn");
+		redact_consider(s, best, REDACT_US_SSN, score_ssn(number, n, ctx),
+						last->end, "us_ssn");
 	redact_number_schemes(s, number, n, ctx, best);
 }
 
@@ -296,8 +298,9 @@ judge_number(RedactScanner *s, uint32_t pos, const RedactNumber *number,
 		int total = group->first + group->len;
 
 		/* letters directly before or behind: part of a longer code? */
-		if (total < 3 || ((glued || (redact_class_at(s, group->end) &
-									 CC_ALPHA)) && total < 15))
+		if (total < 3 ||
+			((glued || (redact_class_at(s, group->end) & CC_ALPHA)) &&
+			 total < 15))
 			continue;
 		if (!have_ctx)
 			ctx = short_number ? redact_context_beside(s, pos, last->end)

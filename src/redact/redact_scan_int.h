@@ -128,7 +128,7 @@ struct RedactScanner
 	uint32_t ctx_pos;
 	uint32_t ctx_prev; /* where the word before started, for phrases */
 	uint32_t ctx_prev_len;
-	RedactCtx key_ctx; /* words of the key */
+	RedactCtx key_ctx;	 /* words of the key */
 	RedactCtx near_ctx;	 /* the last answer, as most are asked for twice */
 	uint32_t near_start; /* and what it was for; end 0: none */
 	uint32_t near_end;

@@ -128,9 +128,9 @@ contains(const uint8_t *text, uint32_t len, const char *what)
 static bool
 is_jwt(const RedactScanner *s, uint32_t start, uint32_t end)
 {
-	const uint8_t *dot = memchr(s->text + start, '.',
-								end - start < MAX_HEADER ? end - start
-														 : MAX_HEADER);
+	const uint8_t *dot =
+		memchr(s->text + start, '.',
+			   end - start < MAX_HEADER ? end - start : MAX_HEADER);
 	uint8_t header[192];
 	uint32_t n;
 
@@ -168,8 +168,9 @@ try_rule(RedactScanner *s, uint32_t start, const SecretRule *rule)
 		memcmp(s->text + start, rule->prefix, rule->len) != 0)
 		return 0;
 	end = alphabet_end(s, from, rule->alphabet);
-	for (int k = 0; k < 8 && end > from &&
-					(redact_at(s, end - 1) == '.' || redact_at(s, end - 1) == '-');
+	for (int k = 0;
+		 k < 8 && end > from &&
+		 (redact_at(s, end - 1) == '.' || redact_at(s, end - 1) == '-');
 		 k++)
 		end--;
 	if (end - from < rule->min)

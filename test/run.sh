@@ -34,14 +34,15 @@ bindir=$root$($PG_CONFIG --bindir)
 as_server=()
 [ "$(id -u)" = 0 ] && as_server=(runuser -u postgres --)
 
-# Run as the user of the servers, within what is left of LIMIT.
+# Run as the user of the servers, within what is left of LIMIT, and in a
+# folder of his: he may not enter the one that this was started in.
 server() {
 	local left=$((LIMIT - SECONDS + start))
-	timeout -k 10 $((left > 1 ? left : 1)) "${as_server[@]}" "$@"
+	env -C "${folder:-$work}" timeout -k 10 $((left > 1 ? left : 1)) "${as_server[@]}" "$@"
 }
 stop() {
 	[ -f "$work/data/postmaster.pid" ] &&
-		"${as_server[@]}" "$bindir/pg_ctl" -D "$work/data" -m immediate stop >/dev/null 2>&1
+		env -C "$work" "${as_server[@]}" "$bindir/pg_ctl" -D "$work/data" -m immediate stop >/dev/null 2>&1
 	if [ "${KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
 }
 trap stop EXIT
@@ -108,7 +109,7 @@ start_cluster() {
 
 # ---- suites ------------------------------------------------------------------
 
-count() { grep -cE "$1" "$2"; }
+count() { grep -acE "$1" "$2"; }
 add() { passed=$((passed + $1)) failed=$((failed + $2)); }
 
 # A runner that ended in another way than its lines say is one failure more.
@@ -169,13 +170,11 @@ run_tap() {
 	[ $# -gt 0 ] || set -- $(cd test && ls t/*.pl 2>/dev/null)
 	[ $# -eq 0 ] && return
 	install_privately
-	cd "$work/test" || exit 1
-	server env PATH="$bindir:$PATH" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
+	folder=$work/test server env PATH="$bindir:$PATH" PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
 		TESTDIR="$work" TESTDATADIR="$work/tmp_check" TESTLOGDIR="$work/tmp_check/log" \
 		prove --timer ${VERBOSE:+-v} -j "$JOBS" -I "$pgxs/src/test/perl" -I "$work/test/perl" \
 		"$@" >"$log" 2>&1
 	rc=$?
-	cd "$top" || exit 1
 	cat "$log"
 	[ $rc -ne 0 ] && keep_logs
 

@@ -16,6 +16,7 @@ SQL_FRAGMENTS = \
 	src/redact/redact.sql \
 	src/text/text.sql \
 	src/llm/llm.sql \
+	src/llm/llm_log.sql \
 	src/worker/worker.sql \
 	src/context/context.sql \
 	src/extension/footer.sql

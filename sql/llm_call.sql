@@ -20,7 +20,7 @@ SELECT proname, provolatile, proparallel FROM pg_proc WHERE pronamespace = 'inte
 -- results, in one shape
 SELECT jsonb_object_agg(key, jsonb_typeof(value)) FROM jsonb_each(intel._call('complete', '{"prompt": "x", "system": "y"}'));
 SELECT jsonb_object_agg(key, jsonb_typeof(value)) FROM jsonb_each(intel.chat('[{"role": "user", "content": "x"}]'));
-SELECT r - 'embeddings' AS rest, jsonb_array_length(r -> 'embeddings') AS n, jsonb_array_length(r #> '{embeddings,1}') AS dims
+SELECT r - '{embeddings,inference_id}'::text[] AS rest, jsonb_array_length(r -> 'embeddings') AS n, jsonb_array_length(r #> '{embeddings,1}') AS dims
 FROM intel._call('embed', '{"contents": ["a", "b"]}') r;
 -- options are checked, though this model has no use for them
 SELECT intel.complete('x', options := '{"temperature": 0, "max_tokens": 5, "stop": ["a", "b"], "seed": 1, "metadata": {"a": "b"}}') IS NOT NULL AS ok;

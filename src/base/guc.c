@@ -20,11 +20,14 @@
 char *guc_default_embedding_model = NULL;
 char *guc_default_model = NULL;
 char *guc_default_rerank_model = NULL;
+char *guc_feature = NULL;
+int guc_inference_retention = 90 * 24 * 60;
 int guc_job_retry_delay = 1000;
 int guc_job_retry_max_delay = 300000;
 int guc_lease_timeout = 60000;
 int guc_llm_max_response_bytes = 16 * 1024 * 1024;
 int guc_llm_timeout = 60000;
+bool guc_log_calls = false;
 int guc_max_scan_tuples = 0;
 int guc_max_workers = 4;
 int guc_probes = 0;
@@ -34,6 +37,7 @@ int guc_simd = GUC_SIMD_AUTO;
 int guc_step_timeout = 60000;
 double guc_target_recall = 0.95;
 char *guc_tenant_claim = NULL;
+char *guc_traceparent = NULL;
 int guc_worker_concurrency = 32;
 int guc_worker_idle_timeout = 5000;
 bool (*guc_simd_available)(int level) = NULL;
@@ -71,6 +75,53 @@ check_simd(int *newval, void **extra, GucSource source)
 	return false;
 }
 
+/* Names of features go into logs and tables: a word, not a text. */
+static bool
+check_feature(char **newval, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (*newval == NULL || guc_is_feature(*newval))
+		return true;
+	GUC_check_errdetail("It has at most %d letters, digits, \"_\", \".\", "
+						"\":\", \"/\" and \"-\".",
+						GUC_FEATURE_MAX);
+	return false;
+}
+
+/* W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>; empty: none */
+static bool
+check_traceparent(char **newval, void **extra, GucSource source)
+{
+	const char *value = *newval;
+
+	(void) extra;
+	(void) source;
+	if (value == NULL || value[0] == '\0')
+		return true;
+	if (strlen(value) == 55 && value[2] == '-' && value[35] == '-' &&
+		value[52] == '-' && strncmp(value, "ff", 2) != 0 &&
+		strspn(value + 3, "0") < 32 && strspn(value + 36, "0") < 16 &&
+		strspn(value, "0123456789abcdef") == 2 &&
+		strspn(value + 3, "0123456789abcdef") == 32 &&
+		strspn(value + 36, "0123456789abcdef") == 16 &&
+		strspn(value + 53, "0123456789abcdef") == 2)
+		return true;
+	GUC_check_errdetail("It has the form 00-<32 hex digits>-<16 hex "
+						"digits>-<2 hex digits>.");
+	return false;
+}
+
+bool
+guc_is_feature(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789"
+								  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.:/-";
+	size_t len = strlen(name);
+
+	return len <= GUC_FEATURE_MAX && strspn(name, letters) == len;
+}
+
 static void
 assign_simd(int newval, void *extra)
 {
@@ -99,6 +150,20 @@ guc_init(void)
 		"Names the model that ranks when none is given.",
 		"A name of intel.model with task rerank.", &guc_default_rerank_model,
 		"builtin-rerank", PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"intel.feature",
+		"Names the feature of the application that calls are made for.",
+		"Limits, budgets and the log of calls tell features apart. A job is "
+		"of the feature in whose name it was submitted, else of its task's.",
+		&guc_feature, "", PGC_USERSET, 0, check_feature, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.inference_retention",
+		"Sets how long rows of intel.inference are kept.",
+		"Workers remove what is older. -1 keeps everything.",
+		&guc_inference_retention, 90 * 24 * 60, -1, INT_MAX / 2, PGC_SIGHUP,
+		GUC_UNIT_MIN, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"intel.job_retry_delay",
@@ -138,6 +203,12 @@ guc_init(void)
 
 	if (process_shared_preload_libraries_in_progress)
 		define_preload_settings();
+
+	DefineCustomBoolVariable(
+		"intel.log_calls",
+		"Logs each call to a model as a line of JSON in the server's log.",
+		"It has names, counts and codes: nothing that users or models wrote.",
+		&guc_log_calls, false, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"intel.max_scan_tuples",
@@ -196,6 +267,12 @@ guc_init(void)
 		"claims. Where the claims have no such member, a setting of this "
 		"name is read, for example app.tenant. Empty: there are no tenants.",
 		&guc_tenant_claim, "tenant_id", PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"intel.traceparent",
+		"Sets the trace that calls and jobs of this session belong to.",
+		"A W3C traceparent. It is kept with the calls in intel.inference.",
+		&guc_traceparent, "", PGC_USERSET, 0, check_traceparent, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"intel.worker_concurrency",

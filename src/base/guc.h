@@ -13,6 +13,15 @@
 extern char *guc_default_embedding_model;
 /* intel.default_model: of complete and chat without a model */
 extern char *guc_default_model;
+/* intel.feature: what calls are made for; empty: nothing in particular */
+extern char *guc_feature;
+
+/* Longest name of a feature in bytes, and whether a name is one. */
+#define GUC_FEATURE_MAX 63
+extern bool guc_is_feature(const char *name);
+
+/* intel.inference_retention: of rows of the log of calls, minutes; -1: ever */
+extern int guc_inference_retention;
 /* intel.job_retry_delay, intel.job_retry_max_delay: backoff, milliseconds */
 extern int guc_job_retry_delay;
 extern int guc_job_retry_max_delay;
@@ -24,6 +33,8 @@ extern char *guc_default_rerank_model;
 extern int guc_llm_max_response_bytes;
 /* intel.llm_timeout: of a call, where the provider has none */
 extern int guc_llm_timeout;
+/* intel.log_calls: a line of JSON for each call */
+extern bool guc_log_calls;
 /* intel.max_workers: workers at the same time, in all databases */
 extern int guc_max_workers;
 /* intel.secret_directory: where secrets "file:NAME" are */
@@ -54,6 +65,8 @@ extern char *guc_redact_key_file;
 
 /* intel.tenant_claim: the claim, or else the setting, that names the tenant */
 extern char *guc_tenant_claim;
+/* intel.traceparent: the trace of this session, or empty */
+extern char *guc_traceparent;
 /* intel.worker_concurrency: calls in flight per worker */
 extern int guc_worker_concurrency;
 /* intel.worker_idle_timeout: an idle worker leaves after this, ms */

@@ -265,6 +265,8 @@ verify(Jsonb *state, Jsonb *reply)
 	Jsonb **given = palloc(sizeof(Jsonb *) * (n + 1));
 	char *answer =
 		reply != NULL ? context_text_member(reply, "content", NULL) : NULL;
+	double inference =
+		reply != NULL ? context_number_member(reply, "inference_id", 0) : 0;
 	const char *separator = "";
 	AnswerCheck check;
 	StringInfoData out;
@@ -298,6 +300,8 @@ verify(Jsonb *state, Jsonb *reply)
 						 (double) check.grounded / check.sentences);
 	else
 		appendStringInfoString(&out, "null");
+	if (inference > 0)
+		appendStringInfo(&out, ", \"inference_id\": %.0f", inference);
 	appendStringInfoString(&out, "}}");
 	return context_to_jsonb(&out);
 }

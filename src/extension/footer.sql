@@ -35,7 +35,7 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
         EXECUTE format('GRANT SELECT, UPDATE, DELETE,
             INSERT (task, request, priority, max_attempts, next_attempt_at)
             ON @extschema@.job_queue TO %s', role);
-        EXECUTE format('GRANT SELECT ON @extschema@.job TO %s', role);
+        EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.inference TO %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
@@ -52,7 +52,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
         END LOOP;
-        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job FROM %s', role);
+        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.inference FROM %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS

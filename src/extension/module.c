@@ -14,6 +14,7 @@
 #include "ann/ann.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "llm/llm.h"
 #include "vector/vector.h"
 #include "worker/worker.h"
 
@@ -30,6 +31,9 @@ _PG_init(void)
 	vector_init();
 	guc_init();
 	ann_init();
+	llm_set_wake(worker_wake_to_flush);
+	if (process_shared_preload_libraries_in_progress)
+		llm_init();
 	worker_init();
 }
 

@@ -53,6 +53,25 @@ typedef struct LlmCall
 } LlmCall;
 
 /*
+ * For what the calls of this process are made, until it is set again; NULL:
+ * for the session itself. Strings stay the caller's.
+ */
+typedef struct LlmOrigin
+{
+	int64 job;				 /* 0: none */
+	const char *feature;	 /* NULL: intel.feature */
+	const char *traceparent; /* NULL: none */
+} LlmOrigin;
+
+extern void llm_origin_set(const LlmOrigin *now);
+
+/* How llm wakes the worker of a database; must not raise. Set by _PG_init. */
+extern void llm_set_wake(void (*wake)(Oid database));
+
+/* Ask for shared memory. Called by _PG_init while preloading. */
+extern void llm_init(void);
+
+/*
  * Prepare a call of task for request as the current user, in a child of the
  * current context. Runs SQL, so it needs a transaction. Raises for everything
  * that is wrong before sending: unknown model (42704), no grant (42501),
@@ -71,6 +90,27 @@ extern void llm_call_run_local(LlmCall *call);
  * repaired before. Redacts, so it needs a transaction.
  */
 extern bool llm_call_repair(LlmCall *call);
+
+/*
+ * Write a call that has finished into intel.inference, and return the id of
+ * the row. Without keep, and where nothing can be written, the row is left to
+ * the worker and 0 returned: keep says that this transaction is about to go
+ * on. Only the first time counts. Needs a transaction.
+ */
+extern int64 llm_log_attempt(LlmCall *call, bool keep);
+
+/* Its result with the member "inference_id"; in the current context. */
+extern char *llm_call_result(const LlmCall *call, int64 inference_id);
+
+/*
+ * Are there rows of this database for its worker to write, and write them.
+ * The first needs no transaction.
+ */
+extern bool llm_log_waiting(void);
+extern void llm_log_flush(void);
+
+/* Remove rows that are older than intel.inference_retention. */
+extern void llm_log_prune(void);
 
 /* Wipe secrets and free. Cancels it first when it is in flight. */
 extern void llm_call_free(LlmCall *call);

@@ -74,6 +74,7 @@ CREATE TABLE @extschema@.model (
     options jsonb NOT NULL DEFAULT '{}'
         CHECK (jsonb_typeof(options) = 'object'
                AND NOT options ?| '{model,prompt,system,messages,contents}'),
+    cached_price numeric CHECK (cached_price >= 0),
     CONSTRAINT model_only_embed_check
         CHECK (task = 'embed' OR dimensions IS NULL)
 );
@@ -90,6 +91,8 @@ COMMENT ON COLUMN @extschema@.model.input_price IS
     'price of 1,000,000 input tokens';
 COMMENT ON COLUMN @extschema@.model.output_price IS
     'price of 1,000,000 output tokens';
+COMMENT ON COLUMN @extschema@.model.cached_price IS
+    'price of 1,000,000 input tokens that the provider''s cache had; null: as input_price';
 COMMENT ON COLUMN @extschema@.model.rpm IS 'most requests per minute';
 COMMENT ON COLUMN @extschema@.model.tpm IS 'most tokens per minute';
 COMMENT ON COLUMN @extschema@.model.fallback IS

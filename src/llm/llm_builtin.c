@@ -139,7 +139,7 @@ run_answer(LlmCall *call)
 void
 llm_call_run_local(LlmCall *call)
 {
-	INSTR_TIME_SET_CURRENT(call->state->started);
+	llm_call_begin(call);
 	if (call->task == LLM_TASK_EMBED)
 		run_embed(call);
 	else if (call->task == LLM_TASK_RERANK)

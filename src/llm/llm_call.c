@@ -11,17 +11,27 @@
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "base/error.h"
 #include "llm/llm_int.h"
+#include "llm/llm_log.h"
 #include "llm/llm_secret.h"
+
+void
+llm_init(void)
+{
+	llm_log_register();
+}
 
 /* Runs when the context of a call goes, however it goes. Must not raise. */
 static void
 release_call(void *arg)
 {
-	LlmCallState *state = arg;
+	LlmCall *call = arg;
+	LlmCallState *state = call->state;
 
+	llm_log_abandoned(call);
 	if (state->transfer != NULL)
 		llm_http_drop(state->transfer);
 	state->transfer = NULL;
@@ -52,7 +62,7 @@ llm_call_create(LlmTask task)
 	state->usage_before = LLM_NO_USAGE;
 
 	state->release.func = release_call;
-	state->release.arg = state;
+	state->release.arg = call;
 	MemoryContextRegisterResetCallback(cxt, &state->release);
 	return call;
 }
@@ -61,6 +71,13 @@ void
 llm_call_free(LlmCall *call)
 {
 	MemoryContextDelete(call->cxt);
+}
+
+void
+llm_call_begin(LlmCall *call)
+{
+	INSTR_TIME_SET_CURRENT(call->state->started);
+	call->state->started_at = GetCurrentTimestamp();
 }
 
 static int
@@ -240,6 +257,18 @@ llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 	}
 	else
 		fail_with_reply(call, reply);
+}
+
+char *
+llm_call_result(const LlmCall *call, int64 inference_id)
+{
+	int len = strlen(call->result);
+
+	Assert(len > 2 && call->result[len - 1] == '}');
+	if (inference_id == 0)
+		return pstrdup(call->result);
+	return psprintf("%.*s,\"inference_id\":" INT64_FORMAT "}", len - 1,
+					call->result, inference_id);
 }
 
 void

@@ -68,7 +68,8 @@ enum
 	MODEL_RPM,
 	MODEL_TPM,
 	MODEL_FALLBACK,
-	MODEL_OPTIONS
+	MODEL_OPTIONS,
+	MODEL_CACHED_PRICE
 };
 
 enum
@@ -137,6 +138,15 @@ get_bool(HeapTuple tuple, TupleDesc desc, int column)
 	Datum value = heap_getattr(tuple, column, desc, &isnull);
 
 	return !isnull && DatumGetBool(value);
+}
+
+static Numeric
+copy_numeric(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : DatumGetNumericCopy(value);
 }
 
 /* Store text in a hash key; the CHECKs of llm.sql keep names short. */
@@ -210,6 +220,9 @@ add_model(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 	model->dimensions = get_int4(tuple, desc, MODEL_DIMENSIONS);
 	model->options =
 		DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_OPTIONS, desc, &isnull));
+	model->input_price = copy_numeric(tuple, desc, MODEL_INPUT_PRICE);
+	model->cached_price = copy_numeric(tuple, desc, MODEL_CACHED_PRICE);
+	model->output_price = copy_numeric(tuple, desc, MODEL_OUTPUT_PRICE);
 	model->ngrantees = 0;
 	model->grantees = NULL;
 	pfree(task);

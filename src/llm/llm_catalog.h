@@ -9,6 +9,7 @@
 #define INTEL_LLM_CATALOG_H
 
 #include "utils/jsonb.h"
+#include "utils/numeric.h"
 
 #include "llm/llm_provider.h"
 
@@ -30,9 +31,12 @@ typedef struct LlmModel
 	char name[NAMEDATALEN]; /* hash key */
 	const LlmProvider *provider;
 	char *model_id;
-	char task[8];	/* chat, embed or rerank */
-	int dimensions; /* 0: not stated */
-	Jsonb *options; /* members that a request may leave out */
+	char task[8];		  /* chat, embed or rerank */
+	int dimensions;		  /* 0: not stated */
+	Jsonb *options;		  /* members that a request may leave out */
+	Numeric input_price;  /* of 1,000,000 tokens; NULL: not known */
+	Numeric cached_price; /* of input that the provider's cache had */
+	Numeric output_price;
 	int ngrantees;
 	Oid *grantees; /* InvalidOid: everybody */
 } LlmModel;

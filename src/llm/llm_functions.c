@@ -60,6 +60,18 @@ task_of_name(const char *name)
 			 errhint("Tasks are complete, chat, embed and rerank.")));
 }
 
+/* The result of a call that has ended; its failure is raised. */
+static char *
+take_result(LlmCall *call)
+{
+	bool succeeded = call->outcome == LLM_SUCCEEDED;
+	int64 id = llm_log_attempt(call, succeeded);
+
+	if (!succeeded)
+		llm_call_raise(call);
+	return llm_call_result(call, id);
+}
+
 Datum
 intel__call(PG_FUNCTION_ARGS)
 {
@@ -70,9 +82,7 @@ intel__call(PG_FUNCTION_ARGS)
 	llm_call_run(call);
 	if (call->outcome != LLM_SUCCEEDED && llm_call_repair(call))
 		llm_call_run(call);
-	if (call->outcome != LLM_SUCCEEDED)
-		llm_call_raise(call);
-	result = DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result));
+	result = DirectFunctionCall1(jsonb_in, CStringGetDatum(take_result(call)));
 	llm_call_free(call);
 	return result;
 }
@@ -127,6 +137,7 @@ embed_remote(json_t *contents, const char *model,
 	json_t *request = json_adopt(json_pack("{s:O}", "contents", contents));
 	LlmCall *call;
 	const json_t *embeddings;
+	char *result;
 	json_t *doc;
 	size_t i;
 	json_t *embedding;
@@ -134,10 +145,8 @@ embed_remote(json_t *contents, const char *model,
 	json_object_set_new(request, "model", json_string(model));
 	call = llm_call_prepare(LLM_TASK_EMBED, json_to_jsonb(request));
 	llm_call_run(call);
-	if (call->outcome != LLM_SUCCEEDED)
-		llm_call_raise(call);
-
-	doc = json_parse(call->result, strlen(call->result));
+	result = take_result(call);
+	doc = json_parse(result, strlen(result));
 	embeddings = json_object_get(doc, "embeddings");
 	if (json_array_size(embeddings) != json_array_size(contents))
 		elog(ERROR, "result of an embedding call is incomplete");

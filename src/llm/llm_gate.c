@@ -25,6 +25,7 @@
 #include "base/query.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_int.h"
+#include "llm/llm_log.h"
 #include "llm/llm_secret.h"
 
 #define NO_REDACTION "none"
@@ -183,16 +184,36 @@ choose_timeout(const LlmProvider *provider, const LlmAsk *ask)
 	return ask->timeout_ms > 0 ? Min(ask->timeout_ms, timeout) : timeout;
 }
 
+static Numeric
+copy_price(Numeric price)
+{
+	return price != NULL ? DatumGetNumericCopy(NumericGetDatum(price)) : NULL;
+}
+
+static void
+copy_prices(LlmCallState *state, const LlmModel *model)
+{
+	state->input_price = copy_price(model->input_price);
+	state->cached_price = copy_price(model->cached_price);
+	state->output_price = copy_price(model->output_price);
+}
+
 LlmCall *
 llm_call_prepare(LlmTask task, Jsonb *request)
 {
 	LlmCall *call = llm_call_create(task);
 	LlmCallState *state = call->state;
-	MemoryContext old = MemoryContextSwitchTo(call->cxt);
-	json_t *doc = json_from_jsonb(request);
-	const LlmModel *model = choose_model(task, doc);
-	LlmProvider provider = *model->provider;
+	MemoryContext old;
+	json_t *doc;
+	const LlmModel *model;
+	LlmProvider provider;
 	LlmProblem problem;
+
+	llm_log_identify(call);
+	old = MemoryContextSwitchTo(call->cxt);
+	doc = json_from_jsonb(request);
+	model = choose_model(task, doc);
+	provider = *model->provider;
 
 	/* the catalogue may be reloaded below: keep copies */
 	call->model = pstrdup(model->name);
@@ -205,6 +226,8 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	if (provider.ca_certificate != NULL)
 		provider.ca_certificate = pstrdup(provider.ca_certificate);
 	add_defaults(doc, model->options);
+	copy_prices(state, model);
+	llm_log_take_members(call, doc);
 	call->is_local = provider.kind->build == NULL;
 	state->redaction_policy = provider.redaction_policy;
 
@@ -243,6 +266,7 @@ llm_call_repair(LlmCall *call)
 	if (state->rejected == NULL || state->is_repaired ||
 		call->outcome != LLM_PERMANENT)
 		return false;
+	(void) llm_log_attempt(call, true);
 	old = MemoryContextSwitchTo(call->cxt);
 	if (!llm_ask_add_repair(&state->ask, state->rejected))
 		ereport(ERROR,
@@ -254,6 +278,7 @@ llm_call_repair(LlmCall *call)
 		refuse_request(&problem);
 
 	state->is_repaired = true;
+	state->is_logged = false;
 	state->rejected = NULL;
 	state->usage_before = call->usage;
 	call->outcome = LLM_PENDING;

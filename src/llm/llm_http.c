@@ -518,7 +518,7 @@ llm_http_start(LlmHttp *http, LlmCall *call)
 	transfer->max = guc_llm_max_response_bytes;
 	llm_headers_init(&transfer->reply_headers);
 	call->state->transfer = transfer;
-	INSTR_TIME_SET_CURRENT(call->state->started);
+	llm_call_begin(call);
 
 	block_signals(&saved);
 	transfer->easy = curl_easy_init();

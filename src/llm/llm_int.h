@@ -8,7 +8,9 @@
 #ifndef INTEL_LLM_INT_H
 #define INTEL_LLM_INT_H
 
+#include "datatype/timestamp.h"
 #include "portability/instr_time.h"
+#include "utils/numeric.h"
 
 #include "llm/llm.h"
 #include "llm/llm_provider.h"
@@ -37,10 +39,31 @@ typedef struct LlmCallState
 	bool is_repaired;	   /* llm_call_repair has been here */
 	LlmUsage usage_before; /* of the try before the repair */
 
+	/* for whom and for what; see llm_log.c */
+	int64 job;		   /* 0: none */
+	char *feature;	   /* or NULL */
+	char *traceparent; /* or NULL */
+	Oid owner;
+	char *subject; /* or NULL */
+	char *tenant;  /* or NULL */
+	bool is_logged;
+
+	/* of 1,000,000 tokens; NULL: not known */
+	Numeric input_price;
+	Numeric cached_price;
+	Numeric output_price;
+
 	instr_time started;
+	TimestampTz started_at;		  /* 0: not yet */
 	struct LlmTransfer *transfer; /* of llm_http.c while in flight */
 	MemoryContextCallback release;
 } LlmCallState;
+
+/* Longest subject and tenant that shared memory has room for, with the NUL. */
+#define LLM_IDENTITY_MAX 256
+
+/* Note that a call begins. */
+extern void llm_call_begin(LlmCall *call);
 
 /* An empty call in a child of the current context. */
 extern LlmCall *llm_call_create(LlmTask task);

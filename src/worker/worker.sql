@@ -50,11 +50,14 @@ CREATE TABLE @extschema@.job_queue (
     subject text DEFAULT @extschema@.subject(),
     tenant text DEFAULT @extschema@.tenant(),
     claims text DEFAULT nullif(current_setting('request.jwt.claims', true), ''),
+    feature text DEFAULT nullif(current_setting('intel.feature', true), ''),
+    traceparent text DEFAULT nullif(current_setting('intel.traceparent', true), ''),
     CHECK ((status = 'running') = (lease_until IS NOT NULL))
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 COMMENT ON TABLE @extschema@.job_queue IS 'every job, from submit() to its result; the view job is the face of it';
 COMMENT ON COLUMN @extschema@.job_queue.failed_at IS 'when the last attempt failed; null again after a success';
 COMMENT ON COLUMN @extschema@.job_queue.lease_until IS 'until then the process that runs the job is waited for';
+COMMENT ON COLUMN @extschema@.job_queue.feature IS 'intel.feature of the submitter; limits, budgets and the log of calls name it';
 COMMENT ON COLUMN @extschema@.job_queue.claims IS 'request.jwt.claims of the submitter, in force again when the job runs';
 
 CREATE INDEX job_queue_due ON @extschema@.job_queue (priority DESC, next_attempt_at, id) WHERE status = 'queued';

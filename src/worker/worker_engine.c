@@ -174,6 +174,8 @@ make_job(MemoryContext parent, const QueryResult *rows, uint64 row)
 	job->max_attempts = (int) query_int8(rows, row, 7, 0);
 	job->call = query_text(rows, row, 8);
 	job->step = (Oid) query_int8(rows, row, 9, InvalidOid);
+	job->feature = query_text(rows, row, 10);
+	job->traceparent = query_text(rows, row, 11);
 	MemoryContextSwitchTo(old);
 	return job;
 }
@@ -206,7 +208,8 @@ engine_claim(MemoryContext parent, int max, bool own_only)
 		" WHERE q.id = due.id"
 		" RETURNING q.id, q.task, q.request, q.owner::oid, q.claims, q.tenant,"
 		" q.attempts, q.max_attempts, due.call, "
-		"to_regprocedure(due.step)::oid",
+		"to_regprocedure(due.step)::oid,"
+		" coalesce(q.feature, q.task), q.traceparent",
 		args, 5);
 
 	old = MemoryContextSwitchTo(parent);
@@ -537,19 +540,28 @@ message_of(const ErrorData *error)
 					pg_mbcliplen(message, strlen(message), MESSAGE_MAX_BYTES));
 }
 
-/* Add what the last call used, and let it go. */
-static void
+/*
+ * Add what the last call used, write it into the log, and let it go. Returns
+ * its result, in the current context, or NULL.
+ */
+static char *
 settle_call(Job *job)
 {
 	LlmCall *call = job->llm_call;
+	char *result = NULL;
+	int64 id;
 
 	if (call == NULL)
-		return;
+		return NULL;
+	id = llm_log_attempt(call, true);
+	if (call->outcome == LLM_SUCCEEDED)
+		result = llm_call_result(call, id);
 	job->input_tokens += Max(call->usage.input, 0);
 	job->output_tokens += Max(call->usage.output, 0);
 	job->latency_ms += call->latency_ms;
 	job->llm_call = NULL;
 	llm_call_free(call);
+	return result;
 }
 
 /*
@@ -590,18 +602,20 @@ advance_guarded(Job *job, const char *reply, bool *to_send)
 bool
 engine_advance(Job *job, const char *reply)
 {
-	/* it lives in the call, which is let go before the next is made */
-	const char *kept = reply != NULL ? pstrdup(reply) : NULL;
+	LlmOrigin origin = {job->id, job->feature, job->traceparent};
 	bool to_send = false;
 	ErrorData *error;
 	Failure failure;
 
-	settle_call(job);
-	error = advance_guarded(job, kept, &to_send);
+	if (job->llm_call != NULL)
+		reply = settle_call(job);
+	llm_origin_set(&origin);
+	error = advance_guarded(job, reply, &to_send);
+	llm_origin_set(NULL);
 	if (error == NULL)
 		return to_send;
 
-	settle_call(job);
+	(void) settle_call(job);
 	failure.sqlstate = error->sqlerrcode;
 	failure.message = message_of(error);
 	failure.retryable = sqlstate_retryable(error->sqlerrcode);
@@ -616,6 +630,7 @@ engine_call_failed(Job *job)
 	LlmCall *call = job->llm_call;
 	Failure failure;
 
+	(void) llm_log_attempt(call, true);
 	failure.sqlstate = call->sqlstate;
 	failure.message = call->message != NULL ? call->message : "unknown error";
 	failure.retryable = call->outcome == LLM_RETRYABLE;

@@ -70,6 +70,7 @@ extern bool worker_shared_leave(bool forget);
  */
 #define WAKE_QUEUED 1
 #define WAKE_CANCELLED 2
+#define WAKE_FLUSH 4 /* llm has something to write down */
 extern void worker_shared_wake(Oid database, int reasons);
 
 /* Tell waiters that a job has ended. */
@@ -99,7 +100,9 @@ typedef struct Job
 	Oid owner;
 	char *claims;
 	char *tenant;
-	int attempts; /* this one included */
+	char *feature;	   /* or NULL */
+	char *traceparent; /* or NULL */
+	int attempts;	   /* this one included */
 	int max_attempts;
 	LlmCall *llm_call;	/* to be sent, or in flight; NULL between calls */
 	char *model;		/* of the last call */

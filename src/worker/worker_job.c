@@ -78,6 +78,12 @@ worker_init(void)
 	}
 }
 
+void
+worker_wake_to_flush(Oid database)
+{
+	worker_shared_wake(database, WAKE_FLUSH);
+}
+
 /* ---- triggers ------------------------------------------------------------ */
 
 /* After a statement that changed the queue: wake the worker at commit. */

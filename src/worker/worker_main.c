@@ -39,6 +39,9 @@
 
 extern INTEL_EXPORT void intel_worker_main(Datum arg);
 
+/* how often old rows of the log are removed, by a worker that is awake */
+#define PRUNE_EVERY_MS (3600 * 1000)
+
 typedef struct Worker
 {
 	MemoryContext cxt; /* "intel worker": jobs in flight, the HTTP set */
@@ -47,6 +50,7 @@ typedef struct Worker
 	TimestampTz due; /* next time the table has something to do */
 	TimestampTz renew_at;
 	TimestampTz idle_since;
+	TimestampTz prune_at; /* when to remove old rows next */
 } Worker;
 
 /* ---- transactions -------------------------------------------------------- */
@@ -202,6 +206,30 @@ renew_leases(Worker *worker)
 												   guc_lease_timeout / 3);
 }
 
+/*
+ * Write down what llm keeps in shared memory for this database, and remove
+ * what is older than it is to be kept.
+ */
+static void
+flush_calls(Worker *worker)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (llm_log_waiting())
+	{
+		begin("intel: log calls");
+		llm_log_flush();
+		commit(worker);
+	}
+	if (worker->prune_at <= now)
+	{
+		worker->prune_at = TimestampTzPlusMilliseconds(now, PRUNE_EVERY_MS);
+		begin("intel: remove old calls");
+		llm_log_prune();
+		commit(worker);
+	}
+}
+
 /* ---- the loop ------------------------------------------------------------ */
 
 static bool
@@ -275,10 +303,12 @@ run(Worker *worker)
 			(void) worker_shared_leave(true);
 			return;
 		}
+		if (woken)
+			flush_calls(worker);
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
 									worker->renew_at <= GetCurrentTimestamp()))
 			renew_leases(worker);
-		if (woken || worker->due <= GetCurrentTimestamp())
+		if ((woken & ~WAKE_FLUSH) || worker->due <= GetCurrentTimestamp())
 		{
 			bool was_idle = worker->jobs == NIL;
 

@@ -1,0 +1,646 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_log.c
+ *		Every attempt to call a model as a row of intel.inference.
+ *
+ * A row is written in the transaction that used the answer, so whoever reads
+ * the answer can refer to it. What must not vanish with that transaction, an
+ * attempt that failed or that was rolled back, goes into a ring in shared
+ * memory, from where the worker of the database writes it. So a row may come
+ * a moment later, but it comes; without preload there is no ring, and only
+ * what commits is kept. When the ring is full, the oldest entry is lost and
+ * counted.
+ *
+ * Neither rows nor lines hold anything that a user or a model wrote: names of
+ * the catalogue, numbers, codes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/identity.h"
+#include "base/json.h"
+#include "base/query.h"
+#include "base/shmem.h"
+#include "llm/llm_int.h"
+#include "llm/llm_log.h"
+
+INTEL_FUNCTION(inference_lost);
+
+#define RING_ENTRIES 1024
+#define COST_MAX 48
+
+/* Columns of llm_log.sql. */
+enum
+{
+	LOG_ID,
+	LOG_STARTED_AT,
+	LOG_TASK,
+	LOG_MODEL,
+	LOG_PROVIDER,
+	LOG_STATUS,
+	LOG_ERROR_CODE,
+	LOG_HTTP_STATUS,
+	LOG_INPUT_TOKENS,
+	LOG_CACHED_TOKENS,
+	LOG_CACHE_WRITE_TOKENS,
+	LOG_OUTPUT_TOKENS,
+	LOG_REASONING_TOKENS,
+	LOG_COST,
+	LOG_LATENCY_MS,
+	LOG_FIRST_TOKEN_MS,
+	LOG_REQUEST_ID,
+	LOG_TRACEPARENT,
+	LOG_JOB,
+	LOG_FEATURE,
+	LOG_OWNER,
+	LOG_SUBJECT,
+	LOG_TENANT,
+	LOG_COLUMNS
+};
+
+/* A row on its way; plain memory of a fixed size, fit for the ring. */
+typedef struct LogEntry
+{
+	Oid database;
+	int64 id; /* 0: not drawn yet */
+	TimestampTz started;
+	LlmTask task;
+	char model[NAMEDATALEN];
+	char provider[NAMEDATALEN];
+	char status[12];
+	int sqlstate; /* 0: none */
+	int http_status;
+	LlmUsage usage;
+	char cost[COST_MAX]; /* empty: not known */
+	int64 latency_ms;
+	int64 first_token_ms;
+	char request_id[LLM_REQUEST_ID_MAX + 1];
+	char traceparent[LLM_TRACEPARENT_LEN + 1];
+	int64 job; /* 0: none */
+	char feature[GUC_FEATURE_MAX + 1];
+	Oid owner;
+	bool has_subject;
+	bool has_tenant;
+	char subject[LLM_IDENTITY_MAX];
+	char tenant[LLM_IDENTITY_MAX];
+} LogEntry;
+
+typedef struct LogShared
+{
+	uint64 written; /* entries ever put in; the newest is at written - 1 */
+	uint64 lost;
+	LogEntry ring[RING_ENTRIES]; /* database InvalidOid: taken out */
+} LogShared;
+
+/* Rows of the open transaction, to be saved from its end. */
+typedef struct PendingRow
+{
+	struct PendingRow *next;
+	SubTransactionId subid;
+	LogEntry entry;
+} PendingRow;
+
+static LogShared *shared = NULL;
+static PendingRow *pending = NULL;
+static void (*wake_worker)(Oid database) = NULL;
+static const LlmOrigin no_origin = {0, NULL, NULL};
+static LlmOrigin origin = {0, NULL, NULL};
+
+static const char *const task_names[] = {"complete", "chat", "embed",
+										 "rerank"};
+
+void
+llm_log_register(void)
+{
+	shmem_register("intel attempts", sizeof(LogShared), NULL,
+				   (void **) &shared);
+}
+
+void
+llm_set_wake(void (*wake)(Oid database))
+{
+	wake_worker = wake;
+}
+
+void
+llm_origin_set(const LlmOrigin *now)
+{
+	origin = now != NULL ? *now : no_origin;
+}
+
+/* ---- what a call is for -------------------------------------------------- */
+
+static char *
+copy_or_null(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? pstrdup(text) : NULL;
+}
+
+void
+llm_log_identify(LlmCall *call)
+{
+	MemoryContext old = MemoryContextSwitchTo(call->cxt);
+	LlmCallState *state = call->state;
+
+	state->job = origin.job;
+	state->feature =
+		copy_or_null(origin.feature != NULL ? origin.feature : guc_feature);
+	state->traceparent =
+		copy_or_null(origin.job != 0 ? origin.traceparent : guc_traceparent);
+	state->owner = GetUserId();
+	state->subject = identity_subject();
+	state->tenant = identity_tenant();
+	MemoryContextSwitchTo(old);
+}
+
+void
+llm_log_take_members(LlmCall *call, json_t *request)
+{
+	const json_t *feature = json_object_get(request, "feature");
+
+	if (feature == NULL)
+		return;
+	if (!json_is_null(feature))
+	{
+		const char *name = json_string_value(feature);
+
+		if (name == NULL || !guc_is_feature(name))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("request cannot be sent: \"feature\" is "
+								   "not a name"),
+							errhint("It has at most %d letters, digits, "
+									"\"_\", \".\", \":\", \"/\" and "
+									"\"-\".",
+									GUC_FEATURE_MAX)));
+		call->state->feature = copy_or_null(name);
+	}
+	json_object_del(request, "feature");
+}
+
+/* ---- entries ------------------------------------------------------------- */
+
+static Datum
+price_of(int64 tokens, Numeric price)
+{
+	return DirectFunctionCall2(numeric_mul,
+							   NumericGetDatum(int64_to_numeric(tokens)),
+							   NumericGetDatum(price));
+}
+
+/*
+ * What a call has cost, as text, or an empty one when a price or a count that
+ * it takes is not known.
+ */
+static void
+put_cost(const LlmCallState *state, const LlmUsage *usage, char *cost)
+{
+	int64 cached = state->cached_price != NULL ? Max(usage->cached, 0) : 0;
+	Datum sum;
+	char *text;
+
+	cost[0] = '\0';
+	if (state->input_price == NULL || usage->input < 0 ||
+		(state->output_price == NULL && usage->output > 0))
+		return;
+	sum = price_of(Max(usage->input - cached, 0), state->input_price);
+	if (cached > 0)
+		sum = DirectFunctionCall2(numeric_add, sum,
+								  price_of(cached, state->cached_price));
+	if (usage->output > 0)
+		sum = DirectFunctionCall2(
+			numeric_add, sum, price_of(usage->output, state->output_price));
+	sum = DirectFunctionCall2(
+		numeric_mul, sum, NumericGetDatum(int64_div_fast_to_numeric(1, 6)));
+	sum = DirectFunctionCall1(numeric_trim_scale, sum);
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, sum));
+	if (strlen(text) < COST_MAX)
+		strcpy(cost, text);
+}
+
+static int64
+minus_known(int64 all, int64 before)
+{
+	return all < 0 ? -1 : all - Max(before, 0);
+}
+
+/* Fill in the entry of a call; cost apart, this cannot raise. */
+static void
+fill_entry(const LlmCall *call, LogEntry *entry)
+{
+	const LlmCallState *state = call->state;
+	const LlmUsage *before = &state->usage_before;
+
+	memset(entry, 0, sizeof(*entry));
+	entry->database = MyDatabaseId;
+	entry->started = state->started_at;
+	entry->task = call->task;
+	strlcpy(entry->model, call->model, NAMEDATALEN);
+	strlcpy(entry->provider, call->provider, NAMEDATALEN);
+	strcpy(entry->status, call->outcome == LLM_SUCCEEDED ? "succeeded"
+						  : call->outcome == LLM_PENDING ? "cancelled"
+														 : "failed");
+	if (call->outcome == LLM_PENDING)
+		entry->sqlstate = ERRCODE_QUERY_CANCELED;
+	else if (call->outcome != LLM_SUCCEEDED)
+		entry->sqlstate = call->sqlstate;
+	entry->http_status = call->http_status;
+	entry->usage.input = minus_known(call->usage.input, before->input);
+	entry->usage.cached = minus_known(call->usage.cached, before->cached);
+	entry->usage.cache_write =
+		minus_known(call->usage.cache_write, before->cache_write);
+	entry->usage.output = minus_known(call->usage.output, before->output);
+	entry->usage.reasoning =
+		minus_known(call->usage.reasoning, before->reasoning);
+	entry->latency_ms = call->latency_ms;
+	entry->first_token_ms = call->first_token_ms;
+	strcpy(entry->request_id, call->request_id);
+	if (state->traceparent != NULL)
+		strlcpy(entry->traceparent, state->traceparent,
+				sizeof(entry->traceparent));
+	entry->job = state->job;
+	if (state->feature != NULL)
+		strlcpy(entry->feature, state->feature, sizeof(entry->feature));
+	entry->owner = state->owner;
+	entry->has_subject = state->subject != NULL;
+	entry->has_tenant = state->tenant != NULL;
+	if (entry->has_subject)
+		strlcpy(entry->subject, state->subject, LLM_IDENTITY_MAX);
+	if (entry->has_tenant)
+		strlcpy(entry->tenant, state->tenant, LLM_IDENTITY_MAX);
+}
+
+/* A row under a name that was cut would be somebody else's. */
+static bool
+identity_fits(const LlmCallState *state)
+{
+	return (state->subject == NULL ||
+			strlen(state->subject) < LLM_IDENTITY_MAX) &&
+		   (state->tenant == NULL || strlen(state->tenant) < LLM_IDENTITY_MAX);
+}
+
+/* ---- the ring ------------------------------------------------------------ */
+
+/* Leave an entry to the worker. Raises nothing. */
+static void
+ring_push(const LogEntry *entry)
+{
+	LogEntry *place;
+
+	if (shared == NULL || RecoveryInProgress())
+		return;
+	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
+	place = &shared->ring[shared->written % RING_ENTRIES];
+	if (OidIsValid(place->database))
+		shared->lost++;
+	*place = *entry;
+	shared->written++;
+	LWLockRelease(shmem_lock());
+	if (wake_worker != NULL)
+		wake_worker(entry->database);
+}
+
+/* Take the next entry of this database out of the ring. */
+static bool
+ring_pop(LogEntry *entry)
+{
+	bool found = false;
+
+	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
+	for (uint64 i = 0; i < RING_ENTRIES && !found; i++)
+	{
+		LogEntry *place = &shared->ring[(shared->written + i) % RING_ENTRIES];
+
+		if (place->database != MyDatabaseId)
+			continue;
+		*entry = *place;
+		place->database = InvalidOid;
+		found = true;
+	}
+	LWLockRelease(shmem_lock());
+	return found;
+}
+
+void
+llm_log_abandoned(const LlmCall *call)
+{
+	LogEntry entry;
+
+	if (call->state->is_logged || call->state->started_at == 0 ||
+		shared == NULL || !identity_fits(call->state))
+		return;
+	fill_entry(call, &entry);
+	ring_push(&entry);
+}
+
+/* ---- rows that their transaction takes along ----------------------------- */
+
+/* Move the rows of an aborted (sub)transaction to the ring. */
+static void
+save_rows(SubTransactionId subid)
+{
+	PendingRow **link = &pending;
+
+	while (*link != NULL)
+	{
+		PendingRow *row = *link;
+
+		if (subid != InvalidSubTransactionId && row->subid != subid)
+		{
+			link = &row->next;
+			continue;
+		}
+		*link = row->next;
+		ring_push(&row->entry);
+		pfree(row);
+	}
+}
+
+static void
+on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event == XACT_EVENT_ABORT)
+		save_rows(InvalidSubTransactionId);
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+	{
+		while (pending != NULL)
+		{
+			PendingRow *row = pending;
+
+			pending = row->next;
+			pfree(row);
+		}
+	}
+}
+
+static void
+on_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg pg_attribute_unused())
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		save_rows(subid);
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (PendingRow *row = pending; row != NULL; row = row->next)
+			if (row->subid == subid)
+				row->subid = parent;
+	}
+}
+
+static void
+keep_row(const LogEntry *entry)
+{
+	static bool registered = false;
+	PendingRow *row;
+
+	if (shared == NULL)
+		return;
+	if (!registered)
+	{
+		RegisterXactCallback(on_transaction_end, NULL);
+		RegisterSubXactCallback(on_subtransaction_end, NULL);
+		registered = true;
+	}
+	row = MemoryContextAlloc(TopMemoryContext, sizeof(PendingRow));
+	row->subid = GetCurrentSubTransactionId();
+	row->entry = *entry;
+	row->next = pending;
+	pending = row;
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static void
+put_text(Datum *values, bool *nulls, int column, const char *text)
+{
+	nulls[column] = text == NULL || text[0] == '\0';
+	if (!nulls[column])
+		values[column] = CStringGetTextDatum(text);
+}
+
+static void
+put_count(Datum *values, bool *nulls, int column, int64 count)
+{
+	nulls[column] = count < 0;
+	values[column] = Int64GetDatum(count);
+}
+
+static void
+put_values(const LogEntry *entry, Datum *values, bool *nulls)
+{
+	memset(nulls, 0, LOG_COLUMNS * sizeof(bool));
+	values[LOG_ID] = Int64GetDatum(entry->id);
+	values[LOG_STARTED_AT] = TimestampTzGetDatum(entry->started);
+	put_text(values, nulls, LOG_TASK, task_names[entry->task]);
+	put_text(values, nulls, LOG_MODEL, entry->model);
+	put_text(values, nulls, LOG_PROVIDER, entry->provider);
+	put_text(values, nulls, LOG_STATUS, entry->status);
+	put_text(values, nulls, LOG_ERROR_CODE,
+			 entry->sqlstate != 0 ? unpack_sql_state(entry->sqlstate) : NULL);
+	nulls[LOG_HTTP_STATUS] = entry->http_status == 0;
+	values[LOG_HTTP_STATUS] = Int32GetDatum(entry->http_status);
+	put_count(values, nulls, LOG_INPUT_TOKENS, entry->usage.input);
+	put_count(values, nulls, LOG_CACHED_TOKENS, entry->usage.cached);
+	put_count(values, nulls, LOG_CACHE_WRITE_TOKENS, entry->usage.cache_write);
+	put_count(values, nulls, LOG_OUTPUT_TOKENS, entry->usage.output);
+	put_count(values, nulls, LOG_REASONING_TOKENS, entry->usage.reasoning);
+	nulls[LOG_COST] = entry->cost[0] == '\0';
+	if (!nulls[LOG_COST])
+		values[LOG_COST] = DirectFunctionCall3(
+			numeric_in, CStringGetDatum(entry->cost),
+			ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	put_count(values, nulls, LOG_LATENCY_MS, entry->latency_ms);
+	put_count(values, nulls, LOG_FIRST_TOKEN_MS, entry->first_token_ms);
+	put_text(values, nulls, LOG_REQUEST_ID, entry->request_id);
+	put_text(values, nulls, LOG_TRACEPARENT, entry->traceparent);
+	put_count(values, nulls, LOG_JOB, entry->job != 0 ? entry->job : -1);
+	put_text(values, nulls, LOG_FEATURE, entry->feature);
+	values[LOG_OWNER] = ObjectIdGetDatum(entry->owner);
+	nulls[LOG_SUBJECT] = !entry->has_subject;
+	nulls[LOG_TENANT] = !entry->has_tenant;
+	if (entry->has_subject)
+		values[LOG_SUBJECT] = CStringGetTextDatum(entry->subject);
+	if (entry->has_tenant)
+		values[LOG_TENANT] = CStringGetTextDatum(entry->tenant);
+}
+
+/*
+ * Insert the row, whoever the user is: nobody may write the log himself, so
+ * this goes below privileges and policies, but keeps indexes and triggers.
+ */
+static void
+insert_entry(LogEntry *entry)
+{
+	Oid schema = get_namespace_oid("intel", false);
+	Oid relid = get_relname_relid("inference", schema);
+	Oid sequence = get_relname_relid("inference_id_seq", schema);
+	Relation rel = table_open(relid, RowExclusiveLock);
+	EState *estate = CreateExecutorState();
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+	TupleTableSlot *slot;
+
+	if (entry->id == 0)
+		entry->id = nextval_internal(sequence, false);
+	InitResultRelInfo(target, rel, 0, NULL, 0);
+	ExecOpenIndices(target, false);
+	estate->es_output_cid = GetCurrentCommandId(true);
+	slot =
+		ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
+	ExecClearTuple(slot);
+	put_values(entry, slot->tts_values, slot->tts_isnull);
+	ExecStoreVirtualTuple(slot);
+	ExecSimpleRelationInsert(target, estate, slot);
+	ExecCloseIndices(target);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	MemoryContextSwitchTo(old);
+	FreeExecutorState(estate);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+static void
+put_json(StringInfo line, const char *key, const char *value)
+{
+	if (value == NULL || value[0] == '\0')
+		return;
+	appendStringInfo(line, ",\"%s\":", key);
+	escape_json(line, value);
+}
+
+static void
+put_json_count(StringInfo line, const char *key, int64 value)
+{
+	if (value >= 0)
+		appendStringInfo(line, ",\"%s\":" INT64_FORMAT, key, value);
+}
+
+/* One line of JSON in the server's log. */
+static void
+log_line(const LogEntry *entry)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfo(&line, "{\"event\":\"intel.call\",\"task\":\"%s\"",
+					 task_names[entry->task]);
+	put_json(&line, "model", entry->model);
+	put_json(&line, "provider", entry->provider);
+	put_json(&line, "status", entry->status);
+	put_json(&line, "error_code",
+			 entry->sqlstate != 0 ? unpack_sql_state(entry->sqlstate) : NULL);
+	put_json_count(&line, "http_status",
+				   entry->http_status != 0 ? entry->http_status : -1);
+	put_json_count(&line, "input_tokens", entry->usage.input);
+	put_json_count(&line, "cached_tokens", entry->usage.cached);
+	put_json_count(&line, "output_tokens", entry->usage.output);
+	put_json_count(&line, "reasoning_tokens", entry->usage.reasoning);
+	put_json(&line, "cost", entry->cost);
+	put_json_count(&line, "latency_ms", entry->latency_ms);
+	put_json_count(&line, "first_token_ms", entry->first_token_ms);
+	put_json(&line, "request_id", entry->request_id);
+	put_json(&line, "traceparent", entry->traceparent);
+	put_json_count(&line, "job", entry->job != 0 ? entry->job : -1);
+	put_json(&line, "feature", entry->feature);
+	if (entry->has_tenant)
+		put_json(&line, "tenant", entry->tenant);
+	appendStringInfoChar(&line, '}');
+	ereport(LOG, (errmsg_internal("%s", line.data), errhidestmt(true),
+				  errhidecontext(true)));
+	pfree(line.data);
+}
+
+/* Can a row be written where we are? */
+static bool
+can_write(void)
+{
+	return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress();
+}
+
+int64
+llm_log_attempt(LlmCall *call, bool keep)
+{
+	LogEntry entry;
+
+	if (call->state->is_logged || call->state->started_at == 0)
+		return 0;
+	call->state->is_logged = true;
+	fill_entry(call, &entry);
+	put_cost(call->state, &entry.usage, entry.cost);
+	if (guc_log_calls)
+		log_line(&entry);
+	if (!identity_fits(call->state))
+		return 0;
+	if (!keep || !can_write())
+	{
+		ring_push(&entry);
+		return 0;
+	}
+	insert_entry(&entry);
+	keep_row(&entry);
+	return entry.id;
+}
+
+bool
+llm_log_waiting(void)
+{
+	bool waiting = false;
+
+	if (shared == NULL)
+		return false;
+	LWLockAcquire(shmem_lock(), LW_SHARED);
+	for (int i = 0; i < RING_ENTRIES && !waiting; i++)
+		waiting = shared->ring[i].database == MyDatabaseId;
+	LWLockRelease(shmem_lock());
+	return waiting;
+}
+
+void
+llm_log_flush(void)
+{
+	LogEntry entry;
+
+	while (shared != NULL && ring_pop(&entry))
+		insert_entry(&entry);
+}
+
+void
+llm_log_prune(void)
+{
+	(void) query_run("SELECT intel.prune_inference()", NULL, 0, false);
+}
+
+/* intel.inference_lost(): entries that the ring had no room for */
+Datum
+intel_inference_lost(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	uint64 lost = 0;
+
+	(void) fcinfo;
+	if (shared != NULL)
+	{
+		LWLockAcquire(shmem_lock(), LW_SHARED);
+		lost = shared->lost;
+		LWLockRelease(shmem_lock());
+	}
+	PG_RETURN_INT64((int64) lost);
+}

@@ -1,0 +1,84 @@
+-- The log of calls to models. llm_log.c writes it, by column number.
+
+CREATE TABLE @extschema@.inference (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at timestamptz NOT NULL,
+    task text NOT NULL,
+    model text NOT NULL,
+    provider text NOT NULL,
+    status text NOT NULL,
+    error_code text,
+    http_status integer,
+    input_tokens bigint,
+    cached_tokens bigint,
+    cache_write_tokens bigint,
+    output_tokens bigint,
+    reasoning_tokens bigint,
+    cost numeric,
+    latency_ms bigint,
+    first_token_ms bigint,
+    request_id text,
+    traceparent text,
+    job bigint,
+    feature text,
+    owner regrole NOT NULL DEFAULT @extschema@._caller(),
+    subject text DEFAULT @extschema@.subject(),
+    tenant text DEFAULT @extschema@.tenant()
+);
+COMMENT ON TABLE @extschema@.inference IS
+    'every attempt to call a model: names, counts and codes, nothing that users or models wrote';
+COMMENT ON COLUMN @extschema@.inference.status IS
+    'succeeded, failed or cancelled';
+COMMENT ON COLUMN @extschema@.inference.error_code IS
+    'SQLSTATE of the failure';
+COMMENT ON COLUMN @extschema@.inference.input_tokens IS
+    'tokens of the request, those of the provider''s cache included; null: not reported';
+COMMENT ON COLUMN @extschema@.inference.output_tokens IS
+    'tokens of the answer, reasoning included; null: not reported';
+COMMENT ON COLUMN @extschema@.inference.cost IS
+    'by the prices of intel.model when it was made; null: a price or a count is not known';
+COMMENT ON COLUMN @extschema@.inference.first_token_ms IS
+    'time to the first text of a streamed answer';
+COMMENT ON COLUMN @extschema@.inference.request_id IS
+    'the provider''s name of the request, for its support';
+COMMENT ON COLUMN @extschema@.inference.traceparent IS
+    'intel.traceparent of the session that called or submitted';
+COMMENT ON COLUMN @extschema@.inference.job IS
+    'the job that the call was made for; null: a call that was waited for';
+
+CREATE INDEX inference_started_at ON @extschema@.inference (started_at);
+CREATE INDEX inference_owner ON @extschema@.inference (owner, tenant, subject, id);
+CREATE INDEX inference_job ON @extschema@.inference (job) WHERE job IS NOT NULL;
+
+ALTER TABLE @extschema@.inference ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON @extschema@.inference
+    USING (owner = (SELECT @extschema@._caller())
+        AND subject IS NOT DISTINCT FROM (SELECT @extschema@.subject())
+        AND tenant IS NOT DISTINCT FROM (SELECT @extschema@.tenant()));
+COMMENT ON POLICY own ON @extschema@.inference IS
+    'calls are seen by the role, subject and tenant that they were made for';
+
+CREATE FUNCTION @extschema@.inference_lost() RETURNS bigint
+    AS 'MODULE_PATHNAME', 'intel_inference_lost'
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.inference_lost() IS
+    'rows of inference that could not be kept since the server started, because too many calls failed at once';
+REVOKE ALL ON FUNCTION @extschema@.inference_lost() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.prune_inference(older_than interval DEFAULT NULL) RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        WITH gone AS (
+            DELETE FROM @extschema@.inference
+             WHERE started_at < clock_timestamp() - coalesce(older_than,
+                nullif(current_setting('intel.inference_retention'), '-1')::interval)
+            RETURNING 1)
+        SELECT count(*) FROM gone
+    $$;
+COMMENT ON FUNCTION @extschema@.prune_inference(interval) IS
+    'removes rows of inference that are older, by default than intel.inference_retention, and counts them';
+REVOKE ALL ON FUNCTION @extschema@.prune_inference(interval) FROM PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference_id_seq', '');

@@ -1,0 +1,119 @@
+# The log of calls: a row for every attempt, whatever becomes of its
+# transaction, and nothing in it that users or models wrote.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', conf => <<'CONF');
+intel.job_retry_delay = 20ms
+intel.log_calls = on
+CONF
+my $mock = start_mock(dimensions => 8);
+my $url = $mock->url('/v1');
+
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms)
+	VALUES ('mock', 'openai', '$url', true, 5000);
+INSERT INTO intel.model (name, provider, model_id, task, input_price, output_price)
+	VALUES ('chat', 'mock', 'm-1', 'chat', 2, 8), ('free', 'mock', 'm-2', 'chat', NULL, NULL),
+		('emb', 'mock', 'm-3', 'embed', 0.1, NULL);
+INSERT INTO intel.model_grant VALUES ('chat', 0), ('free', 0), ('emb', 0);
+CREATE ROLE alice;
+CREATE ROLE bob;
+SELECT intel.grant_access('alice'), intel.grant_access('bob');
+SQL
+
+my $trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+sub value { return $node->safe_psql('postgres', $_[0]); }
+
+# ---- calls that are waited for ----------------------------------------------
+
+is(value(qq{SET intel.feature = 'reply'; SET intel.traceparent = '$trace';
+	SET request.jwt.claims = '{"sub": "u1", "tenant_id": "t1"}';
+	SELECT intel.complete('keyword-canary', 'chat')}), 'echo: keyword-canary', 'a call');
+is(value(q{SELECT concat_ws(' ', task, model, provider, status, http_status, feature, owner::text = current_user,
+		subject, tenant, traceparent) FROM intel.inference}),
+	"complete chat mock succeeded 200 reply t u1 t1 $trace", 'is a row');
+is(value(q{SELECT cost = (input_tokens * 2 + output_tokens * 8) / 1e6 AND input_tokens > 0 AND output_tokens > 0
+	AND latency_ms >= 0 AND started_at < now() AND job IS NULL FROM intel.inference}), 't', 'with its exact cost');
+is(value(q{SELECT (SELECT intel.chat('[{"role": "user", "content": "x"}]', 'free') ->> 'inference_id')::bigint}),
+	value('SELECT max(id) FROM intel.inference'), 'a result names its row');
+is(value('SELECT cost IS NULL FROM intel.inference ORDER BY id DESC LIMIT 1'), 't', 'without a price the cost is not known');
+value(q{SELECT intel.embed(ARRAY['one', 'two'], 'emb')});
+is(value(q{SELECT task || (cost > 0)::text FROM intel.inference ORDER BY id DESC LIMIT 1}), 'embedtrue', 'embeddings cost by their input');
+
+# ---- what rolls back, and what fails ----------------------------------------
+
+my $count = value('SELECT count(*) FROM intel.inference');
+value(q{BEGIN; SELECT intel.complete('rolled back', 'chat'); ROLLBACK});
+wait_for_sql($node, "SELECT count(*) = $count + 1 FROM intel.inference", 'the row of a rolled back transaction');
+value(q{BEGIN; SAVEPOINT s; SELECT intel.complete('rolled back', 'chat'); ROLLBACK TO s; COMMIT});
+wait_for_sql($node, "SELECT count(*) = $count + 2 FROM intel.inference", 'and of a subtransaction');
+value(q{BEGIN; SAVEPOINT s; SELECT intel.complete('kept', 'chat'); RELEASE s; COMMIT});
+is(value('SELECT count(*) FROM intel.inference'), $count + 3, 'a released savepoint keeps its row');
+value(q{BEGIN READ ONLY; SELECT intel.complete('read only', 'chat'); COMMIT});
+wait_for_sql($node, "SELECT count(*) = $count + 4 FROM intel.inference", 'a read only transaction has its row, too');
+
+$mock->control({ match => { path => '/chat/' }, do => [ '500', { kind => '429', retry_after => 7 } ] });
+is(sqlstate($node, q{SELECT intel.complete('x', 'chat')}), '58000', 'a failure');
+is(sqlstate($node, q{SELECT intel.complete('x', 'chat')}), 'IN003', 'another');
+wait_for_sql($node, q{SELECT array_agg(error_code || http_status ORDER BY id) = '{58000500,IN003429}' FROM intel.inference
+	WHERE status = 'failed'}, 'failures have rows');
+
+$mock->control({ match => { path => '/chat/' }, do => ['hang'] });
+is(sqlstate($node, q{SET statement_timeout = '300ms'; SELECT intel.complete('x', 'chat')}), '57014', 'a call that is cancelled');
+wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.inference WHERE status = 'cancelled' AND error_code = '57014'}, 'has a row');
+is(value('SELECT intel.inference_lost()'), '0', 'nothing is lost');
+
+# ---- jobs ---------------------------------------------------------------------
+
+$mock->control({ match => { path => '/chat/' }, do => [ '500', 'ok' ] });
+my $job = value(qq{SET intel.traceparent = '$trace'; SET request.jwt.claims = '{"sub": "u1", "tenant_id": "t1"}';
+	SELECT intel.submit('complete', '{"prompt": "keyword-canary", "model": "chat"}')});
+wait_for_sql($node, "SELECT status = 'succeeded' FROM intel.job_queue WHERE id = $job", 'a job');
+is(value("SELECT string_agg(concat_ws(' ', status, error_code, feature, subject, tenant), ',' ORDER BY id) FROM intel.inference WHERE job = $job"),
+	'failed 58000 complete u1 t1,succeeded complete u1 t1', 'has a row for each attempt, of the feature of its task');
+is(value("SELECT count(*) FROM intel.inference WHERE job = $job AND traceparent = '$trace'"), '2', 'and the trace of its submitter');
+is(value("SELECT result ->> 'inference_id' = (SELECT max(id)::text FROM intel.inference WHERE job = $job) FROM intel.job_queue WHERE id = $job"),
+	't', 'its result names the row');
+
+# ---- ask ------------------------------------------------------------------------
+
+value(q{CREATE TABLE doc (id int PRIMARY KEY, body text, embedding vector(384));
+	INSERT INTO doc SELECT 1, 'The lost card is blocked by phone.', intel.embed('The lost card is blocked by phone.')}
+	=~ s/vector\(/intel.vector(/r);
+my $asked = value(q{SELECT a.inference_id FROM intel.ask('lost card', 'doc', mode => 'text', model => 'chat') a});
+is($asked, value(q{SELECT max(id) FROM intel.inference WHERE task = 'complete'}), 'an answer names the call that gave it');
+
+# ---- who sees it ------------------------------------------------------------------
+
+value(q{SET ROLE alice; SELECT intel.complete('of alice', 'chat')});
+is(value('SET ROLE alice; SELECT count(*) FROM intel.inference'), '1', 'users see their own calls');
+is(value('SET ROLE bob; SELECT count(*) FROM intel.inference'), '0', 'and nobody else');
+is(sqlstate($node, q{SET ROLE alice; INSERT INTO intel.inference (started_at, task, model, provider, status)
+	VALUES (now(), 'x', 'x', 'x', 'x')}), '42501', 'nobody writes it');
+is(sqlstate($node, q{SET ROLE alice; DELETE FROM intel.inference}), '42501', 'or removes from it');
+is(sqlstate($node, q{SET ROLE alice; SELECT intel.prune_inference('0')}), '42501', 'or prunes it');
+
+# ---- content, retention -------------------------------------------------------------
+
+my $all = value('SELECT string_agg(i::text, E\'\n\') FROM intel.inference i');
+unlike($all, qr/canary|lost card/, 'no row has text of users or models');
+my @lines = grep { /"event":"intel\.call"/ } split /\n/, log_since($node, 0);
+cmp_ok(scalar @lines, '>=', 12, 'each call is a line in the log');
+like($lines[0], qr/LOG:  \{"event":"intel.call","task":"complete","model":"chat","provider":"mock","status":"succeeded","http_status":200,/, 'of JSON');
+unlike(join("\n", @lines), qr/canary/, 'without text');
+is(sqlstate($node, "SET intel.feature = 'my secret'"), '22023', 'a feature is a name');
+is(sqlstate($node, "SET intel.traceparent = '00-1-2-3'"), '22023', 'a trace has its form');
+is(sqlstate($node, q{SELECT intel.complete('x', 'chat', '{"feature": "a b"}')}), '22023', 'also in a request');
+is(value(q{SELECT intel.prune_inference('1 day')}), '0', 'nothing is old');
+is(value(q{SELECT intel.prune_inference('0') = count(*) FROM intel.inference}), 't', 'what is older is removed');
+is(value('SELECT count(*) FROM intel.inference'), '0', 'all of it');
+
+done_testing();

@@ -94,7 +94,7 @@ SELECT id, v <-> '[1,1,1]' AS d FROM ann_odd WHERE v IS NOT NULL ORDER BY v <-> 
 SELECT id FROM ann_odd ORDER BY v <-> '[1e30,1,1]' LIMIT 3;
 DROP INDEX ann_odd_l2;
 CREATE INDEX ann_odd_cos ON ann_odd USING intel (v vector_cosine_ops);
-SELECT id, v <=> '[1,1,1]' AS d FROM ann_odd ORDER BY v <=> '[1,1,1]';
+SELECT * FROM (SELECT id, v <=> '[1,1,1]' AS d FROM ann_odd ORDER BY v <=> '[1,1,1]' OFFSET 0) x ORDER BY d, id;
 SELECT count(*) FROM (SELECT id FROM ann_odd ORDER BY v <=> '[1e-30,0,0]') x;
 DROP INDEX ann_odd_cos;
 CREATE INDEX ann_odd_ip ON ann_odd USING intel (v vector_ip_ops);

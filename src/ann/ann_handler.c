@@ -40,6 +40,7 @@ void
 ann_init(void)
 {
 	ann_kernels_init();
+	ann_executor_init();
 	ann_relopt_kind = add_reloption_kind();
 	add_int_reloption(ann_relopt_kind, "lists",
 					  "Number of lists; 0 chooses by the number of rows", 0, 0,

@@ -83,6 +83,27 @@ extern const double ann_levels[ANN_LEVELS];
 /* Lists to probe so that the nearest k are found with this recall. */
 extern double ann_probes(const AnnMeta *meta, double recall, double k);
 
+/*
+ * What the plan around a scan says; ann_executor.c. NULL is a plan of which
+ * nothing is known.
+ */
+typedef struct AnnPlan AnnPlan;
+typedef struct AnnLimit AnnLimit;
+
+extern const AnnPlan *ann_plan(IndexScanDesc scan);
+
+/* Who repeats the scan if it leaves rows out; NULL: it must not. */
+extern AnnLimit *ann_plan_limit(const AnnPlan *plan);
+
+/* Tell that the scan ends and has left rows out. */
+extern void ann_limit_miss(AnnLimit *limit);
+
+/* No row of this distance or more is wanted. */
+extern double ann_plan_end(const AnnPlan *plan);
+
+/* Called once by ann_init. */
+extern void ann_executor_init(void);
+
 extern IndexBuildResult *ann_build(Relation heap, Relation index,
 								   IndexInfo *index_info);
 extern void ann_build_empty(Relation index);

@@ -20,8 +20,9 @@
  *
  * As more rows are asked for, more lists are probed, by the counts that the
  * build measured. An entry of a later list whose bound lies below what was
- * returned already is late: late entries come last of all, so that order is
- * kept as long as there is anything else, and nothing is lost.
+ * returned already is missed: it is left out, so that order is kept. A scan
+ * that runs out of rows and has missed some says so to ann_executor.c, which
+ * repeats it exactly; where nobody would, the scan is exact to begin with.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,6 +50,9 @@
 
 /* Neighbours assumed to be wanted before the executor has shown otherwise. */
 #define FIRST_K 10
+
+/* With no more candidates than this in all lists, every one is refined. */
+#define FEW_CANDIDATES 1000
 
 /* A list in the order of probing. */
 typedef struct ScanList
@@ -118,6 +122,9 @@ typedef struct AnnScan
 	bool unordered;	 /* no query: every row, in any order */
 	bool inexact;	 /* no bound may be trusted */
 	bool exhaustive; /* all lists, and certain bounds alone */
+	AnnLimit *limit; /* who repeats the scan, unless exhaustive */
+	double end;		 /* nothing beyond this distance is wanted */
+	double missed;	 /* entries left out for the sake of order */
 	AnnQuery query;
 	BlockNumber *head; /* of each list */
 
@@ -147,7 +154,6 @@ typedef struct AnnScan
 
 	NearHeap near;
 	RefinedHeap refined;
-	RefinedHeap late;
 	double last; /* bound returned last */
 	double returned;
 } AnnScan;
@@ -500,9 +506,23 @@ may_probe(const AnnScan *so)
 		   (guc_max_scan_tuples == 0 || so->scanned < guc_max_scan_tuples);
 }
 
+/* Distrust the bounds of few candidates: refining all costs nothing. */
+static void
+take_few(AnnScan *so)
+{
+	if (so->nprobed < so->nlists || so->matched > FEW_CANDIDATES ||
+		so->near.count > 0)
+		return;
+	for (Size i = 0; i < so->nblocks * ANN_BLOCK; i++)
+		if (so->bounds[i] < INFINITY)
+			so->bounds[i] = -INFINITY;
+}
+
 static void
 probe_lists(IndexScanDesc scan, AnnScan *so)
 {
+	bool probed = so->nprobed < so->wanted;
+
 	while (so->nprobed < so->wanted && may_probe(so))
 	{
 		const AnnCache *cache = ann_cache(scan->indexRelation);
@@ -514,6 +534,8 @@ probe_lists(IndexScanDesc scan, AnnScan *so)
 		if (so->nfilters > 0)
 			so->wanted = Max(so->wanted, lists_wanted(so));
 	}
+	if (probed)
+		take_few(so);
 }
 
 /* ---- tiers ---- */
@@ -640,7 +662,7 @@ refine(Relation index, AnnScan *so, Near near)
 	refined.bound = isinf(refined.bound) ? refined.bound
 										 : operator_bound(so, refined.bound);
 	if (refined.bound < so->last)
-		refined_push(so->cxt, &so->late, refined);
+		so->missed++;
 	else
 		refined_push(so->cxt, &so->refined, refined);
 }
@@ -737,6 +759,7 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 	Relation index = scan->indexRelation;
 	MemoryContext old = MemoryContextSwitchTo(so->cxt);
 	const AnnCache *cache;
+	const AnnPlan *plan;
 
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		elog(ERROR, "an index \"intel\" can only be scanned with an MVCC "
@@ -747,7 +770,11 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 	so->meta = ann_cache(index)->meta;
 	so->layout = ann_cache(index)->layout;
 	so->query.shape = &so->layout.shape;
-	so->exhaustive = guc_target_recall >= 1 && guc_probes == 0;
+	plan = ann_plan(scan);
+	so->limit = ann_plan_limit(plan);
+	so->exhaustive =
+		so->limit == NULL || (guc_target_recall >= 1 && guc_probes == 0);
+	so->end = ann_plan_end(plan);
 	read_query(scan, so);
 	read_filters(scan, so);
 
@@ -770,16 +797,42 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 
 /* Fill in the tuple and what the executor orders it by. */
 static void
-return_tuple(IndexScanDesc scan, AnnScan *so, Refined refined, bool recheck)
+return_tuple(IndexScanDesc scan, AnnScan *so, Refined refined)
 {
 	so->returned++;
+	so->last = Max(so->last, refined.bound);
 	scan->xs_heaptid = refined.tid;
 	scan->xs_recheck = so->nfilters > 0;
 	if (scan->numberOfOrderBys > 0)
 	{
-		scan->xs_recheckorderby = recheck;
+		scan->xs_recheckorderby = !so->unordered;
 		scan->xs_orderbynulls[0] = so->unordered;
 		scan->xs_orderbyvals[0] = Float8GetDatum(so->last);
+	}
+}
+
+/*
+ * Find the next entry. False at the end: all is returned, or what is left is
+ * of no interest, or a quarter of the index was returned and rows are missing
+ * from it, so that another try is needed in any case.
+ */
+static bool
+find_next(IndexScanDesc scan, AnnScan *so, Refined *refined)
+{
+	for (;;)
+	{
+		probe_lists(scan, so);
+		if (so->missed > 0 && so->nprobed == so->nlists &&
+			so->returned > so->scanned / 4)
+			return false;
+		if (advance(scan->indexRelation, so))
+		{
+			*refined = refined_pop(&so->refined);
+			return so->unordered || !(refined->bound > so->end);
+		}
+		if (!may_probe(so))
+			return false;
+		so->wanted = Min(2 * so->nprobed + 1, so->nlists);
 	}
 }
 
@@ -788,35 +841,24 @@ ann_get_tuple(IndexScanDesc scan, ScanDirection direction)
 {
 	AnnScan *so = scan->opaque;
 	MemoryContext old;
-	bool found = false;
+	Refined refined;
+	bool found;
 
 	Assert(ScanDirectionIsForward(direction));
 	(void) direction;
 	if (!so->started)
 		start_scan(scan, so);
 	old = MemoryContextSwitchTo(so->cxt);
-	while (!found)
+	found = find_next(scan, so, &refined);
+	if (found)
 	{
-		probe_lists(scan, so);
-		if (advance(scan->indexRelation, so))
-		{
-			Refined refined = refined_pop(&so->refined);
-
-			so->last = Max(so->last, refined.bound);
-			return_tuple(scan, so, refined, !so->unordered);
-			so->wanted = Max(so->wanted, lists_wanted(so));
-			found = true;
-		}
-		else if (may_probe(so))
-			so->wanted = Min(2 * so->nprobed + 1, so->nlists);
-		else if (so->late.count > 0)
-		{
-			return_tuple(scan, so, refined_pop(&so->late), false);
-			found = true;
-		}
-		else
-			break;
+		return_tuple(scan, so, refined);
+		so->wanted = Max(so->wanted, lists_wanted(so));
 	}
+	else if (so->limit != NULL && !so->exhaustive &&
+			 (so->missed > 0 || may_probe(so) || so->near.count > 0 ||
+			  so->unseen > 0))
+		ann_limit_miss(so->limit);
 	MemoryContextSwitchTo(old);
 	return found;
 }

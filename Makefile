@@ -14,6 +14,7 @@ SQL_FRAGMENTS = \
 	src/vector/vector.sql \
 	src/ann/ann.sql \
 	src/redact/redact.sql \
+	src/redact/redact_rules.sql \
 	src/text/text.sql \
 	src/llm/llm.sql \
 	src/llm/llm_log.sql \

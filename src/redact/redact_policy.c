@@ -3,11 +3,8 @@
  * redact_policy.c
  *		Policies: rows of redaction_policy, compiled and cached.
  *
- * A policy is read once per backend and kept until the table changes: the
- * table's trigger sends an invalidation of its relcache entry, which reaches
- * every backend at the moment when others see the change. The table is read
- * with the newest snapshot, as catalogs are; with the caller's, a policy of
- * the past could enter the cache and outlive the transaction.
+ * A policy is read once per backend and kept until the table changes; see
+ * redact_cache.c.
  *
  * Rows are data: nothing in them is evaluated.
  *
@@ -20,7 +17,6 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
@@ -35,6 +31,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "redact/redact_cache.h"
 #include "redact/redact_policy.h"
 
 INTEL_FUNCTION(_redaction_policy_check);
@@ -59,16 +56,7 @@ static const char *const builtin_names[] = {"default", "strict", "secrets",
 static MemoryContext policy_context = NULL; /* of everything cached */
 static RedactPolicy **policies = NULL;
 static int npolicies = 0;
-static bool policies_valid = false;
 static Oid policy_relid = InvalidOid;
-static bool callback_registered = false;
-
-static void
-policy_inval(pg_attribute_unused() Datum arg, Oid relid)
-{
-	if (relid == policy_relid || relid == InvalidOid)
-		policies_valid = false;
-}
 
 /* ---- compiling ------------------------------------------------------ */
 
@@ -208,7 +196,7 @@ policy_load(const char *name)
 {
 	Relation rel = table_open(policy_relid, AccessShareLock);
 	TupleDesc desc = RelationGetDescr(rel);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot = RegisterSnapshot(GetCatalogSnapshot(policy_relid));
 	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 	HeapTuple tuple;
 	List *rows = NIL;
@@ -255,13 +243,6 @@ policy_load(const char *name)
 static void
 cache_reset(void)
 {
-	Oid nsp;
-
-	if (!callback_registered)
-	{
-		CacheRegisterRelcacheCallback(policy_inval, (Datum) 0);
-		callback_registered = true;
-	}
 	if (policy_context == NULL)
 		policy_context =
 			AllocSetContextCreate(CacheMemoryContext, "intel redact policies",
@@ -270,17 +251,7 @@ cache_reset(void)
 	policies = NULL;
 	npolicies = 0;
 
-	nsp = get_namespace_oid("intel", false);
-	policy_relid = get_relname_relid("redaction_policy", nsp);
-	if (!OidIsValid(policy_relid))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNDEFINED_TABLE),
-			 errmsg("table \"%s\" does not exist", "intel.redaction_policy"),
-			 errhint("Create the extension again with CREATE EXTENSION "
-					 "intel.")));
-	/* from here on an invalidation counts */
-	policies_valid = true;
+	policy_relid = redact_cache_open(REDACT_TABLE_POLICY);
 }
 
 static RedactPolicy *
@@ -307,7 +278,7 @@ redact_policy_get(const char *name, int len)
 	RedactPolicy *policy = NULL;
 	char *cname;
 
-	if (!policies_valid)
+	if (!redact_cache_valid(REDACT_TABLE_POLICY))
 		cache_reset();
 	for (int i = 0; i < npolicies && policy == NULL; i++)
 	{

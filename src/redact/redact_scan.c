@@ -101,6 +101,7 @@ redact_scanner_free(RedactScanner *s)
 	free(s->buf);
 	free(s->anchors);
 	free(s->spans);
+	free(s->extra);
 	redact_scanner_free(s->inner);
 	free(s);
 }
@@ -126,6 +127,14 @@ redact_scanner_trim(RedactScanner *s)
 	trim((void **) &s->spans, &spans_size, sizeof(RedactSpan));
 	s->spans_size = spans_size;
 	s->nspans = 0;
+	trim((void **) &s->extra, &s->extra_size, sizeof(RedactSpan));
+	s->nextra = 0;
+}
+
+void
+redact_scanner_set_terms(RedactScanner *s, const RedactTerms *terms)
+{
+	s->terms = terms;
 }
 
 bool
@@ -171,6 +180,8 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->status = len > REDACT_MAX_TEXT ? REDACT_TOO_LONG : REDACT_MORE;
 	s->pos = 0;
 	s->nspans = 0;
+	s->nextra = 0;
+	s->terms_pos = 0;
 	s->finished = false;
 	s->ring_next = 0;
 	s->ctx_from = 0;
@@ -236,6 +247,7 @@ redact_offer_decoded(RedactScanner *s, uint32_t start, uint32_t end,
 		return;
 	}
 	s->inner->depth = s->depth + 1;
+	s->inner->terms = s->terms;
 	redact_scanner_begin(s->inner, s->profile, (const char *) text, n, NULL,
 						 0);
 	while (redact_scanner_step(s->inner) == REDACT_MORE)
@@ -318,6 +330,8 @@ scan_slice(RedactScanner *s)
 	uint32_t end = len - s->pos > SCAN_SLICE ? s->pos + SCAN_SLICE : len;
 	uint32_t pos = s->pos;
 
+	if (s->terms != NULL)
+		redact_terms_step(s, end);
 	while (pos < end)
 	{
 		uint8_t kind = trigger[text[pos]];
@@ -329,6 +343,78 @@ scan_slice(RedactScanner *s)
 			pos = verify(s, pos, kind);
 	}
 	s->pos = pos;
+}
+
+bool
+redact_scanner_canonical(const RedactScanner *s, const char **text,
+						 size_t *len)
+{
+	*text = (const char *) s->text;
+	*len = s->len;
+	return s->status == REDACT_MORE && s->canon_done;
+}
+
+/* Placeholders are shorter than this: a name, digits, a token. */
+#define MAX_PLACEHOLDER 120
+
+static bool
+touches_placeholder(const RedactScanner *s, uint32_t start, uint32_t end)
+{
+	uint32_t pos = start > MAX_PLACEHOLDER ? start - MAX_PLACEHOLDER : 0;
+
+	for (; pos < end; pos++)
+	{
+		uint32_t len = s->text[pos] == '<' ? redact_placeholder(s, pos) : 0;
+
+		if (len > 0 && pos + len > start)
+			return true;
+	}
+	return false;
+}
+
+void
+redact_scanner_offer(RedactScanner *s, uint32_t start, uint32_t end,
+					 RedactEntity entity, int score, const char *rule)
+{
+	RedactSpan *span;
+
+	if (score < s->profile->min_score[entity] || start >= end ||
+		end > s->len || touches_placeholder(s, start, end))
+		return;
+	if (!redact_reserve(s, (void **) &s->extra, &s->extra_size, s->nextra + 1,
+						sizeof(RedactSpan)))
+		return;
+	span = &s->extra[s->nextra++];
+	span->start = start;
+	span->len = end - start;
+	span->entity = entity;
+	span->score = score > 100 ? 100 : score;
+	span->rule = rule;
+}
+
+static int
+compare_starts(const void *a, const void *b)
+{
+	uint32_t x = ((const RedactSpan *) a)->start;
+	uint32_t y = ((const RedactSpan *) b)->start;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Put the candidates from outside where they belong. */
+static void
+merge_extra(RedactScanner *s)
+{
+	uint32_t size = s->spans_size;
+
+	if (s->nextra == 0 ||
+		!redact_reserve(s, (void **) &s->spans, &size, s->nspans + s->nextra,
+						sizeof(RedactSpan)))
+		return;
+	s->spans_size = size;
+	memcpy(s->spans + s->nspans, s->extra, s->nextra * sizeof(RedactSpan));
+	s->nspans += s->nextra;
+	qsort(s->spans, s->nspans, sizeof(RedactSpan), compare_starts);
 }
 
 /*
@@ -402,9 +488,11 @@ redact_scanner_step(RedactScanner *s)
 		scan_slice(s);
 	if (s->status == REDACT_MORE && s->canon_done && s->pos >= s->len)
 	{
+		merge_extra(s);
 		arbitrate(s);
 		map_back(s);
-		s->status = REDACT_DONE;
+		if (s->status == REDACT_MORE)
+			s->status = REDACT_DONE;
 	}
 	return s->status;
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "redact/redact_entity.h"
+#include "redact/redact_terms.h"
 
 /* Scores are percentages. An entity with this threshold is not looked for. */
 #define REDACT_OFF 255
@@ -70,8 +71,26 @@ extern void redact_scanner_begin(RedactScanner *scanner,
 								 const char *text, size_t len, const char *key,
 								 size_t key_len);
 
+/*
+ * Look for these terms too, in all texts begun from now on; NULL for none. The
+ * list must outlive its use.
+ */
+extern void redact_scanner_set_terms(RedactScanner *scanner,
+									 const RedactTerms *terms);
+
 /* Scan the next slice. Anything but REDACT_MORE ends the scan. */
 extern RedactStatus redact_scanner_step(RedactScanner *scanner);
+
+/*
+ * For matchers outside: the canonical text, true from when it is complete (a
+ * step has returned REDACT_MORE) to the end of the scan; and a candidate in
+ * its positions, for the arbiter. rule must outlive the spans.
+ */
+extern bool redact_scanner_canonical(const RedactScanner *scanner,
+									 const char **text, size_t *len);
+extern void redact_scanner_offer(RedactScanner *scanner, uint32_t start,
+								 uint32_t end, RedactEntity entity, int score,
+								 const char *rule);
 
 /* The spans after REDACT_DONE: disjoint, in order; owned by the scanner. */
 extern const RedactSpan *redact_scanner_spans(const RedactScanner *scanner,

@@ -97,6 +97,8 @@ struct RedactScanner
 {
 	const RedactProfile *profile;
 	bool want_names; /* an entity of group NAMES is on */
+	const RedactTerms *terms;
+	uint32_t terms_pos; /* looked for terms so far */
 
 	/* the original */
 	const uint8_t *src;
@@ -120,6 +122,11 @@ struct RedactScanner
 	int nspans;
 	int spans_size;
 	bool finished;
+
+	/* candidates from outside, in any order */
+	RedactSpan *extra;
+	uint32_t nextra;
+	uint32_t extra_size;
 
 	/* context words seen, newest last; tokenised up to ctx_pos */
 	RedactCtxHit ring[CTX_RING];
@@ -198,6 +205,9 @@ extern void redact_canon_step(RedactScanner *s, uint32_t slice);
 extern void redact_canon_map(const RedactScanner *s, uint32_t start,
 							 uint32_t end, uint32_t *orig_start,
 							 uint32_t *orig_end);
+
+/* redact_terms.c: offer the terms that start before end. */
+extern void redact_terms_step(RedactScanner *s, uint32_t end);
 
 /* redact_context.c: which context words are near [start, end)? */
 extern RedactCtx redact_context(RedactScanner *s, uint32_t start,

@@ -13,8 +13,10 @@
 #include "utils/builtins.h"
 
 #include "base/compat.h"
+#include "redact/redact_gazetteer.h"
 #include "redact/redact_key.h"
 #include "redact/redact_policy.h"
+#include "redact/redact_rule.h"
 #include "redact/redact_text.h"
 
 INTEL_FUNCTION(detect_pii);
@@ -36,6 +38,10 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 				 const char *key, int key_len, RedactText *result)
 {
 	RedactStatus status;
+	bool has_rules = redact_rules_prepare();
+	const char *canonical;
+	size_t canonical_len;
+	const RedactTerms *terms = redact_gazetteer_get();
 
 	if (scanner == NULL)
 		scanner = redact_scanner_create();
@@ -47,10 +53,19 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 	result->utf8 = pg_server_to_any(text, len, PG_UTF8);
 	result->len = result->utf8 == text ? len : (int) strlen(result->utf8);
 	redact_scanner_trim(scanner);
+	redact_scanner_set_terms(scanner, terms);
 	redact_scanner_begin(scanner, &policy->profile, result->utf8, result->len,
 						 key, key_len);
 	while ((status = redact_scanner_step(scanner)) == REDACT_MORE)
+	{
 		CHECK_FOR_INTERRUPTS();
+		if (has_rules &&
+			redact_scanner_canonical(scanner, &canonical, &canonical_len))
+		{
+			redact_rules_offer(scanner, &policy->profile, key, key_len);
+			has_rules = false;
+		}
+	}
 
 	switch (status)
 	{

@@ -43,7 +43,11 @@
 /* Rows in a list, up to a million rows. */
 #define LIST_SIZE 250
 
-#define CALIBRATION_QUERIES 128
+/* Queries of the calibration; fewer where comparing them takes longer. */
+#define MAX_QUERIES 512
+#define MIN_QUERIES 192
+#define QUERY_FLOATS 65536
+
 #define CALIBRATION_K 100
 /* the row that serves as query is its own nearest neighbour */
 #define CALIBRATION_KEEP (CALIBRATION_K + 1)
@@ -88,6 +92,7 @@ typedef struct AnnBuild
 	AnnPanels query_panels;
 	Neighbour *neighbours;
 	int *nneighbours;
+	float *farthest; /* what is farther is no neighbour of the query */
 
 	/* encoding */
 	int nbatch;
@@ -281,6 +286,9 @@ take_sample(AnnBuild *build)
 		scan_blocks(build, Max(blocks, Min(total, DENSITY_BLOCKS)),
 					sample_row);
 		shuffle_sample(build);
+		build->nqueries =
+			Max(Min(QUERY_FLOATS / dim, MAX_QUERIES), MIN_QUERIES);
+		build->nqueries = Min(build->nqueries, build->nsample);
 	}
 }
 
@@ -300,10 +308,12 @@ static void
 find_lists(AnnBuild *build)
 {
 	int dim = build->layout.shape.full_dim;
+	/* k-means does not see the queries, which would be nearer to lists */
+	int held = build->nsample >= 4 * build->nqueries ? build->nqueries : 0;
 	AnnKmeans job = {
 		.dim = dim,
-		.n = build->nsample,
-		.rows = build->sample,
+		.n = build->nsample - held,
+		.rows = build->sample + (size_t) held * dim,
 		.wanted = build->lists,
 		.seed = 1,
 		.check = kmeans_check,
@@ -345,14 +355,15 @@ prepare_panels(AnnBuild *build)
 	callback->func = free_panels;
 	callback->arg = build;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	build->nqueries =
-		build->lists > 1 ? Min(build->nsample, CALIBRATION_QUERIES) : 0;
 	build->queries = palloc(sizeof(float) * dim * (build->nqueries + 1));
 	memcpy(build->queries, build->sample,
 		   sizeof(float) * dim * build->nqueries);
 	build->neighbours =
 		palloc(sizeof(Neighbour) * CALIBRATION_KEEP * (build->nqueries + 1));
 	build->nneighbours = palloc0(sizeof(int) * (build->nqueries + 1));
+	build->farthest = palloc(sizeof(float) * (build->nqueries + 1));
+	for (int q = 0; q < build->nqueries; q++)
+		build->farthest[q] = INFINITY;
 	if (!ann_panels_init(&build->panels, dim, build->lists,
 						 build->centroids) ||
 		!ann_panels_init(&build->query_panels, dim, build->nqueries,
@@ -372,17 +383,15 @@ keep_neighbour(AnnBuild *build, int query, float distance, int32 list)
 	int at = build->nneighbours[query];
 
 	if (at == CALIBRATION_KEEP)
-	{
-		if (!(distance < kept[at - 1].distance))
-			return;
 		at--;
-	}
 	else
 		build->nneighbours[query]++;
 	for (; at > 0 && kept[at - 1].distance > distance; at--)
 		kept[at] = kept[at - 1];
 	kept[at].distance = distance;
 	kept[at].list = list;
+	if (build->nneighbours[query] == CALIBRATION_KEEP)
+		build->farthest[query] = kept[CALIBRATION_KEEP - 1].distance;
 }
 
 /* Compare the rows of the batch with all queries. */
@@ -394,6 +403,7 @@ find_neighbours(AnnBuild *build, const int32 *list)
 	float product[ANN_ROWS * ANN_COLUMNS];
 	float squared[BATCH];
 	bool is_ip = build->kind->metric == ANN_IP;
+	float scale = is_ip ? 1 : 2;
 
 	for (int r = 0; r < build->nbatch; r++)
 	{
@@ -409,11 +419,11 @@ find_neighbours(AnnBuild *build, const int32 *list)
 			for (int i = 0; i < ANN_ROWS && r + i < build->nbatch; i++)
 				for (int j = 0; j < ANN_COLUMNS && q + j < panels->count; j++)
 				{
-					float dot = product[i * ANN_COLUMNS + j];
+					float at =
+						squared[r + i] - scale * product[i * ANN_COLUMNS + j];
 
-					keep_neighbour(build, q + j,
-								   is_ip ? -dot : squared[r + i] - 2 * dot,
-								   list[r + i]);
+					if (at < build->farthest[q + j])
+						keep_neighbour(build, q + j, at, list[r + i]);
 				}
 		}
 }
@@ -456,32 +466,77 @@ rank_lists(AnnBuild *build, const float *query, Ranked *ranked, int *place)
 		place[ranked[i].list] = i;
 }
 
-/* Fewest lists that hold the wanted part of the neighbours counted. */
-static void
-count_probes(const int64 *found, int lists, uint32 *probes)
+/* Where in its order of probing a query comes to each of its neighbours. */
+typedef struct Places
 {
-	int64 total = 0;
-	int64 sum = 0;
-	int level = 0;
+	int nqueries;
+	int32 *place; /* CALIBRATION_K for each query, nearest first */
+	int *count;	  /* how many of them there are */
+} Places;
 
-	for (int i = 0; i < lists; i++)
-		total += found[i];
-	for (int i = 0; i < lists && level < ANN_LEVELS; i++)
+/*
+ * Mean recall over the queries, less its standard error: for a query's ranks
+ * below split when early lists are probed, for the others when late are.
+ */
+static double
+sure_recall(const Places *places, int k, int split, int early, int late)
+{
+	double sum = 0;
+	double squares = 0;
+	int n = 0;
+
+	for (int q = 0; q < places->nqueries; q++)
 	{
-		sum += found[i];
-		while (level < ANN_LEVELS && sum >= ann_levels[level] * total)
-			probes[level++] = i + 1;
+		const int32 *place = places->place + q * CALIBRATION_K;
+		int wanted = Min(places->count[q], k);
+		int found = 0;
+		double recall;
+
+		if (wanted == 0)
+			continue;
+		for (int i = 0; i < wanted; i++)
+			found += place[i] < (i < split ? early : late);
+		recall = (double) found / wanted;
+		sum += recall;
+		squares += recall * recall;
+		n++;
 	}
+	if (n == 0)
+		return 1;
+	return sum / n - sqrt(Max(squares - sum * sum / n, 0)) / n;
+}
+
+/* Fewest lists for the recall of a level; more lists never find less. */
+static uint32
+count_probes(const Places *places, int lists, int k, int split, int early,
+			 double level)
+{
+	int low = 0;
+	int high = lists;
+
+	while (high - low > 1)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (sure_recall(places, k, split, early, middle) >= level)
+			high = middle;
+		else
+			low = middle;
+	}
+	return high;
 }
 
 static void
 calibrate(AnnBuild *build, AnnMeta *meta)
 {
 	Ranked *ranked = palloc(mul_size(sizeof(Ranked), build->lists));
-	int *place = palloc(mul_size(sizeof(int), build->lists));
-	int64 *found10 = palloc0(mul_size(sizeof(int64), build->lists));
-	int64 *found100 = palloc0(mul_size(sizeof(int64), build->lists));
+	int *place_of = palloc(mul_size(sizeof(int), build->lists));
+	Places places = {.nqueries = build->nqueries};
 
+	if (build->nqueries == 0)
+		return;
+	places.place = palloc(sizeof(int32) * CALIBRATION_K * build->nqueries);
+	places.count = palloc(sizeof(int) * build->nqueries);
 	for (int q = 0; q < build->nqueries; q++)
 	{
 		const Neighbour *kept = build->neighbours + q * CALIBRATION_KEEP;
@@ -489,18 +544,20 @@ calibrate(AnnBuild *build, AnnMeta *meta)
 		CHECK_FOR_INTERRUPTS();
 		rank_lists(build,
 				   build->queries + (size_t) q * build->layout.shape.full_dim,
-				   ranked, place);
-		for (int i = 1; i < build->nneighbours[q]; i++)
-		{
-			if (i <= 10)
-				found10[place[kept[i].list]]++;
-			found100[place[kept[i].list]]++;
-		}
+				   ranked, place_of);
+		/* the nearest is the query itself */
+		places.count[q] = Max(build->nneighbours[q] - 1, 0);
+		for (int i = 0; i < places.count[q]; i++)
+			places.place[q * CALIBRATION_K + i] = place_of[kept[i + 1].list];
 	}
-	if (build->nqueries > 0)
+	for (int level = 0; level < ANN_LEVELS; level++)
 	{
-		count_probes(found10, build->lists, meta->probes10);
-		count_probes(found100, build->lists, meta->probes100);
+		CHECK_FOR_INTERRUPTS();
+		meta->probes10[level] =
+			count_probes(&places, build->lists, 10, 0, 0, ann_levels[level]);
+		meta->probes100[level] =
+			count_probes(&places, build->lists, CALIBRATION_K, ANN_FIRST_ROWS,
+						 (int) meta->probes10[level], ann_levels[level]);
 	}
 }
 

@@ -103,9 +103,12 @@ ann_cache(Relation index)
 const double ann_levels[ANN_LEVELS] = {0.50, 0.70,	0.80, 0.85, 0.90,  0.925,
 									   0.95, 0.965, 0.98, 0.99, 0.995, 0.999};
 
+/* Lists for a wanted recall; beyond the last level all lists come in sight. */
 static double
-interpolate(const uint32 *probes, double recall)
+interpolate(const AnnMeta *meta, const uint32 *probes, double recall)
 {
+	double last = probes[ANN_LEVELS - 1];
+
 	for (int i = 0; i < ANN_LEVELS; i++)
 		if (recall <= ann_levels[i])
 		{
@@ -117,20 +120,29 @@ interpolate(const uint32 *probes, double recall)
 				   (ann_levels[i] - ann_levels[i - 1]);
 			return probes[i - 1] + part * ((double) probes[i] - probes[i - 1]);
 		}
-	return probes[ANN_LEVELS - 1];
+	return last + (meta->lists - last) *
+					  (recall - ann_levels[ANN_LEVELS - 1]) /
+					  (1 - ann_levels[ANN_LEVELS - 1]);
 }
 
 /*
- * The counts for 10 and 100 neighbours give a power law for other k. A build
- * measures with rows of its own, which lie a little nearer to their lists
- * than others, and codes lose a neighbour now and then: aim higher than told,
- * the more so the less may be missed.
+ * What may be missed is shared between lists that are not probed and sign
+ * codes whose bound is too high. The latter is epsilon's matter: its part of
+ * the misses is that of a normal distribution above epsilon, with which the
+ * measured losses agree. The last of the neighbours wanted, which are most of
+ * many, are lost oftener than the first.
+ */
+#define CODE_SHARE 0.36
+#define CODE_SHARE_10 0.15
+#define CODE_SHARE_100 0.42
+
+/*
+ * The counts for 10 and 100 neighbours give a power law for other k.
  */
 double
 ann_probes(const AnnMeta *meta, double recall, double k)
 {
-	double miss = (1 - recall) * Max(0.3, Min(0.8, 16 * (1 - recall)));
-	double aim = 1 - miss;
+	double miss = 1 - recall;
 	double at10;
 	double at100;
 	double power;
@@ -138,8 +150,11 @@ ann_probes(const AnnMeta *meta, double recall, double k)
 
 	if (recall >= 1 || meta->probes10[ANN_LEVELS - 1] == 0)
 		return meta->lists;
-	at10 = Max(interpolate(meta->probes10, aim), 1);
-	at100 = Max(interpolate(meta->probes100, aim), at10);
+	at10 = Max(
+		interpolate(meta, meta->probes10, 1 - (1 - CODE_SHARE_10) * miss), 1);
+	at100 = Max(
+		interpolate(meta, meta->probes100, 1 - (1 - CODE_SHARE_100) * miss),
+		at10);
 	power = log10(at100 / at10);
 	/* many more neighbours than were counted: grow a little faster */
 	if (k > 100)
@@ -147,4 +162,16 @@ ann_probes(const AnnMeta *meta, double recall, double k)
 	probes = k <= 100 ? at10 * pow(Max(k, 10) / 10, power)
 					  : at100 * pow(k / 100, power);
 	return Min(ceil(probes), meta->lists);
+}
+
+/* The normal quantile of the codes' share of the misses. */
+double
+ann_epsilon(double recall)
+{
+	double tail = CODE_SHARE * Max(1 - recall, 1e-6);
+	double t = sqrt(-2 * log(tail));
+
+	/* Abramowitz and Stegun 26.2.23, good to 0.0005 */
+	return t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+				   (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
 }

@@ -83,6 +83,15 @@ extern const double ann_levels[ANN_LEVELS];
 /* Lists to probe so that the nearest k are found with this recall. */
 extern double ann_probes(const AnnMeta *meta, double recall, double k);
 
+/* Standard errors that bounds of sign codes allow for, for this recall. */
+extern double ann_epsilon(double recall);
+
+/*
+ * Rows returned before a scan takes more than the nearest 10 to be wanted.
+ * For the nearest k the executor fetches a few more rows than k.
+ */
+#define ANN_FIRST_ROWS 16
+
 /*
  * What the plan around a scan says; ann_executor.c. NULL is a plan of which
  * nothing is known.

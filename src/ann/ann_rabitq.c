@@ -390,7 +390,7 @@ ann_block_bounds(const AnnQuery *query, const AnnProbe *probe,
 	float step = query->lut_step;
 	float bias = query->lut_bias;
 	float base = probe->base;
-	float reach = ANN_EPSILON * probe->distance;
+	float reach = query->epsilon * probe->distance;
 
 	ann_kernels->sum_block(query->shape->code_dim / 4, codes, query->lut,
 						   sums);

@@ -32,9 +32,6 @@
 /* Above this a byte code would not fit a page. */
 #define ANN_MAX_BYTE_DIM 7936
 
-/* Standard deviations between the estimate of a sign code and its bound. */
-#define ANN_EPSILON 1.9f
-
 typedef enum AnnMetric
 {
 	ANN_L2 = 1,		/* squared Euclidean distance */
@@ -101,6 +98,7 @@ typedef struct AnnQuery
 	float norm;			  /* ||q|| */
 	float sum;			  /* of rotated */
 	uint8_t *lut;		  /* 4 * code_dim bytes */
+	float epsilon; /* standard errors that a sign code's bound allows for */
 	float lut_step;
 	float lut_bias; /* with the rounding error of the table added */
 } AnnQuery;

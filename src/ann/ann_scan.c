@@ -483,8 +483,9 @@ lists_wanted(const AnnScan *so)
 
 	if (so->unordered || so->inexact || so->exhaustive)
 		return so->nlists;
-	/* for the nearest k the executor fetches a few rows more than k */
-	while (so->returned > (k > FIRST_K ? k : 1.6 * k))
+	if (so->returned > ANN_FIRST_ROWS)
+		k = 100;
+	while (so->returned > 1.6 * k)
 		k *= 4;
 	if (so->nfilters > 0 && so->scanned > 0)
 		k *= (so->scanned + 1) / (so->matched + 1);
@@ -751,6 +752,7 @@ read_query(IndexScanDesc scan, AnnScan *so)
 	if (so->inexact)
 		memset(rotated, 0, sizeof(float) * shape->full_dim);
 	ann_query_init(&so->query, shape, rotated, palloc(4 * shape->code_dim));
+	so->query.epsilon = (float) ann_epsilon(guc_target_recall);
 }
 
 static void

@@ -22,6 +22,7 @@ char *guc_default_model = NULL;
 char *guc_default_rerank_model = NULL;
 char *guc_feature = NULL;
 int guc_inference_retention = 90 * 24 * 60;
+int guc_job_retention = 2592000;
 int guc_job_retry_delay = 1000;
 int guc_job_retry_max_delay = 300000;
 int guc_lease_timeout = 60000;
@@ -164,6 +165,14 @@ guc_init(void)
 		"Workers remove what is older. -1 keeps everything.",
 		&guc_inference_retention, 90 * 24 * 60, -1, INT_MAX / 2, PGC_SIGHUP,
 		GUC_UNIT_MIN, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.job_retention",
+		"Sets how long jobs are kept after they succeeded or were cancelled.",
+		"A job may have a time of its own. Failed jobs without one are kept "
+		"until they are retried or deleted. 0 keeps all.",
+		&guc_job_retention, 2592000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, NULL,
+		NULL, NULL);
 
 	DefineCustomIntVariable(
 		"intel.job_retry_delay",

@@ -22,6 +22,8 @@ extern bool guc_is_feature(const char *name);
 
 /* intel.inference_retention: of rows of the log of calls, minutes; -1: ever */
 extern int guc_inference_retention;
+/* intel.job_retention: how long succeeded and cancelled jobs are kept, s */
+extern int guc_job_retention;
 /* intel.job_retry_delay, intel.job_retry_max_delay: backoff, milliseconds */
 extern int guc_job_retry_delay;
 extern int guc_job_retry_max_delay;

@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -80,8 +81,49 @@ copy_result(MemoryContext cxt)
 	return result;
 }
 
-QueryResult *
-query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
+/* A plan that is kept, by the address of its statement. */
+typedef struct KeptPlan
+{
+	const char *sql;
+	SPIPlanPtr plan;
+} KeptPlan;
+
+/* The kept plan of a statement, made at its first use. Needs SPI connected. */
+static SPIPlanPtr
+kept_plan(const char *sql, int nargs, Oid *types)
+{
+	static HTAB *plans = NULL;
+	KeptPlan *kept;
+	SPIPlanPtr plan;
+
+	if (plans == NULL)
+	{
+		HASHCTL info = {0};
+
+		info.keysize = sizeof(const char *);
+		info.entrysize = sizeof(KeptPlan);
+		plans = hash_create("intel query plans", 32, &info,
+							HASH_ELEM | HASH_BLOBS);
+	}
+	kept = hash_search(plans, &sql, HASH_FIND, NULL);
+	if (kept != NULL)
+		return kept->plan;
+
+	plan = SPI_prepare(sql, nargs, types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare internal query: %s",
+			 SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep the plan of an internal query");
+	kept = hash_search(plans, &sql, HASH_ENTER, NULL);
+	kept->plan = plan;
+	return plan;
+}
+
+/* Run a statement, with its kept plan or with one of its own. */
+static QueryResult *
+run(const char *sql, const QueryArg *args, int nargs, bool read_only,
+	bool keep)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Oid *types = palloc(sizeof(Oid) * nargs);
@@ -106,7 +148,12 @@ query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
 		pushed = true;
 	}
 	SPI_connect();
-	rc = SPI_execute_with_args(sql, nargs, types, values, nulls, read_only, 0);
+	if (keep)
+		rc = SPI_execute_plan(kept_plan(sql, nargs, types), values, nulls,
+							  read_only, 0);
+	else
+		rc = SPI_execute_with_args(sql, nargs, types, values, nulls, read_only,
+								   0);
 	if (rc < 0)
 		elog(ERROR, "could not run internal query: %s",
 			 SPI_result_code_string(rc));
@@ -122,15 +169,20 @@ query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
 }
 
 QueryResult *
-query_run_restricted(const char *sql, const QueryArg *args, int nargs,
-					 bool read_only)
+query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
+{
+	return run(sql, args, nargs, read_only, false);
+}
+
+QueryResult *
+query_run_kept(const char *sql, const QueryArg *args, int nargs)
 {
 	QueryResult *result;
 	int level = NewGUCNestLevel();
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	result = query_run(sql, args, nargs, read_only);
+	result = run(sql, args, nargs, false, true);
 	AtEOXact_GUC(true, level);
 	return result;
 }

@@ -12,7 +12,7 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
            AND p.proname IN (
                '_call', '_embed', '_embed_batch', '_job_wait', 'ask', 'cancel',
                'chat', 'classify', 'complete', 'embed', 'extract', 'is_true',
-               'rerank', 'retry', 'run_jobs', 'run_task',
+               'purge_jobs', 'rerank', 'retry', 'run_jobs', 'run_task',
                'search', 'submit', 'submit_ask', 'summarize', 'translate', 'wait'
            )
          ORDER BY p.proname, p.oid
@@ -33,9 +33,10 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
         END LOOP;
         -- their own rows, by policy; what they may change, by trigger
         EXECUTE format('GRANT SELECT, UPDATE, DELETE,
-            INSERT (task, request, priority, max_attempts, next_attempt_at)
+            INSERT (task, request, priority, max_attempts, next_attempt_at, needs, run_anyway,
+                expires_at, retention)
             ON @extschema@.job_queue TO %s', role);
-        EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.inference TO %s', role);
+        EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference TO %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
@@ -52,7 +53,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
         END LOOP;
-        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.inference FROM %s', role);
+        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference FROM %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS

@@ -46,23 +46,52 @@ CREATE TABLE @extschema@.job_queue (
     lease_pid integer,
     lease_start timestamptz,
     lease_until timestamptz,
+    ready boolean NOT NULL DEFAULT false,
+    waiting boolean NOT NULL DEFAULT false,
+    needs bigint[] CHECK (cardinality(needs) BETWEEN 1 AND 1000),
+    run_anyway boolean NOT NULL DEFAULT false,
+    expires_at timestamptz,
+    retention interval CHECK (retention >= '0'),
+    purge_at timestamptz,
     owner regrole NOT NULL DEFAULT @extschema@._caller(),
     subject text DEFAULT @extschema@.subject(),
     tenant text DEFAULT @extschema@.tenant(),
     claims text DEFAULT nullif(current_setting('request.jwt.claims', true), ''),
     feature text DEFAULT nullif(current_setting('intel.feature', true), ''),
     traceparent text DEFAULT nullif(current_setting('intel.traceparent', true), ''),
+    -- worker_claim.c computes the same for a caller
+    lane bigint GENERATED ALWAYS AS (hashtextextended(coalesce('tenant ' || tenant,
+        'user ' || subject, 'role ' || owner::oid), 0)) STORED,
     CHECK ((status = 'running') = (lease_until IS NOT NULL))
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 COMMENT ON TABLE @extschema@.job_queue IS 'every job, from submit() to its result; the view job is the face of it';
 COMMENT ON COLUMN @extschema@.job_queue.failed_at IS 'when the last attempt failed; null again after a success';
 COMMENT ON COLUMN @extschema@.job_queue.lease_until IS 'until then the process that runs the job is waited for';
 COMMENT ON COLUMN @extschema@.job_queue.feature IS 'intel.feature of the submitter; limits, budgets and the log of calls name it';
+COMMENT ON COLUMN @extschema@.job_queue.ready IS 'queued, and nothing but its turn is waited for';
+COMMENT ON COLUMN @extschema@.job_queue.waiting IS 'queued, and waits for a job in needs to end';
+COMMENT ON COLUMN @extschema@.job_queue.needs IS 'jobs that must have ended before this one runs';
+COMMENT ON COLUMN @extschema@.job_queue.run_anyway IS 'run also when a job in needs did not succeed';
+COMMENT ON COLUMN @extschema@.job_queue.expires_at IS 'a job that is still queued then fails';
+COMMENT ON COLUMN @extschema@.job_queue.retention IS 'how long the job is kept after its end; null: intel.job_retention, and failures for ever';
+COMMENT ON COLUMN @extschema@.job_queue.purge_at IS 'when the job may be deleted; null: never';
+COMMENT ON COLUMN @extschema@.job_queue.lane IS 'lanes take turns: a tenant, else a user, else a role';
 COMMENT ON COLUMN @extschema@.job_queue.claims IS 'request.jwt.claims of the submitter, in force again when the job runs';
 
-CREATE INDEX job_queue_due ON @extschema@.job_queue (priority DESC, next_attempt_at, id) WHERE status = 'queued';
+-- the turns; what is next to become ready; what waits, expires, ends
+CREATE INDEX job_queue_ready ON @extschema@.job_queue (lane, priority DESC, next_attempt_at, id)
+    WHERE status = 'queued' AND ready;
+CREATE INDEX job_queue_next ON @extschema@.job_queue (next_attempt_at)
+    WHERE status = 'queued' AND NOT ready AND NOT waiting;
+CREATE INDEX job_queue_waiting ON @extschema@.job_queue (id)
+    WHERE status = 'queued' AND NOT ready AND waiting;
+CREATE INDEX job_queue_needs ON @extschema@.job_queue USING gin (needs)
+    WITH (fastupdate = off) WHERE status = 'queued' AND NOT ready;
+CREATE INDEX job_queue_expires ON @extschema@.job_queue (expires_at)
+    WHERE status = 'queued' AND expires_at IS NOT NULL;
 CREATE INDEX job_queue_leased ON @extschema@.job_queue (lease_until) WHERE status = 'running';
-CREATE INDEX job_queue_next ON @extschema@.job_queue (next_attempt_at) WHERE status = 'queued';
+CREATE INDEX job_queue_purge ON @extschema@.job_queue (purge_at) WHERE purge_at IS NOT NULL;
+CREATE INDEX job_queue_dead ON @extschema@.job_queue (failed_at) WHERE status IN ('failed', 'dead');
 CREATE INDEX job_queue_owner ON @extschema@.job_queue (owner, tenant, subject, id);
 
 ALTER TABLE @extschema@.job_queue ENABLE ROW LEVEL SECURITY;
@@ -88,15 +117,37 @@ CREATE FUNCTION @extschema@._job_wake() RETURNS trigger
 COMMENT ON FUNCTION @extschema@._job_wake() IS
     'wakes the worker of this database when the transaction commits';
 REVOKE EXECUTE ON FUNCTION @extschema@._job_wake() FROM PUBLIC;
-CREATE TRIGGER wake AFTER INSERT OR UPDATE ON @extschema@.job_queue
+CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON @extschema@.job_queue
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
 
 CREATE VIEW @extschema@.job WITH (security_invoker = true, security_barrier = true) AS
     SELECT id, task, status, attempts, max_attempts, priority, next_attempt_at,
         created_at, started_at, finished_at, failed_at, error_code, error_message,
-        result, model, input_tokens, output_tokens, latency_ms, owner, subject, tenant
+        result, model, input_tokens, output_tokens, latency_ms, owner, subject, tenant,
+        needs, waiting, expires_at, purge_at
     FROM @extschema@.job_queue;
 COMMENT ON VIEW @extschema@.job IS 'jobs of the caller, with what became of them';
+
+CREATE VIEW @extschema@.dead_letter WITH (security_invoker = true, security_barrier = true) AS
+    SELECT id, task, request, status, attempts, created_at, failed_at, error_code,
+        error_message, owner, subject, tenant
+    FROM @extschema@.job_queue WHERE status IN ('failed', 'dead');
+COMMENT ON VIEW @extschema@.dead_letter IS
+    'jobs of the caller that were given up, with their requests; retry() queues one again';
+
+CREATE TABLE @extschema@.tenant_weight (
+    tenant text PRIMARY KEY,
+    weight integer NOT NULL CHECK (weight BETWEEN 1 AND 1000),
+    lane bigint GENERATED ALWAYS AS (hashtextextended('tenant ' || tenant, 0)) STORED UNIQUE
+);
+COMMENT ON TABLE @extschema@.tenant_weight IS
+    'how many jobs a tenant gets when its turn has come; 1 where there is no row';
+ALTER TABLE @extschema@.tenant_weight ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON @extschema@.tenant_weight FOR SELECT
+    USING (tenant = (SELECT @extschema@.tenant()));
+COMMENT ON POLICY own ON @extschema@.tenant_weight IS 'a tenant sees its own weight';
+GRANT SELECT ON @extschema@.tenant_weight TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.tenant_weight', '');
 
 CREATE FUNCTION @extschema@.submit(task text, request jsonb, options jsonb DEFAULT '{}') RETURNS bigint
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
@@ -105,7 +156,9 @@ AS $$
 DECLARE
     id bigint;
     unknown text;
+    missing bigint;
     run_at timestamptz;
+    needs bigint[];
     model text := request ->> 'model';
 BEGIN
     IF NOT EXISTS (SELECT FROM @extschema@.task t WHERE t.name = submit.task) THEN
@@ -122,15 +175,36 @@ BEGIN
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, provider, task FROM intel.model lists the models.';
     END IF;
     SELECT k INTO unknown FROM jsonb_object_keys(options) k
-        WHERE k NOT IN ('priority', 'max_attempts', 'run_at') LIMIT 1;
+        WHERE k NOT IN ('priority', 'max_attempts', 'run_at', 'after', 'after_failure',
+            'expires_at', 'retention') LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'unknown option in the options of a job'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are priority, max_attempts and run_at.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are priority, max_attempts, run_at, after, after_failure, expires_at and retention.';
     END IF;
     run_at := coalesce((options ->> 'run_at')::timestamptz, now());
-    INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, next_attempt_at)
+    IF options ? 'after' THEN
+        IF jsonb_typeof(options -> 'after') = 'array' THEN
+            SELECT nullif(array_agg(DISTINCT j.id), '{}') INTO needs
+                FROM jsonb_array_elements_text(options -> 'after') a CROSS JOIN LATERAL (SELECT a::bigint) j(id);
+        ELSE
+            needs := ARRAY[(options ->> 'after')::bigint];
+        END IF;
+        SELECT n INTO missing FROM unnest(needs) n
+            WHERE NOT EXISTS (SELECT FROM @extschema@.job_queue q WHERE q.id = n) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'job % does not exist', missing USING ERRCODE = 'undefined_object';
+        END IF;
+    END IF;
+    IF coalesce(options ->> 'after_failure', 'fail') NOT IN ('fail', 'run') THEN
+        RAISE EXCEPTION 'option "after_failure" of a job must be fail or run'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, next_attempt_at,
+            needs, run_anyway, expires_at, retention)
         VALUES (task, request, coalesce((options ->> 'priority')::smallint, 0),
-            coalesce((options ->> 'max_attempts')::integer, 5), run_at)
+            coalesce((options ->> 'max_attempts')::integer, 5), run_at, needs,
+            coalesce(options ->> 'after_failure', '') = 'run',
+            (options ->> 'expires_at')::timestamptz, (options ->> 'retention')::interval)
         RETURNING job_queue.id INTO id;
     RETURN id;
 END
@@ -187,6 +261,22 @@ $$;
 COMMENT ON FUNCTION @extschema@.retry(bigint) IS
     'queue a job again that failed or was cancelled; false when there is no such job';
 REVOKE EXECUTE ON FUNCTION @extschema@.retry(bigint) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.purge_jobs(max integer DEFAULT 10000) RETURNS bigint
+    LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH purged AS (
+        DELETE FROM @extschema@.job_queue WHERE id = ANY (ARRAY(
+            SELECT q.id FROM @extschema@.job_queue q WHERE q.purge_at <= statement_timestamp()
+                AND q.status NOT IN ('queued', 'running')
+            ORDER BY q.purge_at LIMIT max FOR UPDATE SKIP LOCKED))
+        RETURNING 1)
+    SELECT count(*) FROM purged;
+$$;
+COMMENT ON FUNCTION @extschema@.purge_jobs(integer) IS
+    'delete jobs of the caller whose retention is over, as workers do by themselves; returns how many';
+REVOKE EXECUTE ON FUNCTION @extschema@.purge_jobs(integer) FROM PUBLIC;
 
 CREATE PROCEDURE @extschema@.run_jobs(max integer DEFAULT 2147483647)
     AS 'MODULE_PATHNAME', 'intel_run_jobs'

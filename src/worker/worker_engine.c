@@ -12,7 +12,8 @@
  *				 v         v
  *				 cancelled                        by its owner
  *
- *	queued  -> running		[engine_claim]
+ *	queued  -> running		[engine_claim, in worker_claim.c]
+ *	queued  -> failed		[engine_claim: expired, or needs a job that failed]
  *	running -> queued		[engine_claim: process gone or lease over;
  *							 write_failure: retryable]
  *	running -> succeeded	[write_success]
@@ -45,6 +46,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -74,166 +76,69 @@ engine_extension_exists(void)
 	return OidIsValid(get_extension_oid("intel", true));
 }
 
-/* Run a statement of the engine's own, which the guard trigger lets pass. */
+/*
+ * Run a statement of the engine's own, which the guard trigger lets pass. It
+ * reads by index whatever the statistics say, and however small the table was
+ * when the plan was made: the queue is empty at one moment and has a million
+ * rows at the next.
+ */
 static QueryResult *
-engine_query(const char *sql, const QueryArg *args, int nargs)
+run_by_index(const char *sql, const QueryArg *args, int nargs, bool bitmap)
 {
+	const char *const off[] = {
+		"enable_hashjoin",
+		"enable_mergejoin",
+		"enable_seqscan",
+		"enable_sort",
+		"jit",
+		bitmap ? "jit" : "enable_bitmapscan",
+	};
+	int level = NewGUCNestLevel();
 	QueryResult *result;
 
+	for (int i = 0; i < (int) lengthof(off); i++)
+		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	writing = true;
 	PG_TRY();
 	{
-		result = query_run_restricted(sql, args, nargs, false);
+		result = query_run_kept(sql, args, nargs);
 	}
 	PG_FINALLY();
 	{
 		writing = false;
 	}
 	PG_END_TRY();
+	AtEOXact_GUC(true, level);
 	return result;
 }
 
-static QueryArg
-arg_timestamptz(TimestampTz value)
+QueryResult *
+engine_query(const char *sql, const QueryArg *args, int nargs)
+{
+	return run_by_index(sql, args, nargs, false);
+}
+
+QueryResult *
+engine_query_gin(const char *sql, const QueryArg *args, int nargs)
+{
+	return run_by_index(sql, args, nargs, true);
+}
+
+QueryArg
+engine_arg_time(TimestampTz value)
 {
 	return query_arg_datum(TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
 }
 
-static QueryArg
-arg_bool(bool value)
-{
-	return query_arg_datum(BOOLOID, BoolGetDatum(value), false);
-}
-
-static TimestampTz
-lease_end(void)
+TimestampTz
+engine_lease_end(void)
 {
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 									   guc_lease_timeout);
 }
 
-/* ---- claiming ------------------------------------------------------------ */
-
-/*
- * Leases of processes that are gone. The start time tells a pid that is used
- * again from the process that took the lease; roles that may not see it take
- * the process for alive and leave the job to the end of its lease.
- */
-#define LEASE_LOST                                                            \
-	"(q.lease_until < clock_timestamp() OR NOT EXISTS ("                      \
-	" SELECT FROM pg_catalog.pg_stat_get_activity(q.lease_pid) a"             \
-	" WHERE a.backend_start = q.lease_start OR a.backend_start IS NULL))"
-
-/*
- * Jobs of the caller's identity, as the policy of the table has it. Said here
- * as well because the policy does not bind roles with BYPASSRLS, who must not
- * act as other roles either.
- */
-#define OWN_JOB                                                               \
-	"(NOT $3 OR (q.owner = intel._caller()"                                   \
-	" AND q.subject IS NOT DISTINCT FROM intel.subject()"                     \
-	" AND q.tenant IS NOT DISTINCT FROM intel.tenant()))"
-
-static void
-take_back_lost(void)
-{
-	(void) engine_query(
-		"UPDATE intel.job_queue q SET"
-		" status = CASE WHEN q.attempts < q.max_attempts THEN 'queued'"
-		"	ELSE 'dead' END,"
-		" error_code = 'IN001',"
-		" error_message = 'the process that ran the job ended, or lost it',"
-		" failed_at = clock_timestamp(),"
-		" finished_at = CASE WHEN q.attempts < q.max_attempts THEN NULL"
-		"	ELSE clock_timestamp() END,"
-		" next_attempt_at = clock_timestamp(),"
-		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
-		" WHERE q.id IN (SELECT q.id FROM intel.job_queue q"
-		"	WHERE q.status = 'running' AND " LEASE_LOST
-		"	FOR UPDATE SKIP LOCKED)",
-		NULL, 0);
-}
-
-/* One claimed row as a Job in a context of its own. */
-static Job *
-make_job(MemoryContext parent, const QueryResult *rows, uint64 row)
-{
-	MemoryContext cxt =
-		AllocSetContextCreate(parent, "intel job", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
-	Job *job = palloc0(sizeof(Job));
-
-	job->cxt = cxt;
-	job->id = query_int8(rows, row, 0, 0);
-	job->task = query_text(rows, row, 1);
-	job->request = query_text(rows, row, 2);
-	job->owner = (Oid) query_int8(rows, row, 3, InvalidOid);
-	job->claims = query_text(rows, row, 4);
-	job->tenant = query_text(rows, row, 5);
-	job->attempts = (int) query_int8(rows, row, 6, 0);
-	job->max_attempts = (int) query_int8(rows, row, 7, 0);
-	job->call = query_text(rows, row, 8);
-	job->step = (Oid) query_int8(rows, row, 9, InvalidOid);
-	job->feature = query_text(rows, row, 10);
-	job->traceparent = query_text(rows, row, 11);
-	MemoryContextSwitchTo(old);
-	return job;
-}
-
-List *
-engine_claim(MemoryContext parent, int max, bool own_only)
-{
-	QueryArg args[5];
-	QueryResult *rows;
-	List *jobs = NIL;
-	MemoryContext old;
-
-	take_back_lost();
-	args[0] = query_arg_int4(max);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = arg_bool(own_only);
-	args[3] = arg_timestamptz(lease_end());
-	args[4] = arg_timestamptz(MyStartTimestamp);
-	rows = engine_query(
-		"UPDATE intel.job_queue q SET status = 'running',"
-		" attempts = q.attempts + 1, started_at = clock_timestamp(),"
-		" finished_at = NULL,"
-		" lease_pid = $2, lease_start = $5, lease_until = $4"
-		" FROM (SELECT q.id, t.call, t.step FROM intel.job_queue q"
-		"	JOIN intel.task t ON t.name = q.task"
-		"	WHERE q.status = 'queued'"
-		"	AND q.next_attempt_at <= clock_timestamp() AND " OWN_JOB
-		"	ORDER BY q.priority DESC, q.next_attempt_at, q.id"
-		"	LIMIT $1 FOR UPDATE OF q SKIP LOCKED) AS due"
-		" WHERE q.id = due.id"
-		" RETURNING q.id, q.task, q.request, q.owner::oid, q.claims, q.tenant,"
-		" q.attempts, q.max_attempts, due.call, "
-		"to_regprocedure(due.step)::oid,"
-		" coalesce(q.feature, q.task), q.traceparent",
-		args, 5);
-
-	old = MemoryContextSwitchTo(parent);
-	for (uint64 i = 0; i < rows->nrows; i++)
-		jobs = lappend(jobs, make_job(parent, rows, i));
-	MemoryContextSwitchTo(old);
-	return jobs;
-}
-
-TimestampTz
-engine_next_due(void)
-{
-	QueryResult *rows = engine_query(
-		"SELECT least("
-		" (SELECT min(next_attempt_at) FROM intel.job_queue"
-		"	WHERE status = 'queued'),"
-		" (SELECT min(lease_until) FROM intel.job_queue"
-		"	WHERE status = 'running' AND lease_pid <> pg_backend_pid()))",
-		NULL, 0);
-	bool isnull;
-	Datum due = query_datum(rows, 0, 0, &isnull);
-
-	return isnull ? DT_NOEND : DatumGetTimestampTz(due);
-}
+/* ---- leases --------------------------------------------------------------- */
 
 List *
 engine_renew(MemoryContext parent, List *jobs)
@@ -253,9 +158,9 @@ engine_renew(MemoryContext parent, List *jobs)
 		PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64),
 										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
 		false);
-	args[1] = arg_timestamptz(lease_end());
+	args[1] = engine_arg_time(engine_lease_end());
 	args[2] = query_arg_int4(MyProcPid);
-	args[3] = arg_timestamptz(MyStartTimestamp);
+	args[3] = engine_arg_time(MyStartTimestamp);
 	kept = engine_query("UPDATE intel.job_queue SET lease_until = $2"
 						" WHERE id = ANY ($1) AND status = 'running'"
 						" AND lease_pid = $3 AND lease_start = $4"
@@ -318,25 +223,31 @@ write_failure(const Job *job, const Failure *failure)
 						 : failure->retryable ? "dead"
 											  : "failed";
 	QueryArg args[7];
+	QueryResult *rows;
 
 	args[0] = query_arg_int8(job->id);
 	args[1] = query_arg_int4(MyProcPid);
-	args[2] = arg_timestamptz(MyStartTimestamp);
+	args[2] = engine_arg_time(MyStartTimestamp);
 	args[3] = query_arg_text(status);
 	args[4] = query_arg_text(unpack_sql_state(failure->sqlstate));
 	args[5] = query_arg_text(failure->message);
 	args[6] = query_arg_int8(
 		again ? retry_delay_ms(job->attempts, failure->retry_after_ms) : 0);
-	(void) engine_query(
+	rows = engine_query(
 		"UPDATE intel.job_queue SET status = $4, error_code = $5,"
 		" error_message = $6, failed_at = clock_timestamp(),"
 		" finished_at = CASE WHEN $4 = 'queued' THEN NULL"
 		"	ELSE clock_timestamp() END,"
+		" purge_at = CASE WHEN $4 = 'queued' THEN NULL"
+		"	ELSE clock_timestamp() + retention END,"
+		" ready = false,"
 		" next_attempt_at = clock_timestamp() + $7 * interval '1 ms',"
 		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
 		" RETURNING CASE WHEN status <> 'queued'"
 		"	THEN pg_catalog.pg_notify('intel_job', id::text)::text END",
 		args, 7);
+	if (rows->nrows > 0 && !again)
+		engine_note_end(job->id);
 }
 
 /*
@@ -347,27 +258,33 @@ write_failure(const Job *job, const Failure *failure)
 static bool
 write_success(const Job *job, const char *result)
 {
-	QueryArg args[8];
+	QueryArg args[10];
 	QueryResult *rows;
 
 	args[0] = query_arg_int8(job->id);
 	args[1] = query_arg_int4(MyProcPid);
-	args[2] = arg_timestamptz(MyStartTimestamp);
+	args[2] = engine_arg_time(MyStartTimestamp);
 	args[3] = query_arg_text(result);
 	args[4] = query_arg_text(job->model);
 	args[5] = query_arg_int8(job->input_tokens);
 	args[6] = query_arg_int8(job->output_tokens);
 	args[7] = query_arg_int8(job->latency_ms);
+	args[8] = query_arg_int4(guc_job_retention);
+	args[9] = engine_arg_time(GetCurrentTimestamp());
 	rows = engine_query(
 		"UPDATE intel.job_queue SET status = 'succeeded',"
-		" result = $4::jsonb, finished_at = clock_timestamp(),"
+		" result = $4::jsonb, finished_at = $10,"
 		" model = $5, input_tokens = $6, output_tokens = $7,"
 		" latency_ms = $8, error_code = NULL, error_message = NULL,"
-		" failed_at = NULL,"
+		" failed_at = NULL, purge_at = $10 + coalesce(retention,"
+		"	nullif($9, 0) * interval '1 s'),"
 		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
 		" RETURNING pg_catalog.pg_notify('intel_job', id::text)",
-		args, 8);
-	return rows->nrows == 1;
+		args, 10);
+	if (rows->nrows == 0)
+		return false;
+	engine_note_end(job->id);
+	return true;
 }
 
 /* ---- steps --------------------------------------------------------------- */

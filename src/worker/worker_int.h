@@ -11,6 +11,7 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
+#include "base/query.h"
 #include "llm/llm.h"
 
 /* ---- worker_shared.c ---------------------------------------------------
@@ -97,6 +98,7 @@ typedef struct Job
 	Oid step;	   /* task of several calls: the step function; else 0 */
 	char *request; /* jsonb as text */
 	char *state;   /* of the step function between two calls, or NULL */
+	int64 lane;	   /* whose turn it was; see worker_claim.c */
 	Oid owner;
 	char *claims;
 	char *tenant;
@@ -112,15 +114,9 @@ typedef struct Job
 } Job;
 
 /*
- * engine_claim, engine_advance, engine_call_failed, engine_renew and
- * engine_next_due need an open transaction and leave it open.
- *
- * engine_claim marks up to max due jobs as running under this process's lease,
- * after it has put back jobs whose process is gone or whose lease is over.
- * own_only leaves other identities' jobs alone. The list lives in
- * parent, and every job in a child of parent.
+ * engine_advance, engine_call_failed, engine_renew and the functions of
+ * worker_claim.c need an open transaction and leave it open.
  */
-extern List *engine_claim(MemoryContext parent, int max, bool own_only);
 
 /*
  * Take the job one step further as its submitter: with reply NULL from its
@@ -144,14 +140,50 @@ extern void engine_forget(Job *job);
  */
 extern List *engine_renew(MemoryContext parent, List *jobs);
 
-/* When the next queued job is due or the next lease is over; DT_NOEND: never. */
-extern TimestampTz engine_next_due(void);
-
 /* Is intel installed in this database? Needs a transaction. */
 extern bool engine_extension_exists(void);
 
 /* True while the engine itself writes: then the guard trigger stands aside. */
 extern bool engine_is_writing(void);
+
+/* For worker_claim.c: statements, whose text is a constant, and parameters. */
+extern QueryResult *engine_query(const char *sql, const QueryArg *args,
+								 int nargs);
+/* The same for a condition that only a GIN index serves. */
+extern QueryResult *engine_query_gin(const char *sql, const QueryArg *args,
+									 int nargs);
+extern QueryArg engine_arg_time(TimestampTz value);
+/* When a lease that is taken now is over. */
+extern TimestampTz engine_lease_end(void);
+
+/* ---- worker_claim.c ------------------------------------------------------
+ *
+ * Marks up to max jobs as running under this process's lease, after it has
+ * put back jobs whose process is gone or whose lease is over, failed those
+ * that expired, and opened the gates of those whose time has come. own_only
+ * leaves other identities' jobs alone. in_flight, a list of Job, is what the
+ * process is already running: no lane gets all of its places. *locked: there
+ * are ready jobs, but other sessions have locked them for the moment. The
+ * list lives in parent, and every job in a child of parent.
+ */
+extern List *engine_claim(MemoryContext parent, int max, bool own_only,
+						  const List *in_flight, bool *locked);
+
+/* When the next queued job is due or the next lease is over; DT_NOEND: never. */
+extern TimestampTz engine_next_due(void);
+
+/* Delete some jobs past their retention; returns when to do it again. */
+extern TimestampTz engine_purge(void);
+
+/*
+ * A job has ended, so the next claim looks at those that need it; raises
+ * nothing. Or: others may have ended jobs, so it looks at all that wait.
+ */
+extern void engine_note_end(int64 id);
+extern void engine_look_at_all_waiting(void);
+/* Have jobs ended that no claim has looked at? Only after their commit: */
+extern bool engine_ends_pending(void);
+extern void engine_release_waiting(void);
 
 /* ---- worker_launcher.c ------------------------------------------------- */
 extern void worker_launcher_register(void);

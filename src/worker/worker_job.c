@@ -17,7 +17,9 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -134,6 +136,21 @@ is_one_of(const char *status, const char *const *list)
 	return false;
 }
 
+/* When a job that ends now may be deleted. */
+static Datum
+purge_time(HeapTuple row, TupleDesc desc, bool *isnull)
+{
+	Datum retention = column(row, desc, "retention", isnull);
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!*isnull)
+		return DirectFunctionCall2(timestamptz_pl_interval,
+								   TimestampTzGetDatum(now), retention);
+	*isnull = guc_job_retention == 0;
+	return TimestampTzGetDatum(
+		TimestampTzPlusMilliseconds(now, (int64) guc_job_retention * 1000));
+}
+
 /*
  * The old row with the changes of a transition: users say the status, the
  * rest follows from it.
@@ -142,8 +159,9 @@ static HeapTuple
 transition(HeapTuple old, TupleDesc desc, const char *status)
 {
 	static const char *const names[] = {
-		"status",	 "finished_at", "next_attempt_at", "attempts",
-		"lease_pid", "lease_start", "lease_until",
+		"status",	   "finished_at", "next_attempt_at", "attempts",
+		"purge_at",	   "ready",		  "waiting",		 "lease_pid",
+		"lease_start", "lease_until",
 	};
 	bool cancel = strcmp(status, "cancelled") == 0;
 	int columns[lengthof(names)];
@@ -165,6 +183,11 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 	values[3] =
 		cancel ? column(old, desc, "attempts", &nulls[3]) : Int32GetDatum(0);
 	nulls[3] = false;
+	if (cancel)
+		values[4] = purge_time(old, desc, &nulls[4]);
+	/* what it needs is looked at again before it runs */
+	values[5] = values[6] = BoolGetDatum(false);
+	nulls[5] = nulls[6] = false;
 	return heap_modify_tuple_by_cols(old, desc, lengthof(names), columns,
 									 values, nulls);
 }
@@ -176,8 +199,10 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 static void
 check_new_job(HeapTuple row, TupleDesc desc)
 {
+	Interval no_time = {0};
 	bool isnull;
 	Datum request = column(row, desc, "request", &isnull);
+	Datum value;
 	int32 max_attempts;
 
 	if (isnull || !JB_ROOT_IS_OBJECT(DatumGetJsonbP(request)))
@@ -189,6 +214,45 @@ check_new_job(HeapTuple row, TupleDesc desc)
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("\"max_attempts\" of a job must be between 1 and 100")));
+	value = column(row, desc, "needs", &isnull);
+	if (!isnull)
+	{
+		ArrayType *needs = DatumGetArrayTypeP(value);
+		int n = ArrayGetNItems(ARR_NDIM(needs), ARR_DIMS(needs));
+
+		if (n < 1 || n > 1000)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a job can wait for 1 to 1000 other jobs")));
+	}
+	value = column(row, desc, "retention", &isnull);
+	if (!isnull && DatumGetBool(DirectFunctionCall2(
+					   interval_lt, value, IntervalPGetDatum(&no_time))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"retention\" of a job must not be negative")));
+}
+
+/*
+ * A new row, or one from a dump: a queued job is ready at once when it needs
+ * no other and its time has come.
+ */
+static HeapTuple
+open_new_job(HeapTuple row, TupleDesc desc)
+{
+	int columns[2];
+	Datum values[2] = {0};
+	bool nulls[2] = {false, false};
+	bool isnull;
+
+	columns[0] = column_number(desc, "ready");
+	columns[1] = column_number(desc, "waiting");
+	(void) column(row, desc, "needs", &isnull);
+	values[0] = BoolGetDatum(
+		isnull && strcmp(status_of(row, desc), "queued") == 0 &&
+		DatumGetTimestampTz(column(row, desc, "next_attempt_at", &isnull)) <=
+			GetCurrentTimestamp());
+	return heap_modify_tuple_by_cols(row, desc, 2, columns, values, nulls);
 }
 
 Datum
@@ -208,7 +272,7 @@ intel_job_guard(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 	{
 		check_new_job(trigger->tg_trigtuple, desc);
-		return PointerGetDatum(trigger->tg_trigtuple);
+		return PointerGetDatum(open_new_job(trigger->tg_trigtuple, desc));
 	}
 	if (engine_is_writing())
 		return PointerGetDatum(trigger->tg_newtuple);
@@ -317,6 +381,14 @@ intel_job_wait(PG_FUNCTION_ARGS)
 
 /* ---- running jobs in this session ---------------------------------------- */
 
+/* Commit; a claim must see what others commit, up to each statement. */
+static void
+next_transaction(void)
+{
+	query_commit();
+	XactIsoLevel = XACT_READ_COMMITTED;
+}
+
 /*
  * Wait for the one call in flight, keeping its lease; the session stays
  * interruptible. False when the job was cancelled or taken over meanwhile.
@@ -344,7 +416,7 @@ send_and_wait(LlmHttp *http, Job *job)
 		}
 		if (engine_renew(job->cxt, list_make1(job)) != NIL)
 			return false;
-		query_commit();
+		next_transaction();
 	}
 }
 
@@ -356,7 +428,7 @@ run_job(LlmHttp *http, Job *job)
 
 	while (engine_advance(job, reply))
 	{
-		query_commit();
+		next_transaction();
 		if (!send_and_wait(http, job))
 			break;
 		if (job->llm_call->outcome != LLM_SUCCEEDED)
@@ -366,7 +438,7 @@ run_job(LlmHttp *http, Job *job)
 		}
 		reply = job->llm_call->result;
 	}
-	query_commit();
+	next_transaction();
 	worker_shared_job_ended();
 	engine_forget(job);
 }
@@ -399,17 +471,30 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 	cxt = AllocSetContextCreate(PortalContext, "intel run_jobs",
 								ALLOCSET_DEFAULT_SIZES);
 	query_begin_nonatomic();
+	next_transaction();
 	old = MemoryContextSwitchTo(cxt);
 	http = llm_http_create();
+	engine_look_at_all_waiting();
 	for (int i = 0; i < max; i++)
 	{
-		List *jobs = engine_claim(cxt, 1, !superuser());
+		bool locked;
+		List *jobs = engine_claim(cxt, 1, !superuser(), NIL, &locked);
 
-		if (jobs == NIL)
+		next_transaction();
+		if (jobs != NIL)
+			run_job(http, linitial(jobs));
+		else if (!engine_ends_pending())
 			break;
-		query_commit();
-		run_job(http, linitial(jobs));
+		else
+			worker_shared_job_ended(); /* given up without having been run */
 		list_free(jobs);
+	}
+	if (engine_ends_pending())
+	{
+		/* the last one's dependents are for whoever is next */
+		engine_release_waiting();
+		next_transaction();
+		worker_shared_wake(MyDatabaseId, WAKE_QUEUED);
 	}
 	MemoryContextSwitchTo(old);
 	query_end_nonatomic();

@@ -48,6 +48,7 @@ typedef struct Worker
 	LlmHttp *http;
 	List *jobs;		 /* Job: everything in flight */
 	TimestampTz due; /* next time the table has something to do */
+	TimestampTz purge_at;
 	TimestampTz renew_at;
 	TimestampTz idle_since;
 	TimestampTz prune_at; /* when to remove old rows next */
@@ -154,6 +155,7 @@ claim_jobs(Worker *worker)
 	int room = guc_worker_concurrency - list_length(worker->jobs);
 	List *claimed;
 	ListCell *lc;
+	bool locked;
 
 	/* without room, the end of a call is the next time to look */
 	worker->due = DT_NOEND;
@@ -167,12 +169,25 @@ claim_jobs(Worker *worker)
 	 */
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-	claimed = engine_claim(worker->cxt, room, false);
-	worker->due = engine_next_due();
+	claimed = engine_claim(worker->cxt, room, false, worker->jobs, &locked);
+	if (worker->purge_at <= GetCurrentTimestamp())
+		worker->purge_at = engine_purge();
+	worker->due = Min(engine_next_due(), worker->purge_at);
 	commit(worker);
 
-	/* due, but not ours to take: somebody holds a lock on it for the moment */
-	if (list_length(claimed) < room)
+	/* given up without having been run */
+	if (engine_ends_pending())
+	{
+		worker_shared_job_ended();
+		worker->due = DT_NOBEGIN;
+	}
+	/* somebody holds a lock on what is due: ask again soon */
+	else if (locked)
+		worker->due =
+			Min(worker->due,
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 100));
+	/* due, but not ours to take: nothing else than a lock prevents it */
+	else if (claimed == NIL)
 		worker->due =
 			Max(worker->due,
 				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 100));
@@ -183,6 +198,9 @@ claim_jobs(Worker *worker)
 		CHECK_FOR_INTERRUPTS();
 		advance_job(worker, lfirst(lc), NULL);
 	}
+	/* some have ended already: others may need them, or their places */
+	if (engine_ends_pending())
+		worker->due = DT_NOBEGIN;
 	list_free(claimed);
 }
 
@@ -281,6 +299,7 @@ static void
 run(Worker *worker)
 {
 	worker->due = DT_NOBEGIN; /* look at the table first of all */
+	worker->purge_at = DT_NOBEGIN;
 	worker->renew_at = DT_NOEND;
 	worker->idle_since = GetCurrentTimestamp();
 
@@ -305,6 +324,8 @@ run(Worker *worker)
 		}
 		if (woken)
 			flush_calls(worker);
+		if (woken & WAKE_CANCELLED)
+			engine_look_at_all_waiting();
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
 									worker->renew_at <= GetCurrentTimestamp()))
 			renew_leases(worker);

@@ -1,0 +1,568 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_claim.c
+ *		Which job is next: due times, dependencies, expiry, and turns.
+ *
+ * A queued job is "ready", or it is not yet: then it is put off to
+ * next_attempt_at, or "waiting" for the jobs in "needs". Only ready jobs are
+ * in the index that claims read, and every lane (a tenant; without tenants a
+ * user or a role) is a range of it:
+ *
+ *		lane 1: priority DESC, next_attempt_at, id | lane 2: ... | ...
+ *
+ * Lanes take turns, as many jobs a turn as their weight says (weighted round
+ * robin). A claim steps from lane to lane by the index and reads as many rows
+ * as it takes, so its time depends neither on the number of queued jobs nor
+ * on that of lanes. Priority orders jobs within a lane, not lanes.
+ *
+ *	not ready -> ready		[open_gates: time has come, needs are met]
+ *	not ready -> waiting	[open_gates: a needed job has not ended]
+ *	waiting -> not ready	[engine_release_waiting: a needed job has ended]
+ *	not ready -> failed		[open_gates: a needed job did not succeed]
+ *	queued -> failed		[fail_expired]
+ *
+ * No release is lost: it happens in a transaction that begins after the one
+ * that ended the needed job has committed, and writes every job that is not
+ * ready, so that it waits for an open_gates that has locked the job but may
+ * not have seen that end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/query.h"
+#include "worker/worker_int.h"
+
+/* most rows that one housekeeping statement changes */
+#define BATCH_ROWS 1000
+/* jobs past their retention are deleted at most that often */
+#define PURGE_INTERVAL_MS 60000
+/* how often leases of vanished processes are looked for */
+#define LOST_INTERVAL_MS 1000
+/*
+ * A lane may hold at most so many times the places that are still free
+ * ("dynamic threshold", Choudhury and Hahne 1998). So one flooded lane of
+ * slow calls leaves 3 of 32 places to others, and two leave 2.
+ */
+#define LANE_SHARE 8
+
+/* A lane that has ready jobs, while places are given out. */
+typedef struct Lane
+{
+	int64 id;
+	int weight;
+	int in_flight;
+	int share; /* places it gets in this pass */
+} Lane;
+
+/* Whose turn it is; of this process. */
+static int64 turn_lane = 0;
+static int turn_left = 0;
+static bool turn_is_set = false;
+
+/* Jobs that ended since the last claim: somebody may wait for them. */
+#define ENDED_MAX 256
+static int64 ended[ENDED_MAX];
+static int n_ended = 0;
+/* too many ended, or other sessions ended some: look at all that wait */
+static bool release_all = true;
+
+/* ---- statements ----------------------------------------------------------- */
+
+static QueryArg
+arg_ids(const int64 *ids, int n)
+{
+	Datum *values = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		values[i] = Int64GetDatum(ids[i]);
+	return query_arg_datum(
+		INT8ARRAYOID,
+		PointerGetDatum(construct_array(values, n, INT8OID, sizeof(int64),
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+		false);
+}
+
+static QueryArg
+arg_ids_of_rows(const QueryResult *rows)
+{
+	int64 *ids = palloc(sizeof(int64) * Max(rows->nrows, 1));
+
+	for (uint64 i = 0; i < rows->nrows; i++)
+		ids[i] = query_int8(rows, i, 0, 0);
+	return arg_ids(ids, rows->nrows);
+}
+
+/* ---- before the claim: what time has changed ------------------------------ */
+
+void
+engine_note_end(int64 id)
+{
+	if (n_ended < ENDED_MAX)
+		ended[n_ended++] = id;
+	else
+		release_all = true;
+}
+
+void
+engine_look_at_all_waiting(void)
+{
+	release_all = true;
+}
+
+static void
+note_ends(const QueryResult *rows)
+{
+	for (uint64 i = 0; i < rows->nrows; i++)
+		engine_note_end(query_int8(rows, i, 0, 0));
+}
+
+/*
+ * Leases of processes that are gone. The start time tells a pid that is used
+ * again from the process that took the lease; roles that may not see it take
+ * the process for alive and leave the job to the end of its lease.
+ */
+static void
+take_back_lost(TimestampTz now)
+{
+	static TimestampTz looked_at = DT_NOBEGIN;
+	QueryArg args[3];
+
+	if (looked_at > now) /* the clock was set back */
+		looked_at = DT_NOBEGIN;
+	if (!TimestampDifferenceExceeds(looked_at, now, LOST_INTERVAL_MS) &&
+		looked_at != DT_NOBEGIN)
+		return;
+	looked_at = now;
+	args[0] = engine_arg_time(now);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+	note_ends(engine_query(
+		"UPDATE intel.job_queue q SET"
+		" status = CASE WHEN q.attempts < q.max_attempts THEN 'queued'"
+		"	ELSE 'dead' END,"
+		" ready = true,"
+		" error_code = 'IN001',"
+		" error_message = 'the process that ran the job ended, or lost it',"
+		" failed_at = $1,"
+		" finished_at = CASE WHEN q.attempts < q.max_attempts THEN NULL"
+		"	ELSE $1 END,"
+		" purge_at = CASE WHEN q.attempts < q.max_attempts THEN NULL"
+		"	ELSE $1 + q.retention END,"
+		" next_attempt_at = $1,"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
+		" WHERE q.id = ANY (ARRAY(SELECT r.id FROM intel.job_queue r"
+		"	WHERE r.status = 'running' AND (r.lease_until < $1"
+		"	OR NOT (r.lease_pid = $2 AND r.lease_start = $3) AND NOT EXISTS ("
+		"		SELECT FROM pg_catalog.pg_stat_get_activity(r.lease_pid) a"
+		"		WHERE a.backend_start = r.lease_start"
+		"		OR a.backend_start IS NULL))"
+		"	FOR UPDATE SKIP LOCKED))"
+		" RETURNING q.id",
+		args, 3));
+}
+
+static void
+fail_expired(TimestampTz now)
+{
+	QueryArg args[2];
+
+	args[0] = engine_arg_time(now);
+	args[1] = query_arg_int4(BATCH_ROWS);
+	note_ends(engine_query(
+		"UPDATE intel.job_queue q SET status = 'failed',"
+		" ready = false, waiting = false, error_code = '57014',"
+		" error_message = 'the job expired before it was run',"
+		" failed_at = $1, finished_at = $1, purge_at = $1 + q.retention"
+		" WHERE q.id = ANY (ARRAY(SELECT e.id FROM intel.job_queue e"
+		"	WHERE e.status = 'queued' AND e.expires_at <= $1"
+		"	ORDER BY e.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+		" RETURNING q.id, pg_catalog.pg_notify('intel_job', q.id::text)",
+		args, 2));
+}
+
+bool
+engine_ends_pending(void)
+{
+	return n_ended > 0;
+}
+
+void
+engine_release_waiting(void)
+{
+	QueryArg args[1];
+
+	if (release_all)
+		(void) engine_query(
+			"UPDATE intel.job_queue q SET waiting = false"
+			" WHERE q.status = 'queued' AND NOT q.ready AND q.waiting"
+			" AND NOT EXISTS (SELECT FROM intel.job_queue n"
+			"	WHERE n.id = ANY (q.needs) AND n.status IN ('queued', "
+			"'running'))",
+			NULL, 0);
+	if (n_ended > 0)
+	{
+		args[0] = arg_ids(ended, n_ended);
+		(void) engine_query_gin(
+			"UPDATE intel.job_queue q SET waiting = false"
+			" WHERE q.status = 'queued' AND NOT q.ready AND q.needs && $1",
+			args, 1);
+	}
+	n_ended = 0;
+	release_all = false;
+}
+
+/*
+ * Jobs whose time has come become ready, or wait for others, or fail with
+ * them. A needed job that does not exist any more, or that the submitter
+ * could not see, counts as met. The rows are locked first and judged in a
+ * statement of its own, which sees all that was committed until then.
+ */
+static void
+open_gates(TimestampTz now)
+{
+	QueryArg args[2];
+	QueryResult *rows;
+	QueryArg ids;
+
+	args[0] = engine_arg_time(now);
+	args[1] = query_arg_int4(BATCH_ROWS);
+	rows = engine_query(
+		"SELECT q.id FROM intel.job_queue q"
+		" WHERE q.status = 'queued' AND NOT q.ready AND NOT q.waiting"
+		" AND q.next_attempt_at <= $1"
+		" ORDER BY q.next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+		args, 2);
+	if (rows->nrows == 0)
+		return;
+	ids = arg_ids_of_rows(rows);
+	(void) engine_query("UPDATE intel.job_queue SET ready = true"
+						" WHERE id = ANY ($1) AND needs IS NULL",
+						&ids, 1);
+	args[1] = ids;
+	rows = engine_query(
+		"UPDATE intel.job_queue q SET ready = v.failed IS NULL AND NOT v.open,"
+		" waiting = v.failed IS NULL AND v.open,"
+		" status = CASE WHEN v.failed IS NULL THEN 'queued' ELSE 'failed' END,"
+		" error_code = CASE WHEN v.failed IS NULL THEN q.error_code"
+		"	ELSE '55000' END,"
+		" error_message = CASE WHEN v.failed IS NULL THEN q.error_message ELSE"
+		"	format('job %s, which this one needs, did not succeed', v.failed)"
+		"	END,"
+		" failed_at = CASE WHEN v.failed IS NULL THEN q.failed_at ELSE $1 END,"
+		" finished_at = CASE WHEN v.failed IS NOT NULL THEN $1 END,"
+		" purge_at = CASE WHEN v.failed IS NOT NULL THEN $1 + q.retention END"
+		" FROM (SELECT j.id,"
+		"	coalesce(bool_or(n.status IN ('queued', 'running')), false) AS "
+		"open,"
+		"	min(n.id) FILTER (WHERE NOT j.run_anyway"
+		"		AND n.status IN ('failed', 'dead', 'cancelled')) AS failed"
+		"	FROM intel.job_queue j LEFT JOIN intel.job_queue n"
+		"	ON n.id = ANY (j.needs) AND n.owner = j.owner"
+		"	AND n.subject IS NOT DISTINCT FROM j.subject"
+		"	AND n.tenant IS NOT DISTINCT FROM j.tenant"
+		"	WHERE j.id = ANY ($2) AND j.needs IS NOT NULL GROUP BY j.id) v"
+		" WHERE q.id = v.id"
+		" RETURNING q.id, q.status = 'failed',"
+		" CASE WHEN q.status = 'failed' THEN"
+		"	pg_catalog.pg_notify('intel_job', q.id::text)::text END",
+		args, 2);
+	for (uint64 i = 0; i < rows->nrows; i++)
+		if (query_bool(rows, i, 1, false))
+			engine_note_end(query_int8(rows, i, 0, 0));
+}
+
+/* ---- turns ----------------------------------------------------------------- */
+
+/* Lanes with ready jobs from this one on, at most max; appended to *lanes. */
+static int
+read_lanes(int64 from, int max, Lane *lanes)
+{
+	QueryArg args[2];
+	QueryResult *rows;
+
+	args[0] = query_arg_int8(from);
+	args[1] = query_arg_int4(max);
+	rows = engine_query(
+		"WITH RECURSIVE l AS ("
+		" (SELECT q.lane, 1 AS n FROM intel.job_queue q"
+		"	WHERE q.status = 'queued' AND q.ready AND q.lane >= $1"
+		"	ORDER BY q.lane LIMIT 1)"
+		" UNION ALL"
+		" SELECT (SELECT q.lane FROM intel.job_queue q"
+		"	WHERE q.status = 'queued' AND q.ready AND q.lane > l.lane"
+		"	ORDER BY q.lane LIMIT 1), l.n + 1"
+		" FROM l WHERE l.lane IS NOT NULL AND l.n < $2)"
+		" SELECT l.lane, coalesce((SELECT w.weight FROM intel.tenant_weight w"
+		"	WHERE w.lane = l.lane LIMIT 1), 1)"
+		" FROM l WHERE l.lane IS NOT NULL",
+		args, 2);
+	for (uint64 i = 0; i < rows->nrows; i++)
+	{
+		lanes[i] = (Lane){0};
+		lanes[i].id = query_int8(rows, i, 0, 0);
+		lanes[i].weight = (int) query_int8(rows, i, 1, 1);
+	}
+	return rows->nrows;
+}
+
+/* The lanes whose turn it is, in their order. */
+static int
+find_lanes(int max, Lane *lanes)
+{
+	int n;
+
+	if (!turn_is_set)
+	{
+		/* sessions and restarted workers do not all begin with the same */
+		turn_lane = (int64) pg_prng_uint64(&pg_global_prng_state);
+		turn_is_set = true;
+	}
+	n = read_lanes(turn_lane, max, lanes);
+	if (n < max)
+	{
+		Lane *wrapped = lanes + n;
+		int more = read_lanes(PG_INT64_MIN, max - n, wrapped);
+
+		for (int i = 0; i < more && wrapped[i].id < turn_lane; i++)
+			n++;
+	}
+	return n;
+}
+
+/* Only the caller's own lane: what run_jobs of ordinary roles may claim. */
+static int
+find_own_lane(Lane *lane)
+{
+	QueryResult *rows = engine_query(
+		"SELECT hashtextextended(coalesce('tenant ' || intel.tenant(),"
+		" 'user ' || intel.subject(), 'role ' || intel._caller()::oid), 0)",
+		NULL, 0);
+
+	*lane = (Lane){0};
+	lane->id = query_int8(rows, 0, 0, 0);
+	lane->weight = 1;
+	return 1;
+}
+
+static void
+count_in_flight(Lane *lanes, int n, const List *in_flight)
+{
+	ListCell *lc;
+
+	foreach (lc, in_flight)
+	{
+		int64 lane = ((const Job *) lfirst(lc))->lane;
+
+		for (int i = 0; i < n; i++)
+			if (lanes[i].id == lane)
+			{
+				lanes[i].in_flight++;
+				break;
+			}
+	}
+}
+
+/*
+ * Give places to lanes in turns and note whose turn it is afterwards. Returns
+ * how many places are left.
+ */
+static int
+share_places(Lane *lanes, int n, int places)
+{
+	bool progress = true;
+
+	while (places > 0 && progress)
+	{
+		progress = false;
+		for (int i = 0; i < n && places > 0; i++)
+		{
+			Lane *lane = &lanes[i];
+			int left = lane->id == turn_lane && turn_left > 0 ? turn_left
+															  : lane->weight;
+
+			while (left > 0 && places > 0 &&
+				   lane->in_flight + lane->share < LANE_SHARE * places)
+			{
+				lane->share++;
+				places--;
+				left--;
+				progress = true;
+			}
+			/* the rest of this turn, or the next lane's */
+			turn_left = left;
+			turn_lane =
+				left > 0 || lane->id == PG_INT64_MAX ? lane->id : lane->id + 1;
+		}
+	}
+	return places;
+}
+
+/* ---- the claim ----------------------------------------------------------- */
+
+/* One claimed row as a Job in a context of its own. */
+static Job *
+make_job(MemoryContext parent, const QueryResult *rows, uint64 row)
+{
+	MemoryContext cxt =
+		AllocSetContextCreate(parent, "intel job", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	Job *job = palloc0(sizeof(Job));
+
+	job->cxt = cxt;
+	job->id = query_int8(rows, row, 0, 0);
+	job->task = query_text(rows, row, 1);
+	job->request = query_text(rows, row, 2);
+	job->owner = (Oid) query_int8(rows, row, 3, InvalidOid);
+	job->claims = query_text(rows, row, 4);
+	job->tenant = query_text(rows, row, 5);
+	job->attempts = (int) query_int8(rows, row, 6, 0);
+	job->max_attempts = (int) query_int8(rows, row, 7, 0);
+	job->call = query_text(rows, row, 8);
+	job->step = (Oid) query_int8(rows, row, 9, InvalidOid);
+	job->lane = query_int8(rows, row, 10, 0);
+	job->feature = query_text(rows, row, 11);
+	job->traceparent = query_text(rows, row, 12);
+	MemoryContextSwitchTo(old);
+	return job;
+}
+
+/*
+ * Jobs of the caller's identity, as the policy of the table has it. Said here
+ * as well because the policy does not bind roles with BYPASSRLS, who must not
+ * act as other roles either.
+ */
+#define OWN_JOB                                                               \
+	"(NOT $3 OR (q.owner = intel._caller()"                                   \
+	" AND q.subject IS NOT DISTINCT FROM intel.subject()"                     \
+	" AND q.tenant IS NOT DISTINCT FROM intel.tenant()))"
+
+/* Mark the next jobs of a lane as running; how many there were. */
+static int
+claim_lane(MemoryContext parent, const Lane *lane, bool own_only,
+		   TimestampTz now, List **jobs)
+{
+	QueryArg args[7];
+	QueryResult *rows;
+	MemoryContext old;
+
+	args[0] = query_arg_int4(lane->share);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = query_arg_datum(BOOLOID, BoolGetDatum(own_only), false);
+	args[3] = engine_arg_time(engine_lease_end());
+	args[4] = engine_arg_time(MyStartTimestamp);
+	args[5] = query_arg_int8(lane->id);
+	args[6] = engine_arg_time(now);
+	rows = engine_query(
+		"UPDATE intel.job_queue q SET status = 'running',"
+		" attempts = q.attempts + 1, started_at = clock_timestamp(),"
+		" finished_at = NULL, purge_at = NULL,"
+		" lease_pid = $2, lease_start = $5, lease_until = $4"
+		" FROM (SELECT q.id, t.call, t.step FROM intel.job_queue q"
+		"	JOIN intel.task t ON t.name = q.task"
+		"	WHERE q.status = 'queued' AND q.ready AND q.lane = $6"
+		"	AND (q.expires_at IS NULL OR q.expires_at > $7) AND " OWN_JOB
+		"	ORDER BY q.priority DESC, q.next_attempt_at, q.id"
+		"	LIMIT $1 FOR UPDATE OF q SKIP LOCKED) AS due"
+		" WHERE q.id = due.id"
+		" RETURNING q.id, q.task, q.request, q.owner::oid, q.claims, q.tenant,"
+		" q.attempts, q.max_attempts, due.call, "
+		"to_regprocedure(due.step)::oid, q.lane,"
+		" coalesce(q.feature, q.task), q.traceparent",
+		args, 7);
+
+	old = MemoryContextSwitchTo(parent);
+	for (uint64 i = 0; i < rows->nrows; i++)
+		*jobs = lappend(*jobs, make_job(parent, rows, i));
+	MemoryContextSwitchTo(old);
+	return rows->nrows;
+}
+
+List *
+engine_claim(MemoryContext parent, int max, bool own_only,
+			 const List *in_flight, bool *locked)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	/* one for each place, and those that have all they may have */
+	int max_lanes = max + list_length(in_flight) / LANE_SHARE + 1;
+	Lane *lanes = palloc(sizeof(Lane) * max_lanes);
+	List *jobs = NIL;
+	int places = max;
+
+	*locked = false;
+	take_back_lost(now);
+	fail_expired(now);
+	engine_release_waiting();
+	open_gates(now);
+
+	/* what a lane could not use goes to the others, in another pass */
+	while (places > 0)
+	{
+		int n = own_only ? find_own_lane(lanes) : find_lanes(max_lanes, lanes);
+		int left;
+		int got = 0;
+
+		count_in_flight(lanes, n, in_flight);
+		count_in_flight(lanes, n, jobs);
+		left = share_places(lanes, n, places);
+		for (int i = 0; i < n; i++)
+			if (lanes[i].share > 0)
+				got += claim_lane(parent, &lanes[i], own_only, now, &jobs);
+		if (got == 0)
+		{
+			/* the index has ready jobs, but somebody has locked them */
+			*locked = !own_only && left < places;
+			break;
+		}
+		places -= got;
+	}
+	return jobs;
+}
+
+TimestampTz
+engine_next_due(void)
+{
+	QueryResult *rows = engine_query(
+		"SELECT least("
+		" (SELECT min(next_attempt_at) FROM intel.job_queue"
+		"	WHERE status = 'queued' AND NOT ready AND NOT waiting),"
+		" (SELECT min(expires_at) FROM intel.job_queue"
+		"	WHERE status = 'queued'),"
+		" (SELECT min(lease_until) FROM intel.job_queue"
+		"	WHERE status = 'running' AND lease_pid <> pg_backend_pid()))",
+		NULL, 0);
+	bool isnull;
+	Datum due = query_datum(rows, 0, 0, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(due);
+}
+
+TimestampTz
+engine_purge(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	QueryArg arg = query_arg_int4(BATCH_ROWS);
+	QueryResult *rows;
+	bool isnull;
+	Datum next;
+
+	rows = engine_query("SELECT intel.purge_jobs($1)", &arg, 1);
+	if (query_int8(rows, 0, 0, 0) >= BATCH_ROWS)
+		return now;
+	rows = engine_query("SELECT min(purge_at) FROM intel.job_queue", NULL, 0);
+	next = query_datum(rows, 0, 0, &isnull);
+	if (isnull)
+		return DT_NOEND;
+	return Max(DatumGetTimestampTz(next),
+			   TimestampTzPlusMilliseconds(now, PURGE_INTERVAL_MS));
+}

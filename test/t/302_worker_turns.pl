@@ -1,0 +1,108 @@
+# Whose turn it is: tenants take turns by weight, priority orders within a
+# tenant, slow calls of one leave places to others, and the statistics of the
+# queue are reported. Without preload jobs run one by one, in an exact order.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', preload => 0, conf => "autovacuum = off\n");
+
+sub submit
+{
+	my ($tenant, $count, $options) = @_;
+	$options //= '{}';
+	$node->safe_psql('postgres', qq{SET request.jwt.claims = '{"tenant_id": "$tenant"}';
+		SELECT count(intel.submit('embed', '{"contents": ["$tenant"]}', '$options')) FROM generate_series(1, $count)});
+	return;
+}
+
+# The tenants in the order in which their jobs were started.
+sub order
+{
+	return $node->safe_psql('postgres', q{SELECT string_agg(tenant, '' ORDER BY started_at)
+		FROM intel.job_queue WHERE started_at IS NOT NULL});
+}
+
+# ---- turns ---------------------------------------------------------------------
+
+submit('a', 1000);
+submit($_, 1) foreach 'b' .. 'e';
+$node->safe_psql('postgres', 'CALL intel.run_jobs(6)');
+like(order(), qr/^(?=.*b)(?=.*c)(?=.*d)(?=.*e)/,
+	'of 6 jobs that are run, 4 are the only ones of their tenants, behind 1000 of another');
+
+$node->safe_psql('postgres', q{DELETE FROM intel.job_queue; INSERT INTO intel.tenant_weight VALUES ('a', 3)});
+submit($_, 100) foreach 'a', 'b';
+$node->safe_psql('postgres', 'CALL intel.run_jobs(40)');
+is($node->safe_psql('postgres', q{SELECT count(*) FILTER (WHERE tenant = 'a'), count(*) FILTER (WHERE tenant = 'b')
+	FROM intel.job WHERE started_at IS NOT NULL}), '30|10', 'a weight of 3 gives three times the jobs');
+like(order(), qr/^a{0,3}(baaa)+b?a*$/, 'in turns');
+
+$node->safe_psql('postgres', 'DELETE FROM intel.job_queue; DELETE FROM intel.tenant_weight');
+submit('a', 10, '{"priority": 9}');
+submit('a', 10);
+submit('a', 10, '{"priority": -9}');
+submit('b', 10);
+$node->safe_psql('postgres', 'CALL intel.run_jobs(20)');
+is($node->safe_psql('postgres', q{SELECT string_agg(tenant || priority || ':' || n, ' ' ORDER BY tenant, priority) FROM
+	(SELECT tenant, priority, count(*) n FROM intel.job WHERE started_at IS NOT NULL GROUP BY 1, 2) s}),
+	'a9:10 b0:10', 'priority orders the jobs of a tenant, and takes nothing from another');
+$node->safe_psql('postgres', 'CALL intel.run_jobs()');
+is($node->safe_psql('postgres', q{SELECT string_agg(priority::text, ' ' ORDER BY started_at) FROM intel.job
+	WHERE tenant = 'a' AND priority < 9}), join(' ', (0) x 10, (-9) x 10), 'higher first');
+
+# ---- an ordinary role runs its own jobs only -------------------------------------
+
+$node->safe_psql('postgres', q{DELETE FROM intel.job_queue; CREATE ROLE alice; SELECT intel.grant_access('alice')});
+submit('a', 3);
+$node->safe_psql('postgres', q{SET ROLE alice; SET request.jwt.claims = '{"tenant_id": "a"}';
+	SELECT intel.submit('embed', '{"contents": ["of alice"]}'); CALL intel.run_jobs()});
+is($node->safe_psql('postgres', q{SELECT string_agg(owner || status, ' ' ORDER BY owner::text, status) FROM intel.job}),
+	'alicesucceeded postgresqueued postgresqueued postgresqueued', 'a role runs its own jobs and no others of its tenant');
+
+# ---- with a worker: slow calls do not take every place ------------------------------
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'intel'\nintel.worker_concurrency = 16");
+$node->restart;
+my $mock = start_mock();
+my $url = $mock->url('/v1');
+$node->safe_psql('postgres', <<"SQL");
+DELETE FROM intel.job_queue;
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, max_concurrency)
+	VALUES ('mock', 'openai', '$url', true, 1000);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
+SQL
+$mock->control({ match => { contains => 'hang' }, do => ['hang'], always => \1 });
+my $one = q{SELECT intel.submit('complete', '{"prompt": "%s", "model": "chat"}')};
+$node->safe_psql('postgres', q{SET request.jwt.claims = '{"tenant_id": "flood"}';
+	SELECT count(intel.submit('complete', '{"prompt": "hang", "model": "chat"}')) FROM generate_series(1, 200)});
+wait_for_sql($node, q{SELECT count(*) = 15 FROM intel.job WHERE status = 'running'},
+	'the flood to take the places of one tenant');
+my $id = $node->safe_psql('postgres', q{SET request.jwt.claims = '{"tenant_id": "small"}';
+	SELECT intel.submit('complete', '{"prompt": "hello", "model": "chat"}')});
+is($node->safe_psql('postgres', qq{SET request.jwt.claims = '{"tenant_id": "small"}';
+	SELECT (intel.wait($id, '10 s')).status}), 'succeeded', 'another tenant finds a place while 15 calls hang');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job WHERE status = 'running'}), '15',
+	'and all of them still hang');
+
+# ---- what autovacuum and the DBA see --------------------------------------------------
+
+$node->safe_psql('postgres', q{UPDATE intel.job_queue SET status = 'cancelled' WHERE status IN ('queued', 'running')});
+wait_for_sql($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'intel worker'
+	AND state <> 'idle'}, 'the worker to be idle');
+my $before = $node->safe_psql('postgres', q{SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'job_queue'});
+for (1 .. 3)
+{
+	$id = $node->safe_psql('postgres', q{SELECT intel.submit('complete', '{"prompt": "hello", "model": "chat"}')});
+	$node->safe_psql('postgres', "SELECT intel.wait($id)");
+}
+wait_for_sql($node, qq{SELECT n_tup_upd >= $before + 6 AND n_dead_tup > 0 FROM pg_stat_user_tables
+	WHERE relname = 'job_queue'}, 'the changes of the worker to be counted', seconds => 10);
+pass('the changes of the worker are counted while it runs');
+
+done_testing();

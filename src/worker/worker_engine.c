@@ -375,17 +375,17 @@ run_step(Job *job, const char *reply)
 static void
 check_still_allowed(void)
 {
-	QueryResult *rows = query_run_restricted(
+	QueryResult *rows = query_run_kept(
 		"SELECT EXISTS (SELECT FROM pg_catalog.pg_roles"
 		"	WHERE rolname = current_user AND rolsuper)"
 		" OR EXISTS (SELECT FROM pg_catalog.pg_proc p,"
 		"	LATERAL pg_catalog.aclexplode(coalesce(p.proacl,"
 		"		pg_catalog.acldefault('f', p.proowner))) a"
-		"	WHERE p.oid = 'intel.submit(text, jsonb, jsonb)'::regprocedure"
+		"	WHERE p.oid = to_regprocedure('intel.submit(text, jsonb, jsonb)')"
 		"	AND a.privilege_type = 'EXECUTE'"
 		"	AND CASE WHEN a.grantee = 0 THEN true"
 		"		ELSE pg_catalog.pg_has_role(a.grantee, 'USAGE') END)",
-		NULL, 0, true);
+		NULL, 0);
 
 	if (!query_bool(rows, 0, 0, false))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

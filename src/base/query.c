@@ -174,17 +174,32 @@ query_run(const char *sql, const QueryArg *args, int nargs, bool read_only)
 	return run(sql, args, nargs, read_only, false);
 }
 
-QueryResult *
-query_run_kept(const char *sql, const QueryArg *args, int nargs)
+/* The same with a search_path of the system's own. */
+static QueryResult *
+run_restricted(const char *sql, const QueryArg *args, int nargs,
+			   bool read_only, bool keep)
 {
 	QueryResult *result;
 	int level = NewGUCNestLevel();
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	result = run(sql, args, nargs, false, true);
+	result = run(sql, args, nargs, read_only, keep);
 	AtEOXact_GUC(true, level);
 	return result;
+}
+
+QueryResult *
+query_run_restricted(const char *sql, const QueryArg *args, int nargs,
+					 bool read_only)
+{
+	return run_restricted(sql, args, nargs, read_only, false);
+}
+
+QueryResult *
+query_run_kept(const char *sql, const QueryArg *args, int nargs)
+{
+	return run_restricted(sql, args, nargs, false, true);
 }
 
 void

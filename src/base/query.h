@@ -50,7 +50,12 @@ extern QueryResult *query_run(const char *sql, const QueryArg *args, int nargs,
 /*
  * The same with search_path set to pg_catalog, pg_temp, for statements that a
  * session of any search_path runs with rights that are not its user's own.
- * The plan is kept for the life of the process under the address of sql,
+ */
+extern QueryResult *query_run_restricted(const char *sql, const QueryArg *args,
+										 int nargs, bool read_only);
+
+/*
+ * The same, writing. The plan is kept for the life of the process under the address of sql,
  * which must be a string constant and always have parameters of these types.
  */
 extern QueryResult *query_run_kept(const char *sql, const QueryArg *args,

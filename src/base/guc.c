@@ -27,6 +27,7 @@ int guc_job_retry_delay = 1000;
 int guc_job_retry_max_delay = 300000;
 int guc_lease_timeout = 60000;
 int guc_llm_max_response_bytes = 16 * 1024 * 1024;
+int guc_llm_stream_idle_timeout = 30000;
 int guc_llm_timeout = 60000;
 bool guc_log_calls = false;
 int guc_max_scan_tuples = 0;
@@ -203,6 +204,14 @@ guc_init(void)
 		"Sets the size in bytes beyond which a provider's answer is refused.",
 		NULL, &guc_llm_max_response_bytes, 16 * 1024 * 1024, 1024,
 		1024 * 1024 * 1024 - 1, PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.llm_stream_idle_timeout",
+		"Sets how long a provider may be silent within a streamed answer.",
+		"The time before the answer begins counts as well. The whole answer "
+		"has the time of every call, intel.llm_timeout.",
+		&guc_llm_stream_idle_timeout, 30000, 1, 3600000, PGC_SUSET,
+		GUC_UNIT_MS, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("intel.llm_timeout",
 							"Sets the longest time of one call to a provider.",

@@ -33,6 +33,8 @@ extern int guc_lease_timeout;
 extern char *guc_default_rerank_model;
 /* intel.llm_max_response_bytes: a longer answer is refused */
 extern int guc_llm_max_response_bytes;
+/* intel.llm_stream_idle_timeout: longest silence of a streamed answer */
+extern int guc_llm_stream_idle_timeout;
 /* intel.llm_timeout: of a call, where the provider has none */
 extern int guc_llm_timeout;
 /* intel.log_calls: a line of JSON for each call */

@@ -10,10 +10,10 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
           FROM pg_proc p
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
-               '_call', '_embed', '_embed_batch', '_job_wait', 'ask', 'cancel',
-               'chat', 'classify', 'complete', 'embed', 'extract', 'is_true',
-               'purge_jobs', 'rerank', 'retry', 'run_jobs', 'run_task',
-               'search', 'submit', 'submit_ask', 'summarize', 'translate', 'wait'
+               '_call', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
+               'cancel', 'chat', 'classify', 'complete', 'embed', 'extract', 'is_true',
+               'purge_jobs', 'rerank', 'retry', 'run_jobs', 'run_task', 'search', 'stream',
+               'stream_chat', 'submit', 'submit_ask', 'summarize', 'translate', 'wait'
            )
          ORDER BY p.proname, p.oid
     $$;

@@ -30,11 +30,14 @@ typedef struct LlmCall
 {
 	MemoryContext cxt;
 	LlmTask task;
-	char *model;	/* catalogue name */
-	char *provider; /* catalogue name */
-	bool is_local;	/* builtin: no HTTP */
-	int timeout_ms; /* of the whole call */
-	void *tag;		/* the caller's own */
+	char *model;		 /* catalogue name */
+	char *provider;		 /* catalogue name */
+	bool is_local;		 /* builtin: no HTTP */
+	int timeout_ms;		 /* of the whole call */
+	bool is_streamed;	 /* text can be taken while it arrives */
+	int idle_timeout_ms; /* of a stream: longest silence */
+	bool wants_parts;	 /* the caller's: llm_http_next_part shall give it */
+	void *tag;			 /* the caller's own */
 
 	/* filled in when finished */
 	LlmOutcome outcome;
@@ -141,5 +144,18 @@ extern void llm_http_wait(LlmHttp *http, long timeout_ms);
 
 /* The next finished call, or NULL. */
 extern LlmCall *llm_http_next(LlmHttp *http);
+
+/*
+ * Streams. A request with "stream": true gives a streamed call. Where its
+ * sender has set wants_parts, llm_http_wait returns whenever text has arrived
+ * for it, until llm_http_next_part has handed it over; take_part gives the
+ * text that has come since it was last asked, in the current context, or
+ * NULL. It can still be asked when the call has finished, and gives the whole
+ * answer of a builtin model. In a database that is not UTF-8 take_part needs
+ * a transaction. The result of the call is that of a call in one piece. A
+ * call can fail after parts of it were taken; run again, it begins anew.
+ */
+extern LlmCall *llm_http_next_part(LlmHttp *http);
+extern char *llm_call_take_part(LlmCall *call);
 
 #endif /* INTEL_LLM_LLM_H */

@@ -7,7 +7,7 @@ CREATE TABLE @extschema@.provider (
     name text PRIMARY KEY
         CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$'),
     kind text NOT NULL
-        CHECK (kind IN ('openai', 'azure', 'anthropic', 'gemini', 'ollama', 'tei', 'builtin')),
+        CHECK (kind IN ('openai', 'azure', 'responses', 'anthropic', 'gemini', 'ollama', 'tei', 'builtin')),
     base_url text
         CHECK (length(base_url) <= 1000
                AND base_url ~* '^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~-]+)*/?$'),
@@ -38,7 +38,7 @@ COMMENT ON TABLE @extschema@.provider IS
 COMMENT ON COLUMN @extschema@.provider.name IS
     'how models refer to it';
 COMMENT ON COLUMN @extschema@.provider.kind IS
-    'wire format: openai (any compatible server), azure, anthropic, gemini, ollama, tei, builtin';
+    'wire format: openai (any compatible server), responses (OpenAI''s newer one), azure, anthropic, gemini, ollama, tei, builtin';
 COMMENT ON COLUMN @extschema@.provider.base_url IS
     'https address without user, query or fragment; null: the public address of the kind';
 COMMENT ON COLUMN @extschema@.provider.secret IS
@@ -243,6 +243,53 @@ CREATE FUNCTION @extschema@.chat(messages jsonb, model text DEFAULT NULL,
 COMMENT ON FUNCTION @extschema@.chat(jsonb, text, jsonb) IS
     'next message of a conversation, with finish_reason, model and usage';
 REVOKE ALL ON FUNCTION @extschema@.chat(jsonb, text, jsonb) FROM PUBLIC;
+
+-- Rows of a stream reach the client one by one where the executor asks for
+-- them one by one: not from a function in FROM, whose rows it collects first.
+-- These are stable and without settings of their own so that the planner puts
+-- their query in the place of their call; then FROM is as good as a select
+-- list. Bodies of this form are bound to their functions when created, so they
+-- need no search_path.
+
+CREATE FUNCTION @extschema@._stream(task text, request jsonb) RETURNS SETOF text
+    AS 'MODULE_PATHNAME', 'intel__stream'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT COST 10000 ROWS 100;
+COMMENT ON FUNCTION @extschema@._stream(text, jsonb) IS
+    'internal: text of an answer, in pieces as they arrive';
+REVOKE ALL ON FUNCTION @extschema@._stream(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@._stream_chat(request jsonb) RETURNS SETOF jsonb
+    AS 'MODULE_PATHNAME', 'intel__stream_chat'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT COST 10000 ROWS 100;
+COMMENT ON FUNCTION @extschema@._stream_chat(jsonb) IS
+    'internal: pieces of the next message as they arrive, then the whole result';
+REVOKE ALL ON FUNCTION @extschema@._stream_chat(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.stream(prompt text, model text DEFAULT NULL,
+        options jsonb DEFAULT '{}') RETURNS SETOF text
+    LANGUAGE sql STABLE PARALLEL UNSAFE COST 10000 ROWS 100
+    BEGIN ATOMIC
+        SELECT @extschema@._stream('complete', coalesce(options, '{}')
+            || pg_catalog.jsonb_build_object('prompt', prompt, 'stream', true)
+            || CASE WHEN model IS NULL THEN '{}' ELSE pg_catalog.jsonb_build_object('model', model) END)
+         WHERE prompt IS NOT NULL;
+    END;
+COMMENT ON FUNCTION @extschema@.stream(text, text, jsonb) IS
+    'answer of a model to a prompt, in pieces as they arrive';
+REVOKE ALL ON FUNCTION @extschema@.stream(text, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.stream_chat(messages jsonb, model text DEFAULT NULL,
+        options jsonb DEFAULT '{}') RETURNS SETOF jsonb
+    LANGUAGE sql STABLE PARALLEL UNSAFE COST 10000 ROWS 100
+    BEGIN ATOMIC
+        SELECT @extschema@._stream_chat(coalesce(options, '{}')
+            || pg_catalog.jsonb_build_object('messages', messages, 'stream', true)
+            || CASE WHEN model IS NULL THEN '{}' ELSE pg_catalog.jsonb_build_object('model', model) END)
+         WHERE messages IS NOT NULL;
+    END;
+COMMENT ON FUNCTION @extschema@.stream_chat(jsonb, text, jsonb) IS
+    'next message of a conversation: {"delta": text} as it arrives, then what chat returns';
+REVOKE ALL ON FUNCTION @extschema@.stream_chat(jsonb, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.rerank(query text, documents text[], model text DEFAULT NULL,
         top integer DEFAULT NULL)

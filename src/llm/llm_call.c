@@ -13,7 +13,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/client.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "llm/llm_int.h"
 #include "llm/llm_log.h"
 #include "llm/llm_secret.h"
@@ -38,6 +40,8 @@ release_call(void *arg)
 	if (state->key_header != NULL)
 		llm_secret_wipe(state->key_header, strlen(state->key_header));
 	state->key_header = NULL;
+	llm_stream_free(state->stream);
+	state->stream = NULL;
 	llm_ask_free(&state->ask);
 	llm_wire_free(&state->wire);
 }
@@ -163,6 +167,17 @@ fail_with_reply(LlmCall *call, const LlmReply *reply)
 						  "provider \"%s\"",
 						  call->provider);
 			return;
+		case LLM_FAULT_TIMEOUT:
+			/* a status says more than this */
+			if (call->http_status < 300)
+			{
+				llm_call_fail(call, reply->fault, reply->outcome,
+							  "answer of provider \"%s\" ended too early",
+							  call->provider);
+				return;
+			}
+			format = "provider \"%s\" failed (status %d, %s)";
+			break;
 		case LLM_FAULT_RATE_LIMITED:
 			format = "provider \"%s\" limits its rate (status %d, %s)";
 			break;
@@ -284,16 +299,13 @@ llm_call_raise(const LlmCall *call)
 	pg_unreachable();
 }
 
-void
-llm_call_run(LlmCall *call)
+/* ---- running in a backend ------------------------------------------------- */
+
+static LlmHttp *
+backend_http(void)
 {
 	static LlmHttp *http = NULL;
 
-	if (call->is_local)
-	{
-		llm_call_run_local(call);
-		return;
-	}
 	if (http == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -301,10 +313,90 @@ llm_call_run(LlmCall *call)
 		http = llm_http_create();
 		MemoryContextSwitchTo(old);
 	}
-	llm_http_start(http, call);
-	while (llm_http_next(http) == NULL)
+	return http;
+}
+
+/*
+ * Wait until something has happened to any call of this backend: there may be
+ * streams of the same statement beside the call that is waited for. What has
+ * happened is in the calls themselves.
+ */
+static void
+wait_backend(void)
+{
+	LlmHttp *http = backend_http();
+
+	llm_http_wait(http, -1);
+	CHECK_FOR_INTERRUPTS();
+	while (llm_http_next_part(http) != NULL)
+		;
+	while (llm_http_next(http) != NULL)
+		;
+}
+
+void
+llm_call_start(LlmCall *call)
+{
+	if (call->is_local)
+		llm_call_run_local(call);
+	else
+		llm_http_start(backend_http(), call);
+}
+
+void
+llm_call_run(LlmCall *call)
+{
+	llm_call_start(call);
+	while (call->outcome == LLM_PENDING)
+		wait_backend();
+}
+
+/* ---- streams ---------------------------------------------------------------- */
+
+/* The answer of a builtin model is there at once. */
+static char *
+take_local_part(LlmCall *call)
+{
+	const json_t *result;
+	const json_t *message;
+	const char *text;
+
+	if (call->outcome != LLM_SUCCEEDED || call->state->local_taken)
+		return NULL;
+	call->state->local_taken = true;
+	result = json_parse(call->result, strlen(call->result));
+	message = json_object_get(result, "message");
+	text =
+		json_string_member(message != NULL ? message : result, "content", "");
+	return pg_any_to_server(pstrdup(text), strlen(text), PG_UTF8);
+}
+
+char *
+llm_call_take_part(LlmCall *call)
+{
+	LlmStream *stream = call->state->stream;
+	const char *text;
+	size_t len;
+
+	if (call->is_local)
+		return take_local_part(call);
+	if (stream == NULL || llm_stream_pending(stream) == 0)
+		return NULL;
+	text = llm_stream_take(stream, &len);
+	return pg_any_to_server(pnstrdup(text, len), (int) len, PG_UTF8);
+}
+
+char *
+llm_call_next_part(LlmCall *call)
+{
+	char *part;
+
+	while ((part = llm_call_take_part(call)) == NULL &&
+		   call->outcome == LLM_PENDING)
 	{
-		llm_http_wait(http, -1);
-		CHECK_FOR_INTERRUPTS();
+		/* the client shall see what there is before this waits for more */
+		client_flush();
+		wait_backend();
 	}
+	return part;
 }

@@ -30,6 +30,8 @@ INTEL_FUNCTION(_embed);
 INTEL_FUNCTION(_embed_batch);
 INTEL_FUNCTION(_call);
 INTEL_FUNCTION(_schema_problem);
+INTEL_FUNCTION(_stream);
+INTEL_FUNCTION(_stream_chat);
 
 /* Texts per request of embed(text[]): enough to fill a request, small enough
  * that one slow answer is not everything. */
@@ -376,4 +378,93 @@ intel__schema_problem(PG_FUNCTION_ARGS)
 		llm_schema_fits(schema, value, &problem))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(problem.text));
+}
+
+/* ---- streams -------------------------------------------------------------- */
+
+/*
+ * Both functions give rows as they arrive, one per call: where the executor
+ * takes them one by one (in a select list), the client has each before the
+ * next has come. In FROM the executor itself would collect the rows first.
+ */
+static void
+start_stream(FuncCallContext *context, LlmTask task, Jsonb *request)
+{
+	MemoryContext old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
+	LlmCall *call = llm_call_prepare(task, request);
+
+	if (!call->is_streamed)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("request does not ask for a stream")));
+	call->wants_parts = true;
+	llm_call_start(call);
+	context->user_fctx = call;
+	MemoryContextSwitchTo(old);
+}
+
+/* The next piece, or NULL when the call has succeeded. */
+static char *
+next_part(const FuncCallContext *context)
+{
+	LlmCall *call = context->user_fctx;
+	char *part = llm_call_next_part(call);
+
+	if (part == NULL && call->outcome != LLM_SUCCEEDED)
+		llm_call_raise(call);
+	return part;
+}
+
+Datum
+intel__stream(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *context;
+	char *part;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		context = SRF_FIRSTCALL_INIT();
+		start_stream(context,
+					 task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+					 PG_GETARG_JSONB_P(1));
+	}
+	context = SRF_PERCALL_SETUP();
+	part = next_part(context);
+	if (part != NULL)
+		SRF_RETURN_NEXT(context, CStringGetTextDatum(part));
+	SRF_RETURN_DONE(context);
+}
+
+/* {"delta": part} */
+static Datum
+delta_object(const char *part)
+{
+	json_t *text = json_of_text(cstring_to_text(part));
+
+	return JsonbPGetDatum(
+		json_to_jsonb(json_adopt(json_pack("{s:o}", "delta", text))));
+}
+
+Datum
+intel__stream_chat(PG_FUNCTION_ARGS)
+{
+	static char whole_given; /* tag of a call whose last row was given */
+	FuncCallContext *context;
+	LlmCall *call;
+	char *part;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		context = SRF_FIRSTCALL_INIT();
+		start_stream(context, LLM_TASK_CHAT, PG_GETARG_JSONB_P(0));
+	}
+	context = SRF_PERCALL_SETUP();
+	call = context->user_fctx;
+	if (call->tag == &whole_given)
+		SRF_RETURN_DONE(context);
+	part = next_part(context);
+	if (part != NULL)
+		SRF_RETURN_NEXT(context, delta_object(part));
+	call->tag = &whole_given;
+	SRF_RETURN_NEXT(
+		context, DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result)));
 }

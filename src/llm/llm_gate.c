@@ -239,6 +239,10 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	state->ask.is_public = provider.base_url == NULL;
 	state->ask.is_azure = strcmp(provider.kind->name, "azure") == 0;
 	call->timeout_ms = choose_timeout(&provider, &state->ask);
+	call->is_streamed = state->ask.is_streamed;
+	call->idle_timeout_ms = state->ask.idle_timeout_ms > 0
+								? state->ask.idle_timeout_ms
+								: guc_llm_stream_idle_timeout;
 
 	if (call->is_local &&
 		json_object_get(state->ask.options, "schema") != NULL)

@@ -67,8 +67,10 @@ struct LlmHttp
 	int epoll_fd;
 	WaitEventSet *set;
 	int64 timer_due_ms; /* on the monotonic clock; -1: none */
+	int64 idle_due_ms;	/* no stream is silent for too long before; -1: none */
 	dlist_head in_flight;
 	dlist_head finished;
+	dlist_head with_part;
 	int n_in_flight;
 	MemoryContextCallback release;
 };
@@ -82,6 +84,8 @@ typedef enum Stop
 	STOP_TOO_LONG, /* body above intel.llm_max_response_bytes */
 	STOP_HEADERS,  /* headers above MAX_HEADER_BYTES */
 	STOP_RESEND,   /* libcurl was about to send the request again */
+	STOP_STREAM,   /* the stream failed, and knows why */
+	STOP_IDLE,	   /* nothing came for idle_ms */
 	STOP_MEMORY,
 } Stop;
 
@@ -100,7 +104,13 @@ typedef struct LlmTransfer
 	bool was_sent;
 	Stop stop;
 
-	char *body; /* malloc */
+	/* of a stream */
+	dlist_node part_node; /* in with_part, if has_part */
+	bool has_part;
+	int idle_ms;
+	int64 heard_ms; /* when the last bytes came, on the monotonic clock */
+
+	char *body; /* malloc; NULL for what went into a stream */
 	size_t len;
 	size_t size;
 	size_t max;
@@ -263,16 +273,72 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	return len;
 }
 
+/* Time that a stream may go on without a byte once it is complete. */
+#define LINGER_MS 1000
+
+static void
+expect_bytes(LlmTransfer *transfer)
+{
+	LlmHttp *http = transfer->http;
+	int64 due;
+
+	transfer->heard_ms = monotonic_ms();
+	due = transfer->heard_ms + transfer->idle_ms;
+	if (http->idle_due_ms < 0 || due < http->idle_due_ms)
+		http->idle_due_ms = due;
+}
+
+/* More of a streamed answer; false when there is no use in the rest. */
+static bool
+take_stream(LlmTransfer *transfer, const char *data, size_t len)
+{
+	LlmCall *call = transfer->call;
+	LlmStream *stream = call->state->stream;
+
+	if (!llm_stream_feed(stream, data, len))
+	{
+		transfer->stop = STOP_STREAM;
+		return false;
+	}
+	if (llm_stream_is_complete(stream))
+		transfer->idle_ms = Min(transfer->idle_ms, LINGER_MS);
+	if (call->wants_parts && llm_stream_pending(stream) > 0 &&
+		!transfer->has_part)
+	{
+		dlist_push_tail(&transfer->http->with_part, &transfer->part_node);
+		transfer->has_part = true;
+	}
+	if (llm_stream_pending(stream) > 0 && call->first_token_ms < 0)
+	{
+		instr_time now;
+
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SUBTRACT(now, call->state->started);
+		call->first_token_ms = (int64) INSTR_TIME_GET_MILLISEC(now);
+	}
+	expect_bytes(transfer);
+	return true;
+}
+
 static size_t
 on_body(char *data, size_t size, size_t n, void *arg)
 {
 	LlmTransfer *transfer = arg;
 	size_t len = size * n;
+	long status;
 
 	if (len > transfer->max - transfer->len)
 	{
 		transfer->stop = STOP_TOO_LONG;
 		return 0;
+	}
+	if (transfer->call->state->stream != NULL &&
+		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) ==
+			CURLE_OK &&
+		status >= 200 && status <= 299)
+	{
+		transfer->len += len;
+		return take_stream(transfer, data, len) ? len : 0;
 	}
 	if (transfer->len + len > transfer->size)
 	{
@@ -364,8 +430,10 @@ llm_http_create(void)
 	http->cxt = CurrentMemoryContext;
 	http->epoll_fd = -1;
 	http->timer_due_ms = -1;
+	http->idle_due_ms = -1;
 	dlist_init(&http->in_flight);
 	dlist_init(&http->finished);
+	dlist_init(&http->with_part);
 	http->release.func = release_http;
 	http->release.arg = http;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &http->release);
@@ -417,7 +485,10 @@ add_headers(LlmTransfer *transfer)
 	const LlmCallState *state = transfer->call->state;
 
 	return add_header(transfer, "Content-Type: application/json") &&
-		   add_header(transfer, "Accept: application/json") &&
+		   add_header(transfer,
+					  state->stream != NULL && !state->kind->streams_lines
+						  ? "Accept: text/event-stream"
+						  : "Accept: application/json") &&
 		   /* no waiting for "100 Continue" with long bodies */
 		   add_header(transfer, "Expect:") &&
 		   (state->kind->fixed_header == NULL ||
@@ -504,6 +575,23 @@ finish(LlmTransfer *transfer, CURLcode code)
 	dlist_push_tail(&transfer->http->finished, &transfer->node);
 }
 
+/* Begin a stream anew: a call can be sent again. */
+static void
+start_stream(LlmTransfer *transfer)
+{
+	LlmCall *call = transfer->call;
+	LlmCallState *state = call->state;
+
+	llm_stream_free(state->stream);
+	state->stream = NULL;
+	call->first_token_ms = -1;
+	if (!call->is_streamed)
+		return;
+	state->stream = llm_stream_create(state->kind, &state->ask);
+	transfer->idle_ms = call->idle_timeout_ms;
+	expect_bytes(transfer);
+}
+
 void
 llm_http_start(LlmHttp *http, LlmCall *call)
 {
@@ -519,11 +607,13 @@ llm_http_start(LlmHttp *http, LlmCall *call)
 	llm_headers_init(&transfer->reply_headers);
 	call->state->transfer = transfer;
 	llm_call_begin(call);
+	start_stream(transfer);
 
 	block_signals(&saved);
 	transfer->easy = curl_easy_init();
-	ok = transfer->easy != NULL && add_headers(transfer) &&
-		 set_options(transfer) &&
+	ok = transfer->easy != NULL &&
+		 (!call->is_streamed || call->state->stream != NULL) &&
+		 add_headers(transfer) && set_options(transfer) &&
 		 curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK;
 	unblock_signals(&saved);
 
@@ -557,6 +647,9 @@ llm_http_drop(LlmTransfer *transfer)
 	sigset_t saved;
 
 	dlist_delete(&transfer->node);
+	if (transfer->has_part)
+		dlist_delete(&transfer->part_node);
+	transfer->has_part = false;
 	block_signals(&saved);
 	if (!transfer->is_finished)
 	{
@@ -569,6 +662,41 @@ llm_http_drop(LlmTransfer *transfer)
 	free(transfer->body);
 	transfer->body = NULL;
 	transfer->call->state->transfer = NULL;
+}
+
+/* Stop the streams that have been silent for too long. */
+static void
+stop_idle(LlmHttp *http, int64 now)
+{
+	dlist_mutable_iter iter;
+	int64 next = -1;
+	sigset_t saved;
+
+	if (http->idle_due_ms < 0 || now < http->idle_due_ms)
+		return;
+	block_signals(&saved);
+	dlist_foreach_modify(iter, &http->in_flight)
+	{
+		LlmTransfer *transfer = dlist_container(LlmTransfer, node, iter.cur);
+		int64 due = transfer->heard_ms + transfer->idle_ms;
+
+		if (transfer->idle_ms == 0)
+			continue;
+		if (now >= due)
+		{
+			transfer->stop = STOP_IDLE;
+			curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE,
+							  &transfer->status);
+			curl_multi_remove_handle(http->multi, transfer->easy);
+			dlist_delete(&transfer->node);
+			http->n_in_flight--;
+			finish(transfer, CURLE_OPERATION_TIMEDOUT);
+		}
+		else if (next < 0 || due < next)
+			next = due;
+	}
+	unblock_signals(&saved);
+	http->idle_due_ms = next;
 }
 
 /* Move what libcurl has finished to our list. */
@@ -633,6 +761,21 @@ drive(LlmHttp *http, bool sockets_ready)
 	unblock_signals(&saved);
 }
 
+/* Is there a call to be fetched with llm_http_next or llm_http_next_part? */
+static bool
+has_news(LlmHttp *http)
+{
+	return !dlist_is_empty(&http->finished) ||
+		   !dlist_is_empty(&http->with_part);
+}
+
+/* The earlier of two times, each -1 when there is none. */
+static int64
+earlier(int64 a, int64 b)
+{
+	return a < 0 || b < 0 ? Max(a, b) : Min(a, b);
+}
+
 void
 llm_http_wait(LlmHttp *http, long timeout_ms)
 {
@@ -651,11 +794,10 @@ llm_http_wait(LlmHttp *http, long timeout_ms)
 		bool latch_set = false;
 		int n;
 
-		if (!dlist_is_empty(&http->finished))
+		if (has_news(http))
 			until = now;
-		if (http->timer_due_ms >= 0 &&
-			(until < 0 || http->timer_due_ms < until))
-			until = http->timer_due_ms;
+		until = earlier(until, http->timer_due_ms);
+		until = earlier(until, http->idle_due_ms);
 
 		n = WaitEventSetWait(http->set,
 							 until < 0 ? -1 : (long) Max(until - now, 0),
@@ -670,8 +812,9 @@ llm_http_wait(LlmHttp *http, long timeout_ms)
 		if (latch_set)
 			ResetLatch(MyLatch);
 		drive(http, sockets_ready);
+		stop_idle(http, monotonic_ms());
 
-		if (latch_set || !dlist_is_empty(&http->finished) ||
+		if (latch_set || has_news(http) ||
 			(deadline >= 0 && deadline <= monotonic_ms()))
 			return;
 	}
@@ -712,6 +855,13 @@ fail_stopped(LlmCall *call, const LlmTransfer *transfer)
 						  "connection to provider \"%s\" broke before the "
 						  "answer",
 						  call->provider);
+			break;
+		case STOP_STREAM:
+			break; /* the stream's reply says why */
+		case STOP_IDLE:
+			llm_call_fail(call, LLM_FAULT_TIMEOUT, LLM_RETRYABLE,
+						  "provider \"%s\" sent nothing for %d ms",
+						  call->provider, call->idle_timeout_ms);
 			break;
 		case STOP_MEMORY:
 			llm_call_fail(call, LLM_FAULT_LOCAL, LLM_RETRYABLE,
@@ -779,6 +929,14 @@ fail_transfer(LlmCall *call, const LlmTransfer *transfer)
 						  provider);
 			break;
 		case CURLE_UNSUPPORTED_PROTOCOL:
+			if (transfer->was_connected)
+			{
+				/* an answer without a status line: HTTP/0.9, or none */
+				llm_call_fail(call, LLM_FAULT_MALFORMED, LLM_PERMANENT,
+							  "provider \"%s\" does not speak HTTP", provider);
+				break;
+			}
+			/* FALLTHROUGH */
 		case CURLE_URL_MALFORMAT:
 		case CURLE_LOGIN_DENIED:
 			llm_call_fail(call, LLM_FAULT_REFUSED, LLM_PERMANENT,
@@ -817,15 +975,20 @@ fail_transfer(LlmCall *call, const LlmTransfer *transfer)
 static void
 read_answer(LlmCall *call, LlmTransfer *transfer)
 {
+	LlmStream *stream = call->state->stream;
 	LlmReply reply;
 
 	call->http_status = (int) transfer->status;
 	memcpy(call->rates, transfer->reply_headers.rates, sizeof(call->rates));
 	strcpy(call->request_id, transfer->reply_headers.request_id);
-	llm_reply_read(call->state->kind, &call->state->ask, call->http_status,
-				   &transfer->reply_headers,
-				   transfer->body != NULL ? transfer->body : "", transfer->len,
-				   &reply);
+	if (stream != NULL && transfer->body == NULL && call->http_status >= 200 &&
+		call->http_status <= 299)
+		llm_stream_finish(stream, &reply);
+	else
+		llm_reply_read(call->state->kind, &call->state->ask, call->http_status,
+					   &transfer->reply_headers,
+					   transfer->body != NULL ? transfer->body : "",
+					   transfer->len, &reply);
 	PG_TRY();
 	{
 		llm_call_take_reply(call, &reply);
@@ -836,6 +999,34 @@ read_answer(LlmCall *call, LlmTransfer *transfer)
 		llm_http_drop(transfer);
 	}
 	PG_END_TRY();
+}
+
+/*
+ * Has the provider answered? A stream may have said all, or that it failed,
+ * before its connection ended in whatever way.
+ */
+static bool
+has_answer(const LlmTransfer *transfer)
+{
+	const LlmStream *stream = transfer->call->state->stream;
+
+	if (transfer->stop == STOP_STREAM ||
+		(stream != NULL && llm_stream_is_complete(stream)))
+		return true;
+	return transfer->code == CURLE_OK && transfer->stop == STOP_NONE;
+}
+
+LlmCall *
+llm_http_next_part(LlmHttp *http)
+{
+	LlmTransfer *transfer;
+
+	if (dlist_is_empty(&http->with_part))
+		return NULL;
+	transfer = dlist_container(LlmTransfer, part_node,
+							   dlist_pop_head_node(&http->with_part));
+	transfer->has_part = false;
+	return transfer->call;
 }
 
 LlmCall *
@@ -849,7 +1040,7 @@ llm_http_next(LlmHttp *http)
 	transfer = dlist_head_element(LlmTransfer, node, &http->finished);
 	call = transfer->call;
 
-	if (transfer->code == CURLE_OK && transfer->stop == STOP_NONE)
+	if (has_answer(transfer))
 		read_answer(call, transfer);
 	else
 	{

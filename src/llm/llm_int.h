@@ -56,6 +56,8 @@ typedef struct LlmCallState
 	instr_time started;
 	TimestampTz started_at;		  /* 0: not yet */
 	struct LlmTransfer *transfer; /* of llm_http.c while in flight */
+	LlmStream *stream;			  /* owned; of a streamed call, or NULL */
+	bool local_taken;			  /* the answer of a builtin model */
 	MemoryContextCallback release;
 } LlmCallState;
 
@@ -76,6 +78,13 @@ extern void llm_call_fail(LlmCall *call, LlmFault fault, LlmOutcome outcome,
 
 /* Run a call to its end in this backend, interruptibly. */
 extern void llm_call_run(LlmCall *call);
+
+/*
+ * The same in steps: start, then the text of a streamed call as it arrives,
+ * in the current context; NULL when the call has finished.
+ */
+extern void llm_call_start(LlmCall *call);
+extern char *llm_call_next_part(LlmCall *call);
 
 /*
  * Forget a transfer, closing its connection; safe in a memory context

@@ -24,9 +24,10 @@
 
 static const LlmKind llm_kind_builtin = {.name = "builtin"};
 
-static const LlmKind *const kinds[] = {
-	&llm_kind_openai, &llm_kind_azure,	&llm_kind_tei,	  &llm_kind_anthropic,
-	&llm_kind_gemini, &llm_kind_ollama, &llm_kind_builtin};
+static const LlmKind *const kinds[] = {&llm_kind_openai,	&llm_kind_azure,
+									   &llm_kind_responses, &llm_kind_tei,
+									   &llm_kind_anthropic, &llm_kind_gemini,
+									   &llm_kind_ollama,	&llm_kind_builtin};
 
 const LlmKind *
 llm_kind_find(const char *name)
@@ -283,48 +284,57 @@ wait_of_rates(const LlmHeaders *headers)
 
 /* ---- errors ------------------------------------------------------------- */
 
-/* Codes that may be shown; the words of all providers. */
-static const char *const known_codes[] = {
-	"api_error",
-	"authentication_error",
-	"billing_error",
-	"content_filter",
-	"context_length_exceeded",
-	"exceed_context_size_error",
-	"FAILED_PRECONDITION",
-	"INTERNAL",
-	"INVALID_ARGUMENT",
-	"insufficient_quota",
-	"invalid_api_key",
-	"invalid_request_error",
-	"model_not_found",
-	"NOT_FOUND",
-	"not_found_error",
-	"overloaded_error",
-	"PERMISSION_DENIED",
-	"permission_error",
-	"rate_limit_error",
-	"rate_limit_exceeded",
-	"request_too_large",
-	"RESOURCE_EXHAUSTED",
-	"server_error",
-	"timeout_error",
-	"UNAUTHENTICATED",
-	"UNAVAILABLE",
-	"unavailable_error",
-	"unsupported_value",
+/*
+ * Codes that may be shown, the words of all providers, with the status that
+ * says the same: an error inside an answer or a stream has none of its own.
+ */
+static const struct
+{
+	const char *code;
+	int status;
+} known_codes[] = {
+	{"api_error", 500},
+	{"authentication_error", 401},
+	{"billing_error", 402},
+	{"content_filter", 400},
+	{"context_length_exceeded", 400},
+	{"exceed_context_size_error", 400},
+	{"FAILED_PRECONDITION", 400},
+	{"INTERNAL", 500},
+	{"INVALID_ARGUMENT", 400},
+	{"insufficient_quota", 429},
+	{"invalid_api_key", 401},
+	{"invalid_prompt", 400},
+	{"invalid_request_error", 400},
+	{"model_not_found", 404},
+	{"NOT_FOUND", 404},
+	{"not_found_error", 404},
+	{"overloaded_error", 529},
+	{"PERMISSION_DENIED", 403},
+	{"permission_error", 403},
+	{"rate_limit_error", 429},
+	{"rate_limit_exceeded", 429},
+	{"request_too_large", 413},
+	{"RESOURCE_EXHAUSTED", 429},
+	{"server_error", 500},
+	{"timeout_error", 504},
+	{"UNAUTHENTICATED", 401},
+	{"UNAVAILABLE", 503},
+	{"unavailable_error", 503},
+	{"unsupported_value", 400},
 };
+
+#define NCODES (sizeof(known_codes) / sizeof(known_codes[0]))
 
 static const char *
 known_code(const json_t *value)
 {
 	const char *text = json_string_value(value);
 
-	for (size_t i = 0;
-		 text != NULL && i < sizeof(known_codes) / sizeof(known_codes[0]); i++)
+	for (size_t i = 0; text != NULL && i < NCODES; i++)
 	{
-		if (strcmp(text, known_codes[i]) == 0)
-			return known_codes[i];
+		if (strcmp(text, known_codes[i].code) == 0)
+			return known_codes[i].code;
 	}
 	return NULL;
 }
@@ -339,10 +349,9 @@ error_object(const json_t *doc)
 }
 
 static const char *
-error_code(const json_t *doc)
+error_code(const json_t *error)
 {
 	static const char *const members[] = {"code", "type", "status"};
-	const json_t *error = error_object(doc);
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 	{
@@ -352,6 +361,22 @@ error_code(const json_t *doc)
 			return code;
 	}
 	return NULL;
+}
+
+/* The status that an error inside an answer stands for. */
+static int
+error_status(const json_t *error, const char *code)
+{
+	json_int_t number = json_integer_value(json_object_get(error, "code"));
+
+	if (number >= 400 && number <= 599)
+		return (int) number;
+	for (size_t i = 0; i < NCODES; i++)
+	{
+		if (code == known_codes[i].code)
+			return known_codes[i].status;
+	}
+	return 500;
 }
 
 /* Gemini says how long to wait inside the body. */
@@ -427,6 +452,29 @@ classify(LlmReply *reply, int status, const LlmHeaders *headers)
 }
 
 void
+llm_reply_error_code(LlmReply *reply, const json_t *object)
+{
+	LlmHeaders none;
+
+	llm_headers_init(&none);
+	reply->code = error_code(object);
+	classify(reply, error_status(object, reply->code), &none);
+}
+
+bool
+llm_reply_error(LlmReply *reply, const json_t *doc)
+{
+	const json_t *error = error_object(doc);
+
+	if (!json_is_object(error) && !json_is_string(error))
+		return false;
+	llm_reply_error_code(reply, error);
+	if (reply->retry_after_ms < 0)
+		reply->retry_after_ms = retry_info(doc);
+	return true;
+}
+
+void
 llm_reply_malformed(LlmReply *reply, const char *format, ...)
 {
 	va_list args;
@@ -453,7 +501,7 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 
 	if (status < 200 || status > 299)
 	{
-		reply->code = error_code(doc);
+		reply->code = error_code(error_object(doc));
 		classify(reply, status, headers);
 		reply->retry_after_ms = headers->retry_after_ms;
 		if (reply->retry_after_ms < 0)
@@ -463,7 +511,7 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 	}
 	else if (doc == NULL)
 		llm_reply_malformed(reply, "it is not JSON in UTF-8");
-	else
+	else if (!llm_reply_error(reply, doc))
 	{
 		kind->parse(ask, doc, reply);
 		if (reply->outcome == LLM_PENDING)

@@ -41,6 +41,8 @@ typedef struct LlmAsk
 	bool is_azure;		  /* the kind azure */
 	int dimensions;		  /* expected length of an embedding; 0: any */
 	int timeout_ms;		  /* asked for; 0: not */
+	int idle_timeout_ms;  /* likewise, of a stream */
+	bool is_streamed;
 
 	/*
 	 * Owned. Contents is an array of strings; of a rerank the first is the
@@ -123,6 +125,8 @@ typedef struct LlmReply
 	char *rejected; /* owned: content that does not fit the schema, or NULL */
 } LlmReply;
 
+typedef struct LlmStream LlmStream;
+
 typedef struct LlmKind
 {
 	const char *name;
@@ -134,6 +138,9 @@ typedef struct LlmKind
 	bool (*build)(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem);
 	/* read a 2xx answer: llm_reply_* of llm_provider_int.h fill in *reply */
 	void (*parse)(const LlmAsk *ask, const json_t *doc, LlmReply *reply);
+	/* read an event of a streamed answer: llm_stream_* note what it says */
+	void (*event)(LlmStream *stream, const json_t *doc);
+	bool streams_lines; /* events are lines of JSON, not server-sent events */
 } LlmKind;
 
 /* The kind of this name, or NULL. The kind "builtin" has no functions. */
@@ -147,6 +154,22 @@ extern void llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 						   const LlmHeaders *headers, const char *body,
 						   size_t len, LlmReply *reply);
 extern void llm_reply_free(LlmReply *reply);
+
+/*
+ * A streamed answer with status 2xx. Feed takes its bytes in pieces of any
+ * size, and is false once the stream has failed: the rest of it is not worth
+ * waiting for. Take gives the text that has arrived since it was last asked;
+ * the pointer is valid until the next feed. Finish fills in *reply like
+ * llm_reply_read; call it once, when the bytes have ended. A stream is
+ * complete when its provider has said so, which may be before that.
+ */
+extern LlmStream *llm_stream_create(const LlmKind *kind, const LlmAsk *ask);
+extern bool llm_stream_feed(LlmStream *stream, const char *bytes, size_t len);
+extern size_t llm_stream_pending(const LlmStream *stream);
+extern const char *llm_stream_take(LlmStream *stream, size_t *len);
+extern bool llm_stream_is_complete(const LlmStream *stream);
+extern void llm_stream_finish(LlmStream *stream, LlmReply *reply);
+extern void llm_stream_free(LlmStream *stream);
 
 /*
  * Results of builtin models, in the same shape: n embeddings of dim numbers

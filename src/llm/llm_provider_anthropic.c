@@ -159,6 +159,8 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 			json_object_set(config, "effort", effort);
 		json_object_set_new(body, "output_config", config);
 	}
+	if (ask->is_streamed)
+		json_object_set_new(body, "stream", json_true());
 	return llm_wire_set(wire, "/v1/messages", body, problem);
 }
 
@@ -263,6 +265,81 @@ parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_string_value(json_object_get(doc, "model")));
 }
 
+/* The end of a stream repeats the output tokens, and perhaps the others. */
+static void
+event_usage(LlmStream *stream, const json_t *doc)
+{
+	LlmUsage *usage = &llm_stream_reply(stream)->usage;
+	LlmUsage given;
+
+	read_usage(doc, &given);
+	if (given.input >= 0)
+	{
+		usage->input = given.input;
+		usage->cached = given.cached;
+		usage->cache_write = given.cache_write;
+	}
+	if (given.output >= 0)
+		usage->output = given.output;
+}
+
+static void
+event_delta(LlmStream *stream, const json_t *delta)
+{
+	const json_t *json = json_object_get(delta, "partial_json");
+	size_t n = llm_stream_calls(stream);
+
+	llm_stream_add_text(stream, json_object_get(delta, "text"));
+	if (json_is_string(json) && n > 0)
+		llm_stream_add_call(stream, n - 1, NULL, NULL,
+							json_string_value(json));
+}
+
+/* A block that begins; its text mostly comes later. */
+static void
+event_block(LlmStream *stream, const json_t *block)
+{
+	const char *type = json_string_value(json_object_get(block, "type"));
+
+	if (type != NULL && strcmp(type, "tool_use") == 0)
+		llm_stream_add_call(stream, llm_stream_calls(stream),
+							json_string_value(json_object_get(block, "id")),
+							json_string_value(json_object_get(block, "name")),
+							NULL);
+	else if (type != NULL && strcmp(type, "text") == 0)
+		llm_stream_add_text(stream, json_object_get(block, "text"));
+}
+
+static void
+event(LlmStream *stream, const json_t *doc)
+{
+	const char *type = json_string_value(json_object_get(doc, "type"));
+	const json_t *delta = json_object_get(doc, "delta");
+
+	if (type == NULL)
+		llm_reply_malformed(llm_stream_reply(stream), "an event has no type");
+	else if (strcmp(type, "message_start") == 0)
+	{
+		const json_t *message = json_object_get(doc, "message");
+
+		llm_stream_set_model(stream, json_object_get(message, "model"));
+		event_usage(stream, message);
+	}
+	else if (strcmp(type, "content_block_start") == 0)
+		event_block(stream, json_object_get(doc, "content_block"));
+	else if (strcmp(type, "content_block_delta") == 0)
+		event_delta(stream, delta);
+	else if (strcmp(type, "message_delta") == 0)
+	{
+		event_usage(stream, doc);
+		llm_stream_set_finish(stream,
+							  finish_word(json_string_value(
+								  json_object_get(delta, "stop_reason"))));
+	}
+	else if (strcmp(type, "message_stop") == 0)
+		llm_stream_complete(stream);
+}
+
 const LlmKind llm_kind_anthropic = {
 	.name = "anthropic",
 	.base_url = "https://api.anthropic.com",
@@ -270,4 +347,5 @@ const LlmKind llm_kind_anthropic = {
 	.fixed_header = "anthropic-version: 2023-06-01",
 	.build = build,
 	.parse = parse,
+	.event = event,
 };

@@ -507,6 +507,10 @@ is_body_member(LlmTask task, const char *name)
 {
 	if (strcmp(name, "model") == 0 || strcmp(name, "timeout_ms") == 0)
 		return true;
+	if ((strcmp(name, "stream") == 0 ||
+		 strcmp(name, "idle_timeout_ms") == 0) &&
+		(task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT))
+		return true;
 	switch (task)
 	{
 		case LLM_TASK_COMPLETE:
@@ -523,17 +527,34 @@ is_body_member(LlmTask task, const char *name)
 }
 
 static bool
-take_timeout(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+take_timeout(const json_t *request, const char *name, int *timeout_ms,
+			 LlmProblem *problem)
 {
-	const json_t *timeout = json_object_get(request, "timeout_ms");
+	const json_t *timeout = json_object_get(request, name);
 	json_int_t value = json_integer_value(timeout);
 
 	if (timeout == NULL || json_is_null(timeout))
 		return true;
 	if (!json_is_integer(timeout) || value < 1 || value > 3600000)
-		return llm_problem(problem, "member \"timeout_ms\" is not an integer "
-									"from 1 to 3600000");
-	ask->timeout_ms = (int) value;
+		return llm_problem(problem,
+						   "member \"%s\" is not an integer from 1 to "
+						   "3600000",
+						   name);
+	*timeout_ms = (int) value;
+	return true;
+}
+
+/* Text that was given out cannot be taken back when a schema refuses it. */
+static bool
+take_stream(const json_t *request, LlmAsk *ask, LlmProblem *problem)
+{
+	const json_t *stream = json_object_get(request, "stream");
+
+	if (stream != NULL && !json_is_null(stream) && !json_is_boolean(stream))
+		return llm_problem(problem, "member \"stream\" is not a boolean");
+	ask->is_streamed = json_is_true(stream);
+	if (ask->is_streamed && json_object_get(ask->options, "schema") != NULL)
+		return llm_problem(problem, "a streamed answer cannot have a schema");
 	return true;
 }
 
@@ -563,7 +584,10 @@ llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
 			!add_option(ask, key, value, problem))
 			return false;
 	}
-	if (!take_timeout(request, ask, problem))
+	if (!take_timeout(request, "timeout_ms", &ask->timeout_ms, problem) ||
+		!take_timeout(request, "idle_timeout_ms", &ask->idle_timeout_ms,
+					  problem) ||
+		!take_stream(request, ask, problem))
 		return false;
 	switch (task)
 	{

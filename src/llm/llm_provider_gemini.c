@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "llm/llm_provider_int.h"
@@ -193,7 +194,10 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		json_object_set_new(body, "toolConfig", convert_choice(choice));
 
 	model_name(ask, name, sizeof(name));
-	snprintf(path, sizeof(path), "/v1beta/%s:generateContent", name);
+	/* without alt=sse the stream would be one array that grows */
+	snprintf(path, sizeof(path), "/v1beta/%s:%s", name,
+			 ask->is_streamed ? "streamGenerateContent?alt=sse"
+							  : "generateContent");
 	return llm_wire_set(wire, path, body, problem);
 }
 
@@ -354,6 +358,53 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 }
 
 static void
+event_part(LlmStream *stream, const json_t *part)
+{
+	const json_t *call = json_object_get(part, "functionCall");
+	const json_t *args = json_object_get(call, "args");
+	char *text;
+
+	if (!json_is_true(json_object_get(part, "thought")))
+		llm_stream_add_text(stream, json_object_get(part, "text"));
+	if (!json_is_object(call))
+		return;
+	text =
+		args != NULL ? json_dumps(args, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	llm_stream_add_call(stream, llm_stream_calls(stream), NULL,
+						json_string_value(json_object_get(call, "name")),
+						text);
+	free(text);
+}
+
+/* Every event is an answer with the next part of it. */
+static void
+event(LlmStream *stream, const json_t *doc)
+{
+	const json_t *candidate =
+		json_array_get(json_object_get(doc, "candidates"), 0);
+	const char *reason =
+		json_string_value(json_object_get(candidate, "finishReason"));
+	size_t i;
+	json_t *part;
+
+	if (candidate == NULL && json_object_get(doc, "promptFeedback") != NULL)
+	{
+		llm_reply_malformed(llm_stream_reply(stream),
+							"the prompt was blocked");
+		return;
+	}
+	llm_stream_set_model(stream, json_object_get(doc, "modelVersion"));
+	if (json_is_object(json_object_get(doc, "usageMetadata")))
+		read_usage(doc, &llm_stream_reply(stream)->usage);
+	json_array_foreach (
+		json_object_get(json_object_get(candidate, "content"), "parts"), i,
+		part)
+		event_part(stream, part);
+	if (reason != NULL)
+		llm_stream_set_finish(stream, finish_word(reason));
+}
+
+static void
 parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
 	const json_t *embeddings = json_object_get(doc, "embeddings");
@@ -392,4 +443,5 @@ const LlmKind llm_kind_gemini = {
 	.auth_header = "x-goog-api-key: ",
 	.build = build,
 	.parse = parse,
+	.event = event,
 };

@@ -12,6 +12,7 @@
 
 extern const LlmKind llm_kind_openai;
 extern const LlmKind llm_kind_azure;
+extern const LlmKind llm_kind_responses;
 extern const LlmKind llm_kind_tei;
 extern const LlmKind llm_kind_anthropic;
 extern const LlmKind llm_kind_gemini;
@@ -46,6 +47,10 @@ extern void llm_reply_malformed(LlmReply *reply, const char *format, ...)
 /* An error inside a 2xx answer. */
 extern void llm_reply_fault(LlmReply *reply, LlmFault fault,
 							LlmOutcome outcome);
+/* Read the member "error" of an answer, if it has one that is not null. */
+extern bool llm_reply_error(LlmReply *reply, const json_t *doc);
+/* The same for an error whose code stands in object itself. */
+extern void llm_reply_error_code(LlmReply *reply, const json_t *object);
 /* A count of an object, or -1. */
 extern int64_t llm_count(const json_t *object, const char *key);
 
@@ -67,6 +72,28 @@ extern json_t *llm_tool_call(const char *id, const char *name,
  */
 extern void llm_reply_scores(const LlmAsk *ask, LlmReply *reply,
 							 const json_t *items, const char *model);
+
+/* ---- events of streamed answers ---- */
+
+extern const LlmAsk *llm_stream_ask(const LlmStream *stream);
+/* Where an event notes its tokens, or that it is an error. */
+extern LlmReply *llm_stream_reply(LlmStream *stream);
+/* More text; what is no string is no text. */
+extern void llm_stream_add_text(LlmStream *stream, const json_t *text);
+extern void llm_stream_add_refusal(LlmStream *stream, const json_t *text);
+/* A tool call, or more of its arguments; NULL for what is not said. */
+extern void llm_stream_add_call(LlmStream *stream, size_t index,
+								const char *id, const char *name,
+								const char *arguments);
+/* How many tool calls have begun. */
+extern size_t llm_stream_calls(const LlmStream *stream);
+extern void llm_stream_set_model(LlmStream *stream, const json_t *model);
+/* Why the answer ended; a word of llm_reply_text. */
+extern void llm_stream_set_finish(LlmStream *stream, const char *finish);
+/* The last event that matters. */
+extern void llm_stream_complete(LlmStream *stream);
+/* The event held the whole answer: take it over. */
+extern void llm_stream_take_reply(LlmStream *stream, LlmReply *whole);
 
 /* Embeddings while they are collected, each at its index. */
 typedef struct LlmVectors

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "llm/llm_provider_int.h"
@@ -76,9 +77,9 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		json_object_set_new(options, "stop",
 							json_is_string(stop) ? json_pack("[O]", stop)
 												 : json_incref(stop));
-	body =
-		json_pack("{s:s, s:o, s:b, s:o}", "model", ask->model_id, "messages",
-				  convert_messages(ask), "stream", 0, "options", options);
+	body = json_pack("{s:s, s:o, s:b, s:o}", "model", ask->model_id,
+					 "messages", convert_messages(ask), "stream",
+					 ask->is_streamed, "options", options);
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
 	llm_copy_option(ask, "tools", body, "tools");
@@ -137,6 +138,14 @@ read_tool_calls(const json_t *given)
 	return calls;
 }
 
+static const char *
+finish_word(const char *reason)
+{
+	if (reason == NULL || strcmp(reason, "stop") == 0)
+		return "stop";
+	return strcmp(reason, "length") == 0 ? "length" : "other";
+}
+
 static void
 parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
@@ -146,7 +155,6 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_string_value(json_object_get(doc, "done_reason"));
 	json_t *content = json_object_get(message, "content");
 	json_t *calls = NULL;
-	const char *finish = "other";
 
 	read_usage(doc, &reply->usage);
 	if (!json_is_string(content))
@@ -163,14 +171,40 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 			return;
 		}
 	}
-	if (calls != NULL)
-		finish = "tool_calls";
-	else if (reason == NULL || strcmp(reason, "stop") == 0)
-		finish = "stop";
-	else if (strcmp(reason, "length") == 0)
-		finish = "length";
-	llm_reply_text(ask, reply, json_incref(content), calls, finish,
+	llm_reply_text(ask, reply, json_incref(content), calls,
+				   calls != NULL ? "tool_calls" : finish_word(reason),
 				   json_string_value(json_object_get(doc, "model")));
+}
+
+/* A line of a streamed answer; the last one says "done". */
+static void
+event(LlmStream *stream, const json_t *doc)
+{
+	const json_t *message = json_object_get(doc, "message");
+	size_t i;
+	json_t *item;
+
+	llm_stream_set_model(stream, json_object_get(doc, "model"));
+	llm_stream_add_text(stream, json_object_get(message, "content"));
+	json_array_foreach (json_object_get(message, "tool_calls"), i, item)
+	{
+		const json_t *function = json_object_get(item, "function");
+		char *arguments = json_dumps(json_object_get(function, "arguments"),
+									 JSON_COMPACT | JSON_ENCODE_ANY);
+
+		llm_stream_add_call(
+			stream, llm_stream_calls(stream), NULL,
+			json_string_value(json_object_get(function, "name")), arguments);
+		free(arguments);
+	}
+	if (json_is_true(json_object_get(doc, "done")))
+	{
+		read_usage(doc, &llm_stream_reply(stream)->usage);
+		llm_stream_set_finish(stream,
+							  finish_word(json_string_value(
+								  json_object_get(doc, "done_reason"))));
+		llm_stream_complete(stream);
+	}
 }
 
 static void
@@ -201,10 +235,7 @@ parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 static void
 parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
-	/* an error can come with status 200 */
-	if (json_object_get(doc, "error") != NULL)
-		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
-	else if (ask->task == LLM_TASK_EMBED)
+	if (ask->task == LLM_TASK_EMBED)
 		parse_embed(ask, doc, reply);
 	else
 		parse_chat(ask, doc, reply);
@@ -215,4 +246,6 @@ const LlmKind llm_kind_ollama = {
 	.auth_header = "Authorization: Bearer ",
 	.build = build,
 	.parse = parse,
+	.event = event,
+	.streams_lines = true,
 };

@@ -66,6 +66,12 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 							json_pack("{s:s, s:{s:s, s:O}}", "type",
 									  "json_schema", "json_schema", "name",
 									  "answer", "schema", schema));
+	if (ask->is_streamed)
+	{
+		json_object_set_new(body, "stream", json_true());
+		json_object_set_new(body, "stream_options",
+							json_pack("{s:b}", "include_usage", 1));
+	}
 	return llm_wire_set(wire, "/chat/completions", body, problem);
 }
 
@@ -210,6 +216,47 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		calls, finish, json_string_value(json_object_get(doc, "model")));
 }
 
+/* Pieces of tool calls: the first has id and name, all have arguments. */
+static void
+event_tool_calls(LlmStream *stream, const json_t *given)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (given, i, item)
+	{
+		const json_t *index = json_object_get(item, "index");
+		const json_t *function = json_object_get(item, "function");
+		json_int_t at = json_is_integer(index) ? json_integer_value(index)
+											   : (json_int_t) i;
+
+		llm_stream_add_call(
+			stream, at < 0 ? SIZE_MAX : (size_t) at,
+			json_string_value(json_object_get(item, "id")),
+			json_string_value(json_object_get(function, "name")),
+			json_string_value(json_object_get(function, "arguments")));
+	}
+}
+
+/* A chunk; the one with the tokens has no choice. */
+static void
+event(LlmStream *stream, const json_t *doc)
+{
+	const json_t *choice = json_array_get(json_object_get(doc, "choices"), 0);
+	const json_t *delta = json_object_get(choice, "delta");
+	const char *reason =
+		json_string_value(json_object_get(choice, "finish_reason"));
+
+	llm_stream_set_model(stream, json_object_get(doc, "model"));
+	if (json_is_object(json_object_get(doc, "usage")))
+		read_usage(doc, &llm_stream_reply(stream)->usage);
+	llm_stream_add_text(stream, json_object_get(delta, "content"));
+	llm_stream_add_refusal(stream, json_object_get(delta, "refusal"));
+	event_tool_calls(stream, json_object_get(delta, "tool_calls"));
+	if (reason != NULL)
+		llm_stream_set_finish(stream, finish_word(reason));
+}
+
 static void
 parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
@@ -310,6 +357,7 @@ const LlmKind llm_kind_openai = {
 	.auth_header = "Authorization: Bearer ",
 	.build = build,
 	.parse = parse,
+	.event = event,
 };
 
 const LlmKind llm_kind_azure = {
@@ -317,6 +365,7 @@ const LlmKind llm_kind_azure = {
 	.auth_header = "api-key: ",
 	.build = build,
 	.parse = parse,
+	.event = event,
 };
 
 const LlmKind llm_kind_tei = {

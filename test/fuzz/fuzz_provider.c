@@ -1,4 +1,4 @@
-/* sources: src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_openai.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c src/llm/llm_address.c */
+/* sources: src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_stream.c src/llm/llm_provider_openai.c src/llm/llm_provider_responses.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c src/llm/llm_address.c */
 /* libs: -ljansson -lm */
 /*
  * Formats of providers: whatever a server answers, there is an outcome; a
@@ -21,7 +21,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const kinds[] = {"openai", "anthropic", "gemini", "ollama",
-									"tei"};
+									"tei",	  "responses"};
 
 /* Problems are shown to users: printable ASCII only. */
 static void
@@ -207,7 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (data[0] == '8')
 		check_schema(copy, size - 3);
 	else
-		read_reply(llm_kind_find(kinds[data[0] % 5]), task,
+		read_reply(llm_kind_find(kinds[data[0] % 6]), task,
 				   statuses[data[2] % 10], copy, size - 3);
 	copy[size - 3] = '\0';
 	(void) llm_address_class_text(copy);

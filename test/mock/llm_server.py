@@ -19,6 +19,7 @@ import contextlib
 import ctypes
 import email.utils
 import functools
+import gzip
 import hashlib
 import json
 import math
@@ -212,6 +213,57 @@ class OpenAI:
         return sse(cls.error(500, "scripted error in the stream"))
 
 
+class Responses:
+    stream_type = "text/event-stream"
+    error = OpenAI.error
+
+    @staticmethod
+    def chat(request, behaviour):
+        items = request.get("input") or []
+        items = [{"role": "user", "content": items}] if isinstance(items, str) else items
+        users = [text_of(i.get("content")) for i in items if i.get("role") == "user"]
+        form = (request.get("text") or {}).get("format") or {}
+        return Chat(users[-1] if users else "", request.get("max_output_tokens"), form.get("schema"), behaviour)
+
+    @classmethod
+    def whole(cls, chat, model):
+        return {
+            "id": "resp_mock",
+            "object": "response",
+            "status": "incomplete" if chat.cut else "completed",
+            "error": None,
+            "incomplete_details": {"reason": "max_output_tokens"} if chat.cut else None,
+            "model": model,
+            "output": [
+                {"type": "reasoning", "id": "rs_mock", "summary": []},
+                {"type": "message", "id": "msg_mock", "role": "assistant", "status": "completed",
+                 "content": [{"type": "output_text", "text": chat.text, "annotations": []}]},
+            ],
+            "usage": {
+                "input_tokens": chat.tokens_in,
+                "input_tokens_details": {"cached_tokens": 0},
+                "output_tokens": chat.tokens_out,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": chat.tokens_in + chat.tokens_out,
+            },
+        }
+
+    @classmethod
+    def stream(cls, chat, model):
+        def event(name, **data):
+            return sse({"type": name} | data, name)
+
+        whole = cls.whole(chat, model)
+        parts = [event("response.created", response=whole | {"status": "in_progress", "output": []})]
+        parts += [event("response.output_text.delta", item_id="msg_mock", output_index=0, content_index=0, delta=p)
+                  for p in chat.pieces]
+        return parts + [event("response.incomplete" if chat.cut else "response.completed", response=whole)]
+
+    @classmethod
+    def stream_error(cls):
+        return sse({"type": "error", "code": "server_error", "message": "scripted error in the stream"}, "error")
+
+
 class Anthropic:
     stream_type = "text/event-stream"
 
@@ -366,6 +418,11 @@ def vectors(texts, dimensions, behaviour):
     return found
 
 
+@functools.lru_cache
+def bomb():
+    return gzip.compress(b'{"x": "' + b"a" * 2_000_000 + b'"}')
+
+
 def packed(vector):
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
@@ -379,6 +436,8 @@ def route(path, request, behaviour):
 
     if path.endswith("/chat/completions"):
         return OpenAI, OpenAI.chat(request, behaviour), model, bool(request.get("stream"))
+    if path.endswith("/responses"):
+        return Responses, Responses.chat(request, behaviour), model, bool(request.get("stream"))
     if path.endswith("/messages"):
         return Anthropic, Anthropic.chat(request, behaviour), model, bool(request.get("stream"))
     if path.endswith("/api/chat"):
@@ -467,7 +526,7 @@ def normal(behaviour):
 KINDS = {"ok", "slow", "hang", "stall", "close", "reset", "close_mid_body", "status", "429", "500",
          "malformed", "html", "empty", "wrong_dimension", "wrong_count", "shuffled", "nan", "endless",
          "drip", "redirect", "invalid_utf8", "nul", "deep", "huge_header", "many_headers",
-         "stream_error", "body"}
+         "stream_error", "stream_malformed", "split", "no_http", "bad_chunk", "gzip", "body"}
 
 
 def control(state, document):
@@ -579,11 +638,16 @@ class Connection:
                     raise Gone
                 if kind == "stall":
                     await self.client_leaves()
-                if kind == "stream_error":
-                    await self.chunk(form.stream_error())
+                if kind in ("stream_error", "stream_malformed"):
+                    broken = part.replace(b"{", b"{{", 1)
+                    await self.chunk(form.stream_error() if kind == "stream_error" else broken)
                     await self.send(b"0\r\n\r\n")
                     return
-            await self.chunk(part)
+                if kind == "bad_chunk":
+                    await self.send(b"nonsense\r\n")
+                    raise Gone
+            for piece in [part] if kind != "split" else [bytes([b]) for b in part]:
+                await self.chunk(piece)
             await asyncio.sleep(behaviour.get("interval", 0.1) if kind == "drip" else 0)
         await self.send(b"0\r\n\r\n")
 
@@ -626,6 +690,12 @@ class Connection:
             linger = struct.pack("ii", 1, 0)
             self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             raise Gone
+        if kind == "no_http":
+            await self.send(b"220 mail.example ESMTP\r\n" + bytes(range(256)) * 4)
+            raise Gone
+        if kind == "gzip":  # a small body that would become a large one
+            await self.document(bomb(), 200, [("Content-Encoding", "gzip")])
+            return
         if kind == "endless":
             await self.endless()
         if kind == "redirect":

@@ -54,6 +54,7 @@ foreach my $file (files('src/*/*.sql'))
 		}
 		$report->($at, "$object: a body in SQL or PL/pgSQL sets search_path = pg_catalog, pg_temp")
 		  if $rest =~ /\bLANGUAGE\s+(sql|plpgsql)\b/i
+		  && $rest !~ /\bBEGIN\s+ATOMIC\b/i    # parsed when it is created
 		  && $rest !~ /\bSET\s+search_path\s*(=|TO)\s*pg_catalog,\s*pg_temp\b/i;
 	}
 	while ($text =~ /\bSECURITY\s+DEFINER\b/gi)

@@ -402,18 +402,6 @@ start_stream(FuncCallContext *context, LlmTask task, Jsonb *request)
 	MemoryContextSwitchTo(old);
 }
 
-/* The next piece, or NULL when the call has succeeded. */
-static char *
-next_part(const FuncCallContext *context)
-{
-	LlmCall *call = context->user_fctx;
-	char *part = llm_call_next_part(call);
-
-	if (part == NULL && call->outcome != LLM_SUCCEEDED)
-		llm_call_raise(call);
-	return part;
-}
-
 Datum
 intel__stream(PG_FUNCTION_ARGS)
 {
@@ -428,9 +416,10 @@ intel__stream(PG_FUNCTION_ARGS)
 					 PG_GETARG_JSONB_P(1));
 	}
 	context = SRF_PERCALL_SETUP();
-	part = next_part(context);
+	part = llm_call_next_part(context->user_fctx);
 	if (part != NULL)
 		SRF_RETURN_NEXT(context, CStringGetTextDatum(part));
+	(void) take_result(context->user_fctx);
 	SRF_RETURN_DONE(context);
 }
 
@@ -461,10 +450,11 @@ intel__stream_chat(PG_FUNCTION_ARGS)
 	call = context->user_fctx;
 	if (call->tag == &whole_given)
 		SRF_RETURN_DONE(context);
-	part = next_part(context);
+	part = llm_call_next_part(call);
 	if (part != NULL)
 		SRF_RETURN_NEXT(context, delta_object(part));
 	call->tag = &whole_given;
 	SRF_RETURN_NEXT(
-		context, DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result)));
+		context,
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(take_result(call))));
 }

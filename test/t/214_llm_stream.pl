@@ -49,8 +49,8 @@ foreach my $kind (@kinds)
 
 	# the whole is that of a call in one piece
 	my $messages = '[{"role": "user", "content": "a b c"}]';
-	my $whole = sql("SELECT intel.chat('$messages', '$kind-chat')");
-	is(sql("SELECT s FROM intel.stream_chat('$messages', '$kind-chat') WITH ORDINALITY AS t(s, n) ORDER BY n DESC LIMIT 1"), $whole,
+	my $whole = sql("SELECT intel.chat('$messages', '$kind-chat') - 'inference_id'");
+	is(sql("SELECT s - 'inference_id' FROM intel.stream_chat('$messages', '$kind-chat') WITH ORDINALITY AS t(s, n) ORDER BY n DESC LIMIT 1"), $whole,
 		"$kind: the last row of stream_chat is what chat returns");
 	is(sql("SELECT string_agg(s ->> 'delta', '' ORDER BY n) FROM intel.stream_chat('$messages', '$kind-chat') WITH ORDINALITY AS t(s, n)"),
 		'echo: a b c', "$kind: and the others are its text");
@@ -200,6 +200,11 @@ $mock->reset;
 $mock->control({ do => ['stall'] });
 sql(q{BEGIN; DECLARE c CURSOR FOR SELECT intel.stream('a b c d', 'openai-chat'); FETCH c; CLOSE c; COMMIT;});
 IntelTest::wait_for('the connection of an abandoned stream to close', sub { $mock->stats->{open} == 0 });
+
+$mock->reset;
+$mock->control({ do => [ { kind => 'drip', interval => 0.1 } ] });
+sql(q{TRUNCATE intel.inference; SELECT count(*) FROM intel.stream('a b c', 'openai-chat')});
+is(sql('SELECT output_tokens || \' \' || (first_token_ms BETWEEN 0 AND latency_ms - 200) FROM intel.inference'), '4 true', 'the log has the time to the first text');
 
 # ---- two timers ---------------------------------------------------------------------
 

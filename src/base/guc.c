@@ -36,6 +36,7 @@ int guc_probes = 0;
 char *guc_redact_key_file = NULL;
 char *guc_secret_directory = NULL;
 int guc_simd = GUC_SIMD_AUTO;
+static char *guc_simd_status = NULL; /* never read: see show_simd_status */
 int guc_step_timeout = 60000;
 double guc_target_recall = 0.95;
 char *guc_tenant_claim = NULL;
@@ -44,6 +45,7 @@ int guc_worker_concurrency = 32;
 int guc_worker_idle_timeout = 5000;
 bool (*guc_simd_available)(int level) = NULL;
 void (*guc_simd_apply)(int level) = NULL;
+const char *(*guc_simd_name)(void) = NULL;
 
 /*
  * The limit of workers sizes nothing, but is fixed at start like the server's
@@ -130,6 +132,12 @@ assign_simd(int newval, void *extra)
 	(void) extra;
 	if (guc_simd_apply != NULL)
 		guc_simd_apply(newval);
+}
+
+static const char *
+show_simd_status(void)
+{
+	return guc_simd_name != NULL ? guc_simd_name() : "";
 }
 
 void
@@ -262,6 +270,14 @@ guc_init(void)
 		"to rounding.",
 		&guc_simd, GUC_SIMD_AUTO, simd_levels, PGC_USERSET, GUC_NOT_IN_SAMPLE,
 		check_simd, assign_simd, NULL);
+
+	DefineCustomStringVariable(
+		"intel.simd_status", "Shows which distance kernels are in use.",
+		"What intel.simd = auto chose for this CPU, or the level it is set "
+		"to.",
+		&guc_simd_status, "", PGC_INTERNAL,
+		GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, NULL, NULL,
+		show_simd_status);
 
 	DefineCustomIntVariable(
 		"intel.step_timeout",

@@ -57,10 +57,12 @@ extern int guc_simd;
 
 /*
  * Set by the owner of the kernels before guc_init: does this machine have a
- * level, and switch to it.
+ * level, switch to it, and the name of the one in use, which is what the
+ * read-only setting intel.simd_status shows.
  */
 extern bool (*guc_simd_available)(int level);
 extern void (*guc_simd_apply)(int level);
+extern const char *(*guc_simd_name)(void);
 
 /* intel.step_timeout: limit of a job's own SQL in a worker, ms; 0: none */
 extern int guc_step_timeout;

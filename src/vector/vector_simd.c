@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * vector_simd.c
- *		The setting intel.simd: which kernels are in use.
+ *		The settings intel.simd and intel.simd_status: which kernels are in
+ *		use.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,10 +42,17 @@ use_level(int level)
 	vector_kernels = kernels_of(level);
 }
 
+static const char *
+used_level(void)
+{
+	return vector_kernels->name;
+}
+
 void
 vector_init(void)
 {
 	guc_simd_available = have_level;
 	guc_simd_apply = use_level;
+	guc_simd_name = used_level;
 	use_level(GUC_SIMD_AUTO);
 }

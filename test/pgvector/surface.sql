@@ -4,8 +4,10 @@
 --
 -- "same": all that is listed for the kind is equal but for the schema.
 -- "better": differs as listed in the table accepted, on purpose.
--- "index": belongs to the access methods hnsw and ivfflat themselves; intel's
--- index has the access method intel instead.
+-- "served": an operator class of hnsw or ivfflat, where the access method intel
+-- has one of the same name for the same type and operator.
+-- "unserved": such a class without one. The operator is there, without an index.
+-- "inside": hnsw and ivfflat themselves and functions only they call.
 SET search_path = pg_catalog;
 
 CREATE FUNCTION pg_temp.plain(t text) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -55,26 +57,45 @@ CREATE TEMP TABLE accepted (kind text, name text, theirs text, ours text, why te
 INSERT INTO accepted VALUES
     ('operator', '^<>', 'eqsel, eqjoinsel', 'neqsel, neqjoinsel', 'estimates of <> are those of "not equal"');
 
+-- What no index of intel serves, known and written down. Any other class
+-- without a counterpart is missing.
+CREATE TEMP TABLE exact_only (name text);
+INSERT INTO exact_only VALUES ('^bit_'), ('^sparsevec_'), ('_l1_ops$');
+
 CREATE TEMP TABLE verdict AS
 SELECT p.kind, p.name, p.detail,
     CASE WHEN i.detail = p.detail THEN 'same'
          WHEN i.detail = replace(p.detail, a.theirs, a.ours) THEN 'better'
-         WHEN p.kind = 'access method' OR p.name ~ '^(hnsw|ivfflat)' THEN 'index'
+         WHEN n.am IS NOT NULL AND n.class IS NULL THEN 'inside'
+         WHEN s.name IS NOT NULL THEN 'served'
+         WHEN n.class ~ ANY (SELECT name FROM exact_only) THEN 'unserved'
          WHEN i.name IS NULL THEN 'MISSING' ELSE 'DIFFERENT' END AS verdict,
-    coalesce(a.why, CASE WHEN i.detail <> p.detail THEN i.detail END, '') AS remark
+    coalesce(a.why, s.name, CASE WHEN i.detail <> p.detail THEN i.detail
+        WHEN n.class ~ ANY (SELECT name FROM exact_only) THEN 'exact search only' END, '') AS remark
 FROM object p
 LEFT JOIN object i ON i.extname = 'intel' AND i.kind = p.kind AND i.name = p.name
 LEFT JOIN accepted a ON a.kind = p.kind AND p.name ~ a.name AND p.detail LIKE '%' || a.theirs
+-- access method and class of what belongs to hnsw and ivfflat
+LEFT JOIN LATERAL (SELECT m[1] AS am, m[2] AS class, substring(p.detail FROM '^for (\w+)') AS type, substring(p.detail FROM ': 1 (\S+)') AS operator
+    FROM regexp_match(p.name, CASE p.kind WHEN 'operator class' THEN '^(hnsw|ivfflat) (.*)$' WHEN 'access method' THEN '^(hnsw|ivfflat)$'
+        WHEN 'function' THEN '^(hnsw|ivfflat)(?:handler|_\w+_support)\(internal\)$' END) m) n ON true
+LEFT JOIN object s ON s.extname = 'intel' AND s.kind = 'operator class' AND s.name = 'intel ' || n.class
+    AND s.detail ~ format('^for %s( by default)?: 1 %s with ', n.type, n.operator)
 WHERE p.extname = 'vector';
 
 \pset footer off
 \pset linestyle ascii
 SELECT kind, name, verdict, remark, detail FROM verdict
-ORDER BY array_position('{type,function,operator,cast,aggregate,operator class,access method}', kind), verdict = 'index', name;
+ORDER BY array_position('{type,function,operator,cast,aggregate,operator class,access method}', kind),
+    array_position('{served,unserved,inside}', verdict) NULLS FIRST, name;
+\pset null all
 SELECT kind, count(*) AS pgvector, count(*) FILTER (WHERE verdict = 'same') AS same, count(*) FILTER (WHERE verdict = 'better') AS better,
-    count(*) FILTER (WHERE verdict = 'index') AS index, count(*) FILTER (WHERE verdict = 'MISSING') AS missing,
+    count(*) FILTER (WHERE verdict = 'served') AS served, count(*) FILTER (WHERE verdict = 'unserved') AS unserved,
+    count(*) FILTER (WHERE verdict = 'inside') AS inside, count(*) FILTER (WHERE verdict = 'MISSING') AS missing,
     count(*) FILTER (WHERE verdict = 'DIFFERENT') AS different
 FROM verdict GROUP BY ROLLUP (kind) ORDER BY kind NULLS LAST;
+SELECT format('PostgreSQL %s, pgvector %s, intel %s', current_setting('server_version'),
+    (SELECT extversion FROM pg_extension WHERE extname = 'vector'), (SELECT extversion FROM pg_extension WHERE extname = 'intel')) AS compared;
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM verdict WHERE verdict IN ('MISSING', 'DIFFERENT')) OR (SELECT count(*) FROM verdict) < 150 THEN

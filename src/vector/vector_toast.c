@@ -9,10 +9,12 @@
  * that were written together have their values next to each other: after the
  * chunks of one value come those of the next, perhaps with another column's in
  * between. So a call site remembers where the last value ended, and looks there
- * and on the next pages first. A chunk found so is used only if it carries the
- * wanted value's id and number and is visible to the same snapshot as the
- * server's lookup, so a wrong guess costs time and never gives another value.
- * After some wrong guesses they become rare.
+ * and on the next pages first. A value elsewhere, as an updated row has it, is
+ * read by the index, and afterwards the guesses go on where they were right.
+ * A chunk found so is used only if it carries the wanted value's id and number
+ * and is visible to the same snapshot as the server's lookup, so a wrong guess
+ * costs time and never gives another value. After many in a row, as where rows
+ * are read in another order than they were written in, they become rare.
  *
  * The value goes into a buffer of the call site, which also serves the query
  * vector that is the same in each call. Nothing here is freed per call.
@@ -39,8 +41,8 @@
 #include "vector/vector_int.h"
 
 /* after so many wrong guesses in a row, one call in GUESS_RARELY guesses */
-#define GUESS_LIMIT 8
-#define GUESS_RARELY 64
+#define GUESS_LIMIT 32
+#define GUESS_RARELY 16
 /* how many pages after the one where the last value ended to look through */
 #define GUESS_PAGES 2
 
@@ -58,7 +60,8 @@ typedef struct ToastReader
 {
 	TimestampTz statement; /* all below is of this statement */
 	Oid relid;			   /* TOAST table that next is in */
-	ItemPointerData next;  /* where the next value is expected */
+	ItemPointerData next;  /* behind the last value */
+	ItemPointerData run;   /* behind the last one that was guessed */
 	BlockNumber nblocks;   /* known size of relid */
 	uint32 misses;		   /* wrong guesses since the last right one */
 	ToastValue value[2];
@@ -148,13 +151,13 @@ have_block(ToastReader *reader, Relation rel, BlockNumber block)
 	return block < reader->nblocks;
 }
 
-/* Read the value from where the last one ended, or shortly after. */
+/* Read the value if it is at tid or shortly after. */
 static bool
-fetch_next(ToastReader *reader, ToastFetch *fetch)
+fetch_at(ToastReader *reader, ToastFetch *fetch, const ItemPointerData *tid)
 {
 	int32 nchunks = (fetch->size - 1) / TOAST_MAX_CHUNK_SIZE + 1;
-	BlockNumber block = ItemPointerGetBlockNumber(&reader->next);
-	OffsetNumber offset = ItemPointerGetOffsetNumber(&reader->next);
+	BlockNumber block = ItemPointerGetBlockNumber(tid);
+	OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
 	int32 seq = 0;
 
 	for (int pages = 0; seq < nchunks; pages++)
@@ -170,6 +173,22 @@ fetch_next(ToastReader *reader, ToastFetch *fetch)
 		offset = FirstOffsetNumber;
 	}
 	return true;
+}
+
+/*
+ * Read the value behind the last one or, after values that lie elsewhere as
+ * those of updated rows do, behind the last one of the run they interrupted.
+ */
+static bool
+fetch_by_guess(ToastReader *reader, ToastFetch *fetch)
+{
+	if (!ItemPointerIsValid(&reader->next) ||
+		(reader->misses >= GUESS_LIMIT && reader->misses % GUESS_RARELY != 0))
+		return false;
+	return fetch_at(reader, fetch, &reader->next) ||
+		   (ItemPointerIsValid(&reader->run) &&
+			!ItemPointerEquals(&reader->run, &reader->next) &&
+			fetch_at(reader, fetch, &reader->run));
 }
 
 /* Read the value by the index, as the server does. */
@@ -204,7 +223,7 @@ fetch_by_index(ToastFetch *fetch)
 static bool
 fetch_value(ToastReader *reader, ToastFetch *fetch, Oid relid)
 {
-	bool found = false;
+	bool guessed;
 
 	if (reader->relid != relid)
 	{
@@ -212,22 +231,17 @@ fetch_value(ToastReader *reader, ToastFetch *fetch, Oid relid)
 		reader->nblocks = 0;
 		reader->misses = 0;
 		ItemPointerSetInvalid(&reader->next);
+		ItemPointerSetInvalid(&reader->run);
 	}
-	if (ItemPointerIsValid(&reader->next) &&
-		(reader->misses < GUESS_LIMIT || reader->misses % GUESS_RARELY == 0))
-		found = fetch_next(reader, fetch);
-	if (found)
-		reader->misses = 0;
-	else
-	{
-		reader->misses++;
-		if (!fetch_by_index(fetch))
-			return false;
-	}
+	guessed = fetch_by_guess(reader, fetch);
+	if (!guessed && !fetch_by_index(fetch))
+		return false;
 
-	reader->next = fetch->tid;
-	ItemPointerSetOffsetNumber(&reader->next,
-							   ItemPointerGetOffsetNumber(&fetch->tid) + 1);
+	reader->misses = guessed ? 0 : reader->misses + 1;
+	ItemPointerSet(&reader->next, ItemPointerGetBlockNumber(&fetch->tid),
+				   ItemPointerGetOffsetNumber(&fetch->tid) + 1);
+	if (guessed)
+		reader->run = reader->next;
 	return true;
 }
 

@@ -54,18 +54,10 @@ extern DenseView dense_view_packed(const DenseType *type,
 extern struct varlena *vector_getarg_toasted(FunctionCallInfo fcinfo, int n);
 
 /*
- * Ask for the memory just below a value that was read from a page. A page is
- * filled from its end, so that is where the next row of a scan lies.
+ * Ask for the memory of the row that a scan reads next, given the value of
+ * size bytes that it reads now. Only a hint.
  */
-static inline void
-vector_prefetch_below(const void *value, size_t size)
-{
-	const char *start = value;
-
-	/* a row is the value, its header and what is before the value */
-	for (size_t offset = 64; offset <= size + 128; offset += 64)
-		__builtin_prefetch(start - offset);
-}
+extern void vector_prefetch_next(const void *value, size_t size);
 
 /*
  * Argument 0 or 1, detoasted: for functions that an exact search calls once
@@ -80,7 +72,7 @@ vector_getarg(FunctionCallInfo fcinfo, int n)
 	if (likely(!VARATT_IS_EXTERNAL(value) && !VARATT_IS_COMPRESSED(value)))
 	{
 		if (n == 0)
-			vector_prefetch_below(value, VARSIZE_ANY(value));
+			vector_prefetch_next(value, VARSIZE_ANY(value));
 		return value;
 	}
 	return vector_getarg_toasted(fcinfo, n);

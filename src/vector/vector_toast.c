@@ -137,7 +137,7 @@ take_chunks(ToastFetch *fetch, BlockNumber block, OffsetNumber offset,
 		else if (*seq > 0)
 			break;
 		if (*seq == nchunks)
-			vector_prefetch_below(tuple.t_data, fetch->size);
+			vector_prefetch_next(tuple.t_data, fetch->size);
 	}
 	UnlockReleaseBuffer(buffer);
 }

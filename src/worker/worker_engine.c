@@ -324,6 +324,34 @@ prepare_call(Job *job, const char *call, Datum request)
 	MemoryContextSwitchTo(old);
 }
 
+/* The next call of a job of one task; its result when there is no more. */
+static const char *
+run_call(Job *job, const char *reply)
+{
+	Datum request;
+	Jsonb *next;
+
+	if (job->batch == NULL)
+	{
+		if (reply != NULL)
+			return reply;
+		request = jsonb_from_text(job->request);
+		if (strcmp(job->call, "embed") != 0 ||
+			!embed_begin(job, DatumGetJsonbP(request)))
+		{
+			prepare_call(job, job->call, request);
+			return NULL;
+		}
+	}
+	if (reply != NULL)
+		embed_store(job, reply);
+	next = embed_next(job);
+	if (next == NULL)
+		return embed_result(job);
+	prepare_call(job, job->call, JsonbPGetDatum(next));
+	return NULL;
+}
+
 /*
  * Call the task's step function and take apart what it returns: the next call
  * to make, or the result as text.
@@ -393,6 +421,13 @@ check_still_allowed(void)
 						errhint("Grant it with intel.grant_access().")));
 }
 
+/* A body of run_guarded: a failed call made ready to be sent once more. */
+static bool
+repair_as_submitter(Job *job, const char *reply pg_attribute_unused())
+{
+	return llm_call_repair(job->llm_call);
+}
+
 /* The body of engine_advance, inside subtransaction and identity. */
 static bool
 advance_as_submitter(Job *job, const char *reply)
@@ -407,10 +442,8 @@ advance_as_submitter(Job *job, const char *reply)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 						errmsg("step function of task \"%s\" does not exist",
 							   job->task)));
-	else if (reply == NULL)
-		prepare_call(job, job->call, jsonb_from_text(job->request));
 	else
-		result = reply;
+		result = run_call(job, reply);
 
 	if (job->llm_call != NULL)
 		return true;
@@ -482,16 +515,19 @@ settle_call(Job *job)
 }
 
 /*
- * advance_as_submitter in a subtransaction. Returns the error that ended it,
- * in the caller's context, or NULL.
+ * Run body as the submitter in a subtransaction. Returns the error that ended
+ * it, in the caller's context, or NULL and what body returned.
  */
 static ErrorData *
-advance_guarded(Job *job, const char *reply, bool *to_send)
+run_guarded(Job *job, bool (*body)(Job *, const char *), const char *reply,
+			bool *to_send)
 {
+	LlmOrigin origin = {job->id, job->feature, job->traceparent};
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData *volatile error = NULL;
 
+	llm_origin_set(&origin);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
@@ -499,7 +535,7 @@ advance_guarded(Job *job, const char *reply, bool *to_send)
 		IdentitySave save;
 
 		identity_enter(job->owner, job->claims, job->tenant, &save);
-		*to_send = advance_as_submitter(job, reply);
+		*to_send = body(job, reply);
 		identity_leave(&save);
 		ReleaseCurrentSubTransaction();
 	}
@@ -513,39 +549,68 @@ advance_guarded(Job *job, const char *reply, bool *to_send)
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	llm_origin_set(NULL);
 	return error;
 }
 
-bool
-engine_advance(Job *job, const char *reply)
+static void
+fail_with_error(Job *job, const ErrorData *error)
 {
-	LlmOrigin origin = {job->id, job->feature, job->traceparent};
-	bool to_send = false;
-	ErrorData *error;
 	Failure failure;
 
-	if (job->llm_call != NULL)
-		reply = settle_call(job);
-	llm_origin_set(&origin);
-	error = advance_guarded(job, reply, &to_send);
-	llm_origin_set(NULL);
-	if (error == NULL)
-		return to_send;
-
-	(void) settle_call(job);
 	failure.sqlstate = error->sqlerrcode;
 	failure.message = message_of(error);
 	failure.retryable = sqlstate_retryable(error->sqlerrcode);
 	failure.retry_after_ms = -1;
 	write_failure(job, &failure);
-	return false;
 }
 
-void
+bool
+engine_advance(Job *job, const char *reply)
+{
+	for (;;)
+	{
+		bool to_send = false;
+		ErrorData *error;
+
+		if (job->llm_call != NULL)
+			reply = settle_call(job);
+		error = run_guarded(job, advance_as_submitter, reply, &to_send);
+		if (error == NULL)
+			return to_send;
+		(void) settle_call(job);
+		/* a text that cannot be sent is left out of its batch */
+		if (!embed_take_failure(job, error->sqlerrcode, message_of(error)))
+		{
+			fail_with_error(job, error);
+			return false;
+		}
+		reply = NULL;
+	}
+}
+
+bool
 engine_call_failed(Job *job)
 {
 	LlmCall *call = job->llm_call;
 	Failure failure;
+
+	if (call->outcome == LLM_PERMANENT)
+	{
+		bool repaired = false;
+		ErrorData *error =
+			run_guarded(job, repair_as_submitter, NULL, &repaired);
+
+		if (error != NULL)
+		{
+			fail_with_error(job, error);
+			return false;
+		}
+		if (repaired)
+			return true;
+		if (embed_take_failure(job, call->sqlstate, call->message))
+			return engine_advance(job, NULL);
+	}
 
 	(void) llm_log_attempt(call, true);
 	failure.sqlstate = call->sqlstate;
@@ -553,6 +618,7 @@ engine_call_failed(Job *job)
 	failure.retryable = call->outcome == LLM_RETRYABLE;
 	failure.retry_after_ms = call->retry_after_ms;
 	write_failure(job, &failure);
+	return false;
 }
 
 void

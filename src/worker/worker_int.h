@@ -89,6 +89,8 @@ extern void worker_shared_cancel_wait(void);
  *
  * The state machine of jobs, for the background worker and for run_jobs.
  */
+typedef struct EmbedBatch EmbedBatch;
+
 typedef struct Job
 {
 	MemoryContext cxt; /* owns all of it, and the call */
@@ -106,6 +108,7 @@ typedef struct Job
 	char *traceparent; /* or NULL */
 	int attempts;	   /* this one included */
 	int max_attempts;
+	EmbedBatch *batch;	/* of an embedding job with many texts, or NULL */
 	LlmCall *llm_call;	/* to be sent, or in flight; NULL between calls */
 	char *model;		/* of the last call */
 	int64 input_tokens; /* of all calls; reported ones only */
@@ -127,8 +130,12 @@ typedef struct Job
  */
 extern bool engine_advance(Job *job, const char *reply);
 
-/* Write down that job->llm_call failed: queued again, failed or dead. */
-extern void engine_call_failed(Job *job);
+/*
+ * What becomes of a job whose call failed. When true, job->llm_call is to be
+ * sent: the same one repaired, or another; when false, the job is written as
+ * queued again, failed or dead.
+ */
+extern bool engine_call_failed(Job *job);
 
 /* Free the job's memory; cancels its call. No transaction needed. */
 extern void engine_forget(Job *job);
@@ -184,6 +191,19 @@ extern void engine_look_at_all_waiting(void);
 /* Have jobs ended that no claim has looked at? Only after their commit: */
 extern bool engine_ends_pending(void);
 extern void engine_release_waiting(void);
+
+/* ---- worker_embed.c -------------------------------------------------------
+ *
+ * embed_begin is false for a request of one text, which is a call like any
+ * other. Then embed_next gives requests, NULL at the end, and embed_store
+ * takes their answers. embed_take_failure is false when the job has failed
+ * with the call. embed_result is the result of all, in the current context.
+ */
+extern bool embed_begin(Job *job, Jsonb *request);
+extern Jsonb *embed_next(Job *job);
+extern void embed_store(Job *job, const char *reply);
+extern bool embed_take_failure(Job *job, int sqlstate, const char *message);
+extern char *embed_result(Job *job);
 
 /* ---- worker_launcher.c ------------------------------------------------- */
 extern void worker_launcher_register(void);

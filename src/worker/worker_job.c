@@ -424,19 +424,17 @@ send_and_wait(LlmHttp *http, Job *job)
 static void
 run_job(LlmHttp *http, Job *job)
 {
-	const char *reply = NULL;
+	bool to_send = engine_advance(job, NULL);
 
-	while (engine_advance(job, reply))
+	while (to_send)
 	{
 		next_transaction();
 		if (!send_and_wait(http, job))
 			break;
-		if (job->llm_call->outcome != LLM_SUCCEEDED)
-		{
-			engine_call_failed(job);
-			break;
-		}
-		reply = job->llm_call->result;
+		if (job->llm_call->outcome == LLM_SUCCEEDED)
+			to_send = engine_advance(job, job->llm_call->result);
+		else
+			to_send = engine_call_failed(job);
 	}
 	next_transaction();
 	worker_shared_job_ended();

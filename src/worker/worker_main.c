@@ -7,7 +7,7 @@
  *
  *		claim		marks jobs as running and commits		[claim_jobs]
  *		advance		as the submitter: prepares the next call, or writes the
- *					result; one transaction a job			[advance_job]
+ *					result; one transaction a job			[take_step]
  *		send		no transaction, no snapshot				[llm_http_*]
  *
  * The worker sleeps on its latch, the sockets of its calls and the nearest of
@@ -86,31 +86,39 @@ drop_job(Worker *worker, Job *job)
 }
 
 /*
+ * A job's next step in a transaction of its own, from its start or after its
+ * call. True when job->llm_call is to be sent.
+ */
+static bool
+take_step(Job *job, Worker *worker)
+{
+	const LlmCall *call = job->llm_call;
+	bool failed = call != NULL && call->outcome != LLM_SUCCEEDED;
+	bool to_send;
+
+	begin(failed ? "intel: job failure" : "intel: job step");
+	if (guc_step_timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
+	if (failed)
+		to_send = engine_call_failed(job);
+	else
+		to_send = engine_advance(job, call != NULL ? call->result : NULL);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	QueryCancelPending = false; /* it may have fired a moment too late */
+	commit(worker);
+	return to_send;
+}
+
+/*
  * Take a job as far as it goes without waiting: until a call is in flight or
  * the job has ended. Builtin models answer on the spot, between two
  * transactions like any other call.
  */
 static void
-advance_job(Worker *worker, Job *job, const char *reply)
+advance_job(Worker *worker, Job *job)
 {
-	for (;;)
+	while (take_step(job, worker))
 	{
-		bool to_send;
-
-		begin("intel: job step");
-		if (guc_step_timeout > 0)
-			enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
-		to_send = engine_advance(job, reply);
-		disable_timeout(STATEMENT_TIMEOUT, false);
-		QueryCancelPending = false; /* it may have fired a moment too late */
-		commit(worker);
-
-		if (!to_send)
-		{
-			worker_shared_job_ended();
-			drop_job(worker, job);
-			return;
-		}
 		job->llm_call->tag = job;
 		if (!job->llm_call->is_local)
 		{
@@ -118,32 +126,7 @@ advance_job(Worker *worker, Job *job, const char *reply)
 			return;
 		}
 		llm_call_run_local(job->llm_call);
-		if (job->llm_call->outcome != LLM_SUCCEEDED)
-			break;
-		reply = job->llm_call->result;
 	}
-
-	begin("intel: job failure");
-	engine_call_failed(job);
-	commit(worker);
-	worker_shared_job_ended();
-	drop_job(worker, job);
-}
-
-/* A call has come back. */
-static void
-finish_call(Worker *worker, LlmCall *call)
-{
-	Job *job = call->tag;
-
-	if (call->outcome == LLM_SUCCEEDED)
-	{
-		advance_job(worker, job, call->result);
-		return;
-	}
-	begin("intel: job failure");
-	engine_call_failed(job);
-	commit(worker);
 	worker_shared_job_ended();
 	drop_job(worker, job);
 }
@@ -196,7 +179,7 @@ claim_jobs(Worker *worker)
 	foreach (lc, claimed)
 	{
 		CHECK_FOR_INTERRUPTS();
-		advance_job(worker, lfirst(lc), NULL);
+		advance_job(worker, lfirst(lc));
 	}
 	/* some have ended already: others may need them, or their places */
 	if (engine_ends_pending())
@@ -342,7 +325,7 @@ run(Worker *worker)
 
 		while ((call = llm_http_next(worker->http)) != NULL)
 		{
-			finish_call(worker, call);
+			advance_job(worker, call->tag);
 			/* a place is free: what waits in the table may be due */
 			worker->due = DT_NOBEGIN;
 			worker->idle_since = GetCurrentTimestamp();

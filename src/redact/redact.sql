@@ -74,12 +74,37 @@ CREATE FUNCTION @extschema@.detect_pii(
 COMMENT ON FUNCTION @extschema@.detect_pii(text, text) IS
     'personal data and secrets in a text; start and length are characters as in substring()';
 
+CREATE FUNCTION @extschema@._detect_pii_field(
+    content text, policy text, field text,
+    OUT entity text, OUT start integer, OUT length integer, OUT value text,
+    OUT score real, OUT rule text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'intel__detect_pii_field'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION @extschema@._detect_pii_field(text, text, text) IS
+    'detect_pii of a text that stands in a column of this name';
+
+CREATE FUNCTION @extschema@.detect_pii(
+    content jsonb, policy text DEFAULT 'default', OUT path text[],
+    OUT entity text, OUT start integer, OUT length integer, OUT value text,
+    OUT score real, OUT rule text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'intel_detect_pii_jsonb'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION @extschema@.detect_pii(jsonb, text) IS
+    'personal data and secrets in a document, with the path to the string, number or key';
+
 CREATE FUNCTION @extschema@.contains_pii(content text, policy text DEFAULT 'default')
     RETURNS boolean
     AS 'MODULE_PATHNAME', 'intel_contains_pii'
     LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.contains_pii(text, text) IS
     'does a text hold anything that the policy looks for?';
+
+CREATE FUNCTION @extschema@.contains_pii(content jsonb, policy text DEFAULT 'default')
+    RETURNS boolean
+    AS 'MODULE_PATHNAME', 'intel_contains_pii_jsonb'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.contains_pii(jsonb, text) IS
+    'does a document hold anything that the policy looks for?';
 
 CREATE FUNCTION @extschema@.redact(content text, policy text DEFAULT 'default')
     RETURNS text
@@ -103,11 +128,32 @@ CREATE FUNCTION @extschema@.pseudonymize(
 COMMENT ON FUNCTION @extschema@.pseudonymize(text, text) IS
     'the text with numbered placeholders, and what each of them stands for';
 
+CREATE FUNCTION @extschema@.pseudonymize(
+    content jsonb, policy text DEFAULT 'default',
+    OUT content jsonb, OUT mapping jsonb) RETURNS record
+    AS 'MODULE_PATHNAME', 'intel_pseudonymize_jsonb'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pseudonymize(jsonb, text) IS
+    'the document with numbered placeholders, and what each of them stands for';
+
 CREATE FUNCTION @extschema@.restore(content text, mapping jsonb) RETURNS text
     AS 'MODULE_PATHNAME', 'intel_restore'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.restore(text, jsonb) IS
     'the text with placeholders of a mapping replaced by what they stand for';
+
+CREATE FUNCTION @extschema@.restore(content jsonb, mapping jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'intel_restore_jsonb'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.restore(jsonb, jsonb) IS
+    'the document with placeholders of a mapping replaced by what they stand for';
+
+CREATE FUNCTION @extschema@.restore_stream(
+    INOUT state text, piece text, mapping jsonb, OUT content text) RETURNS record
+    AS 'MODULE_PATHNAME', 'intel_restore_stream'
+    LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.restore_stream(text, text, jsonb) IS
+    'restore for text in pieces: begin with an empty state, hand back the one returned; a null piece ends it';
 
 CREATE FUNCTION @extschema@.set_redaction(
     policy text, entity text, action text DEFAULT 'replace', params jsonb DEFAULT NULL,

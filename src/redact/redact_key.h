@@ -8,8 +8,9 @@
 #ifndef INTEL_REDACT_KEY_H
 #define INTEL_REDACT_KEY_H
 
-/* Characters of a token: 80 bits in base 32. */
-#define REDACT_TOKEN_LEN 16
+#include "base/placeholder.h"
+
+#define REDACT_TOKEN_LEN PLACEHOLDER_TOKEN_LEN
 
 /*
  * The token of a value under a policy and entity: the same for the same

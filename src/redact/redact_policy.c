@@ -32,6 +32,7 @@
 
 #include "base/compat.h"
 #include "redact/redact_cache.h"
+#include "redact/redact_path.h"
 #include "redact/redact_policy.h"
 
 INTEL_FUNCTION(_redaction_policy_check);
@@ -235,6 +236,7 @@ policy_load(const char *name)
 				apply_row(policy, row);
 		}
 	}
+	redact_path_load(policy);
 	return policy;
 }
 
@@ -252,6 +254,7 @@ cache_reset(void)
 	npolicies = 0;
 
 	policy_relid = redact_cache_open(REDACT_TABLE_POLICY);
+	redact_cache_open(REDACT_TABLE_PATH);
 }
 
 static RedactPolicy *
@@ -278,7 +281,8 @@ redact_policy_get(const char *name, int len)
 	RedactPolicy *policy = NULL;
 	char *cname;
 
-	if (!redact_cache_valid(REDACT_TABLE_POLICY))
+	if (!redact_cache_valid(REDACT_TABLE_POLICY) ||
+		!redact_cache_valid(REDACT_TABLE_PATH))
 		cache_reset();
 	for (int i = 0; i < npolicies && policy == NULL; i++)
 	{

@@ -28,11 +28,15 @@ typedef struct RedactTreatment
 	int keep_last; /* mask: letters and digits left readable at the end */
 } RedactTreatment;
 
+typedef struct RedactPath RedactPath; /* redact_path.h */
+
 typedef struct RedactPolicy
 {
 	char *name;
 	RedactProfile profile;
 	RedactTreatment treatment[REDACT_NENTITIES];
+	RedactPath *paths; /* of documents */
+	int npaths;
 } RedactPolicy;
 
 /*

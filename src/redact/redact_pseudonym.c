@@ -5,8 +5,7 @@
  *
  * The same value gets the same number, so that a model can tell two people
  * apart and speak about them; the mapping lets its answer be completed. A
- * model changes what it repeats: it drops the brackets, escapes them, lowers
- * the case. restore recognises a placeholder by its name and number.
+ * model changes what it repeats; base/placeholder.c recognises it.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,13 +18,19 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
+#include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/placeholder.h"
+#include "redact/redact_jsonb.h"
 #include "redact/redact_policy.h"
 #include "redact/redact_text.h"
 
 INTEL_FUNCTION(pseudonymize);
+INTEL_FUNCTION(pseudonymize_jsonb);
 INTEL_FUNCTION(restore);
+INTEL_FUNCTION(restore_jsonb);
+INTEL_FUNCTION(restore_stream);
 
 /* ---- numbering ------------------------------------------------------ */
 
@@ -33,8 +38,10 @@ typedef struct ValueKey
 {
 	const char *value;
 	uint32 len;
-	uint32 entity;
+	uint32 entity; /* with NUMBER, of a number */
 } ValueKey;
+
+#define NUMBER 0x10000
 
 typedef struct ValueEntry
 {
@@ -77,19 +84,61 @@ value_table(void)
 
 typedef struct Pseudonyms
 {
+	const RedactPolicy *policy;
 	HTAB *values;
-	int count[REDACT_NENTITIES];
+	int count[REDACT_NENTITIES]; /* numbers used; -1: not looked yet */
 	JsonbParseState *mapping;
-	const char *original; /* with NUL */
+	const char *original; /* UTF-8 with NUL; its placeholders stay its own */
 } Pseudonyms;
 
-/* Append the placeholder of a value; a new one is put into the mapping. */
 static void
-append_pseudonym(Pseudonyms *p, StringInfo out, const RedactSpan *span,
-				 const char *value)
+pseudonyms_begin(Pseudonyms *p, const RedactPolicy *policy)
 {
-	ValueKey key = {value, span->len, span->entity};
-	const char *name = redact_entities[span->entity].name;
+	memset(p, 0, sizeof(*p));
+	memset(p->count, -1, sizeof(p->count));
+	p->policy = policy;
+	p->values = value_table();
+	pushJsonbValue(&p->mapping, WJB_BEGIN_OBJECT, NULL);
+}
+
+static Datum
+pseudonyms_end(Pseudonyms *p)
+{
+	return JsonbPGetDatum(
+		JsonbValueToJsonb(pushJsonbValue(&p->mapping, WJB_END_OBJECT, NULL)));
+}
+
+/* The highest number with which the text has a placeholder of this name. */
+static int
+highest_number(const char *text, const char *name)
+{
+	char *start = psprintf("<%s_", name);
+	int highest = 0;
+
+	for (text = strstr(text, start); text != NULL; text = strstr(text, start))
+	{
+		int digits;
+
+		text += strlen(start);
+		digits = strspn(text, "0123456789");
+		if (digits < 1 || digits > 8 || text[digits] != '>')
+			continue;
+		highest = Max(highest, atoi(text));
+	}
+	pfree(start);
+	return highest;
+}
+
+/*
+ * Append the placeholder of a value (UTF-8); a new one is put into the
+ * mapping, as a number if that is what it was.
+ */
+static void
+append_pseudonym(Pseudonyms *p, StringInfo out, int entity, const char *value,
+				 int len, Numeric number)
+{
+	ValueKey key = {value, len, entity | (number != NULL ? NUMBER : 0)};
+	const char *name = redact_entities[entity].name;
 	ValueEntry *entry;
 	bool found;
 	char *placeholder;
@@ -98,24 +147,92 @@ append_pseudonym(Pseudonyms *p, StringInfo out, const RedactSpan *span,
 	entry = hash_search(p->values, &key, HASH_ENTER, &found);
 	if (!found)
 	{
+		entry->key.value = pnstrdup(value, len);
 		/* not one that the text holds already */
-		do
-		{
-			entry->number = ++p->count[span->entity];
-			placeholder = psprintf("<%s_%d>", name, entry->number);
-		} while (strstr(p->original, placeholder) != NULL);
+		if (p->count[entity] < 0)
+			p->count[entity] = highest_number(p->original, name);
+		entry->number = ++p->count[entity];
+		placeholder = psprintf("<%s_%d>", name, entry->number);
 
 		v.type = jbvString;
 		v.val.string.val = placeholder;
 		v.val.string.len = strlen(placeholder);
 		pushJsonbValue(&p->mapping, WJB_KEY, &v);
-		v.val.string.val = pg_any_to_server(value, span->len, PG_UTF8);
-		v.val.string.len = v.val.string.val == value
-							   ? (int) span->len
-							   : (int) strlen(v.val.string.val);
+		if (number != NULL)
+		{
+			v.type = jbvNumeric;
+			v.val.numeric = number;
+		}
+		else
+		{
+			v.val.string.val = pg_any_to_server(value, len, PG_UTF8);
+			v.val.string.len = v.val.string.val == value
+								   ? len
+								   : (int) strlen(v.val.string.val);
+		}
 		pushJsonbValue(&p->mapping, WJB_VALUE, &v);
 	}
 	appendStringInfo(out, "<%s_%d>", name, entry->number);
+}
+
+/*
+ * Append a text (server encoding) with placeholders to out; returns whether
+ * there are any. Of a number all is one value, whatever a part of it looks
+ * like, so that it comes back as a number.
+ */
+static bool
+append_pseudonymized(Pseudonyms *p, const char *text, int len, const char *key,
+					 int key_len, Numeric number, StringInfo out)
+{
+	RedactText scanned;
+	int done = 0;
+	char *server;
+
+	redact_text_scan(p->policy, text, len, key, key_len, &scanned);
+	if (scanned.nspans == 0)
+		return false;
+	if (number != NULL)
+	{
+		append_pseudonym(p, out, scanned.spans[0].entity, scanned.utf8,
+						 scanned.len, number);
+		return true;
+	}
+	for (int i = 0; i < scanned.nspans; i++)
+	{
+		const RedactSpan *span = &scanned.spans[i];
+		int to = span->start - done;
+
+		server = pg_any_to_server(scanned.utf8 + done, to, PG_UTF8);
+		appendBinaryStringInfo(
+			out, server,
+			server == scanned.utf8 + done ? to : (int) strlen(server));
+		append_pseudonym(p, out, span->entity, scanned.utf8 + span->start,
+						 span->len, NULL);
+		done = span->start + span->len;
+	}
+	server =
+		pg_any_to_server(scanned.utf8 + done, scanned.len - done, PG_UTF8);
+	appendBinaryStringInfo(out, server,
+						   server == scanned.utf8 + done
+							   ? scanned.len - done
+							   : (int) strlen(server));
+	return true;
+}
+
+/* The two columns of pseudonymize. */
+static Datum
+form_result(FunctionCallInfo fcinfo, Datum content, Pseudonyms *p)
+{
+	TupleDesc desc;
+	Datum values[2];
+	bool nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = content;
+	values[1] = pseudonyms_end(p);
+	return HeapTupleGetDatum(
+		heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
 Datum
@@ -123,155 +240,217 @@ intel_pseudonymize(PG_FUNCTION_ARGS)
 {
 	char *content = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	text *name = PG_GETARG_TEXT_PP(1);
-	const RedactPolicy *policy =
-		redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-	RedactText scanned;
-	Pseudonyms p = {0};
+	Pseudonyms p;
 	StringInfoData out;
-	TupleDesc desc;
-	Datum values[2];
-	bool nulls[2] = {false, false};
-	int done = 0;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	desc = BlessTupleDesc(desc);
-
-	redact_text_scan(policy, content, strlen(content), NULL, 0, &scanned);
+	pseudonyms_begin(
+		&p, redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
+	p.original = content;
 	initStringInfo(&out);
-	p.values = value_table();
-	p.original = scanned.utf8;
-	pushJsonbValue(&p.mapping, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < scanned.nspans; i++)
+	if (!append_pseudonymized(&p, content, strlen(content), NULL, 0, NULL,
+							  &out))
+		appendStringInfoString(&out, content);
+	return form_result(
+		fcinfo, PointerGetDatum(cstring_to_text_with_len(out.data, out.len)),
+		&p);
+}
+
+/* A text, number or key of a document. */
+static bool
+pseudonymize_visit(JsonbVisitor *visitor, const JsonbText *text,
+				   StringInfo out)
+{
+	Pseudonyms *p = visitor->arg;
+
+	if (text->whole >= 0)
 	{
-		const RedactSpan *span = &scanned.spans[i];
+		char *utf8 = pg_server_to_any(text->text, text->len, PG_UTF8);
 
-		appendBinaryStringInfo(&out, scanned.utf8 + done, span->start - done);
-		append_pseudonym(&p, &out, span, scanned.utf8 + span->start);
-		done = span->start + span->len;
+		append_pseudonym(p, out, text->whole, utf8,
+						 utf8 == text->text ? text->len : (int) strlen(utf8),
+						 text->number);
+		return true;
 	}
-	appendBinaryStringInfo(&out, scanned.utf8 + done, scanned.len - done);
+	return append_pseudonymized(p, text->text, text->len, text->key,
+								text->key_len, text->number, out);
+}
 
-	values[0] =
-		CStringGetTextDatum(pg_any_to_server(out.data, out.len, PG_UTF8));
-	values[1] = JsonbPGetDatum(
-		JsonbValueToJsonb(pushJsonbValue(&p.mapping, WJB_END_OBJECT, NULL)));
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+Datum
+intel_pseudonymize_jsonb(PG_FUNCTION_ARGS)
+{
+	Jsonb *doc = PG_GETARG_JSONB_P(0);
+	text *name = PG_GETARG_TEXT_PP(1);
+	Pseudonyms p;
+	JsonbVisitor visitor = {.visit = pseudonymize_visit, .arg = &p};
+
+	visitor.policy =
+		redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	pseudonyms_begin(&p, visitor.policy);
+	/* placeholders are ASCII, which jsonb keeps as it is */
+	p.original = JsonbToCString(NULL, &doc->root, VARSIZE(doc));
+	return form_result(fcinfo,
+					   JsonbPGetDatum(redact_jsonb_walk(doc, &visitor)), &p);
 }
 
 /* ---- restoring ------------------------------------------------------ */
 
-static bool
-is_name_char(char c)
+/* Where restored text goes, and what placeholders stand for. */
+typedef struct Restoration
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
+	Jsonb *mapping;
+	StringInfo out;
+	int found;
+	char *number; /* of the last value, if it was a number */
+} Restoration;
 
-/*
- * The placeholder whose name starts at p, as "<NAME_1>" in key: letters and
- * underscores, perhaps with backslashes before them, then digits. Returns
- * what follows it, or NULL.
- */
 static const char *
-read_placeholder(const char *p, const char *end, char *key, int size)
+restore_lookup(void *arg, const char *placeholder, size_t *len)
 {
-	int n = 0;
-	int digits = 0;
+	Restoration *r = arg;
+	JsonbValue v;
 
-	key[n++] = '<';
-	while (p < end && n < size - 12)
+	if (getKeyJsonValueFromContainer(&r->mapping->root, placeholder,
+									 strlen(placeholder), &v) == NULL)
+		return NULL;
+	r->number = NULL;
+	if (v.type == jbvNumeric)
 	{
-		if (is_name_char(*p))
-			key[n++] = pg_ascii_toupper((unsigned char) *p++);
-		else if (*p == '\\' && p + 1 < end && p[1] == '_')
-			p++;
-		else
-			break;
+		r->number = DatumGetCString(
+			DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
+		*len = strlen(r->number);
+		r->found++;
+		return r->number;
 	}
-	if (n < 5 || key[n - 1] != '_')
+	if (v.type != jbvString)
 		return NULL;
-	while (p < end && digits < 9 && *p >= '0' && *p <= '9')
-		key[n++] = *p++, digits++;
-	if (digits == 0 ||
-		(p < end && (is_name_char(*p) || (*p >= '0' && *p <= '9'))))
-		return NULL;
-	key[n++] = '>';
-	key[n] = '\0';
-	return p;
+	r->found++;
+	*len = v.val.string.len;
+	return v.val.string.val;
 }
 
-/* Length of an opening or closing bracket, escaped or not, at p. */
-static int
-bracket_after(const char *p, const char *end)
+static void
+restore_write(void *arg, const char *bytes, size_t len)
 {
-	if (p < end && *p == '>')
-		return 1;
-	if (end - p >= 2 && p[0] == '\\' && p[1] == '>')
-		return 2;
-	if (end - p >= 4 && memcmp(p, "&gt;", 4) == 0)
-		return 4;
-	return 0;
+	Restoration *r = arg;
+
+	appendBinaryStringInfo(r->out, bytes, len);
 }
 
-static int
-bracket_before(const StringInfoData *out)
+static void
+check_mapping(Jsonb *mapping)
 {
-	const char *p = out->data + out->len;
+	if (!JB_ROOT_IS_OBJECT(mapping))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("mapping must be a JSON object"),
+						errhint("Use the mapping that intel.pseudonymize() "
+								"returned.")));
+}
 
-	if (out->len >= 4 && memcmp(p - 4, "&lt;", 4) == 0)
-		return 4;
-	if (out->len >= 2 && p[-1] == '<' && p[-2] == '\\')
-		return 2;
-	if (out->len >= 1 && p[-1] == '<')
-		return 1;
-	return 0;
+static void
+restore_piece(Restoration *r, PlaceholderStream *stream, const char *text,
+			  size_t len, bool last)
+{
+	PlaceholderTarget target = {restore_lookup, restore_write, r};
+
+	placeholder_feed(stream, text, len, last, &target);
 }
 
 Datum
 intel_restore(PG_FUNCTION_ARGS)
 {
 	text *content = PG_GETARG_TEXT_PP(0);
-	Jsonb *mapping = PG_GETARG_JSONB_P(1);
-	const char *p = VARDATA_ANY(content);
-	const char *end = p + VARSIZE_ANY_EXHDR(content);
 	StringInfoData out;
-	char key[64];
-	char before = ' ';
+	Restoration r = {PG_GETARG_JSONB_P(1), &out, 0, NULL};
+	PlaceholderStream stream = {0};
 
-	if (!JB_ROOT_IS_OBJECT(mapping))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("mapping must be a JSON object"),
-						errhint("Use the mapping that intel.pseudonymize() "
-								"returned.")));
+	check_mapping(r.mapping);
 	initStringInfo(&out);
-	while (p < end)
-	{
-		const char *next;
-		JsonbValue v;
-
-		if (is_name_char(*p) && !is_name_char(before) && before != '\\' &&
-			!(before >= '0' && before <= '9') &&
-			(next = read_placeholder(p, end, key, sizeof(key))) != NULL &&
-			getKeyJsonValueFromContainer(&mapping->root, key, strlen(key),
-										 &v) != NULL &&
-			v.type == jbvString)
-		{
-			int open = bracket_before(&out);
-			int close = bracket_after(next, end);
-
-			/* brackets go only as a pair */
-			if (open > 0 && close > 0)
-			{
-				out.len -= open;
-				next += close;
-			}
-			appendBinaryStringInfo(&out, v.val.string.val, v.val.string.len);
-			before = next[-1];
-			p = next;
-			continue;
-		}
-		before = *p;
-		appendStringInfoChar(&out, *p++);
-	}
+	restore_piece(&r, &stream, VARDATA_ANY(content),
+				  VARSIZE_ANY_EXHDR(content), true);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
+
+static bool
+restore_visit(JsonbVisitor *visitor, const JsonbText *text, StringInfo out)
+{
+	Restoration *r = visitor->arg;
+	PlaceholderStream stream = {0};
+
+	r->out = out;
+	r->found = 0;
+	restore_piece(r, &stream, text->text, text->len, true);
+	/* a text that was a number and nothing else is one again */
+	visitor->is_number = r->found == 1 && r->number != NULL && !text->is_key &&
+						 strcmp(out->data, r->number) == 0;
+	return r->found > 0;
+}
+
+Datum
+intel_restore_jsonb(PG_FUNCTION_ARGS)
+{
+	Restoration r = {PG_GETARG_JSONB_P(1), NULL, 0, NULL};
+	JsonbVisitor visitor = {.visit = restore_visit, .arg = &r};
+
+	check_mapping(r.mapping);
+	PG_RETURN_JSONB_P(redact_jsonb_walk(PG_GETARG_JSONB_P(0), &visitor));
+}
+
+/* ---- restoring in pieces -------------------------------------------- */
+
+/*
+ * The state between two pieces as text: "w" or "." (does what came before
+ * continue into what waits?), then what waits.
+ */
+static void
+read_state(const text *state, PlaceholderStream *stream)
+{
+	const char *data = VARDATA_ANY(state);
+	size_t len = VARSIZE_ANY_EXHDR(state);
+
+	memset(stream, 0, sizeof(*stream));
+	if (len == 0)
+		return;
+	if ((data[0] != 'w' && data[0] != '.') || len - 1 > PLACEHOLDER_CARRY)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("state is not one that restore_stream "
+							   "returned"),
+						errhint("Begin with an empty text.")));
+	stream->in_word = data[0] == 'w';
+	stream->ncarry = len - 1;
+	memcpy(stream->carry, data + 1, len - 1);
+}
+
+Datum
+intel_restore_stream(PG_FUNCTION_ARGS)
+{
+	StringInfoData out;
+	StringInfoData state;
+	Restoration r = {NULL, &out, 0, NULL};
+	PlaceholderStream stream = {0};
+	TupleDesc desc;
+	Datum values[2];
+	bool nulls[2] = {false, false};
+	text *piece = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("mapping must not be null")));
+	r.mapping = PG_GETARG_JSONB_P(2);
+	check_mapping(r.mapping);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (!PG_ARGISNULL(0))
+		read_state(PG_GETARG_TEXT_PP(0), &stream);
+
+	initStringInfo(&out);
+	initStringInfo(&state);
+	restore_piece(&r, &stream, piece == NULL ? "" : VARDATA_ANY(piece),
+				  piece == NULL ? 0 : VARSIZE_ANY_EXHDR(piece), piece == NULL);
+	appendStringInfoChar(&state, stream.in_word ? 'w' : '.');
+	appendBinaryStringInfo(&state, stream.carry, stream.ncarry);
+	values[0] =
+		PointerGetDatum(cstring_to_text_with_len(state.data, state.len));
+	values[1] = PointerGetDatum(cstring_to_text_with_len(out.data, out.len));
+	PG_RETURN_DATUM(HeapTupleGetDatum(
+		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

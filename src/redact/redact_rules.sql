@@ -92,3 +92,40 @@ CREATE TRIGGER custom_rule_changed
 ALTER TABLE @extschema@.custom_rule ENABLE ALWAYS TRIGGER custom_rule_check;
 ALTER TABLE @extschema@.custom_rule ENABLE ALWAYS TRIGGER custom_rule_changed;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.custom_rule', '');
+
+CREATE TABLE @extschema@.redaction_path (
+    policy text NOT NULL,
+    path   text[] NOT NULL,
+    action text NOT NULL CHECK (action IN ('keep', 'redact')),
+    entity text NOT NULL DEFAULT 'CUSTOM',
+    PRIMARY KEY (policy, path),
+    CONSTRAINT redaction_path_builtin_check
+        CHECK (policy NOT IN ('default', 'strict', 'secrets', 'none'))
+);
+COMMENT ON TABLE @extschema@.redaction_path IS
+    'parts of jsonb documents that a policy leaves alone or takes whole; the path with more names in it wins';
+COMMENT ON COLUMN @extschema@.redaction_path.policy IS 'name of the policy, which is not a built-in one';
+COMMENT ON COLUMN @extschema@.redaction_path.path IS
+    'keys and numbers of elements; * is any one step, ** any number of them; all below it is meant too';
+COMMENT ON COLUMN @extschema@.redaction_path.action IS 'keep: not looked at; redact: every value is taken whole';
+COMMENT ON COLUMN @extschema@.redaction_path.entity IS 'what a value that is taken whole is treated as';
+
+-- Who may send text must be able to read what is done to it.
+GRANT SELECT ON @extschema@.redaction_path TO PUBLIC;
+
+CREATE FUNCTION @extschema@._redaction_path_check() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel__redaction_path_check'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._redaction_path_check() IS
+    'refuses paths that cannot be followed';
+REVOKE ALL ON FUNCTION @extschema@._redaction_path_check() FROM PUBLIC;
+
+CREATE TRIGGER redaction_path_check
+    BEFORE INSERT OR UPDATE ON @extschema@.redaction_path
+    FOR EACH ROW EXECUTE FUNCTION @extschema@._redaction_path_check();
+CREATE TRIGGER redaction_path_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.redaction_path
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._redaction_policy_changed();
+ALTER TABLE @extschema@.redaction_path ENABLE ALWAYS TRIGGER redaction_path_check;
+ALTER TABLE @extschema@.redaction_path ENABLE ALWAYS TRIGGER redaction_path_changed;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.redaction_path', '');

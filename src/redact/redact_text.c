@@ -20,6 +20,7 @@
 #include "redact/redact_text.h"
 
 INTEL_FUNCTION(detect_pii);
+INTEL_FUNCTION(_detect_pii_field);
 INTEL_FUNCTION(contains_pii);
 INTEL_FUNCTION(redact_text);
 INTEL_FUNCTION(pii_entities);
@@ -105,6 +106,15 @@ utf8_length(const char *text, int len)
 	return n;
 }
 
+/* A piece of the original, back in server encoding. */
+static void
+append_original(StringInfo out, const char *utf8, int len)
+{
+	char *text = pg_any_to_server(utf8, len, PG_UTF8);
+
+	appendBinaryStringInfo(out, text, text == utf8 ? len : (int) strlen(text));
+}
+
 /*
  * Every character becomes the mask, but for the last letters and digits; of a
  * value so short that they would be half of it, none stays.
@@ -129,47 +139,85 @@ append_masked(StringInfo out, const RedactTreatment *t, const char *value,
 		keep_from = len;
 	for (int i = utf8_length(value, keep_from); i > 0; i--)
 		appendStringInfoString(out, t->mask != NULL ? t->mask : "*");
-	appendBinaryStringInfo(out, value + keep_from, len - keep_from);
+	append_original(out, value + keep_from, len - keep_from);
 }
 
+/* What stands instead of a value (UTF-8). */
 static void
-append_treated(StringInfo out, const RedactPolicy *policy,
-			   const RedactText *text, const RedactSpan *span)
+append_treated(StringInfo out, const RedactPolicy *policy, RedactEntity entity,
+			   const char *value, int len)
 {
-	const RedactTreatment *t = &policy->treatment[span->entity];
+	const RedactTreatment *t = &policy->treatment[entity];
+	const char *name = redact_entities[entity].name;
 	char token[REDACT_TOKEN_LEN + 1];
 
 	switch (t->action)
 	{
+		case REDACT_MASK:
+			append_masked(out, t, value, len);
+			break;
+		case REDACT_HASH:
+			redact_key_token(policy->name, name, value, len, token);
+			appendStringInfo(out, "<%s:%s>", name, token);
+			break;
+		case REDACT_REMOVE:
+			break;
 		case REDACT_REPLACE:
+		case REDACT_KEEP: /* not looked for, but a path may say so */
 			if (t->with != NULL)
 				appendStringInfoString(out, t->with);
 			else
-				appendStringInfo(out, "<%s>",
-								 redact_entities[span->entity].name);
-			break;
-		case REDACT_MASK:
-			append_masked(out, t, text->utf8 + span->start, span->len);
-			break;
-		case REDACT_HASH:
-			redact_key_token(policy->name, redact_entities[span->entity].name,
-							 text->utf8 + span->start, span->len, token);
-			appendStringInfo(out, "<%s:%s>",
-							 redact_entities[span->entity].name, token);
-			break;
-		case REDACT_REMOVE:
-		case REDACT_KEEP: /* not looked for */
+				appendStringInfo(out, "<%s>", name);
 			break;
 	}
 }
 
-/* A piece of the original, back in server encoding. */
-static void
-append_original(StringInfo out, const char *utf8, int len)
+void
+redact_text_append_whole(const RedactPolicy *policy, RedactEntity entity,
+						 const char *text, int len, StringInfo out)
 {
-	char *text = pg_any_to_server(utf8, len, PG_UTF8);
+	char *utf8 = pg_server_to_any(text, len, PG_UTF8);
 
-	appendBinaryStringInfo(out, text, text == utf8 ? len : (int) strlen(text));
+	append_treated(out, policy, entity, utf8,
+				   utf8 == text ? len : (int) strlen(utf8));
+}
+
+bool
+redact_is_placeholder(const char *text, int len)
+{
+	char name[64];
+	int n = 0;
+
+	if (len < 5 || text[0] != '<' || text[len - 1] != '>')
+		return false;
+	while (n < (int) sizeof(name) - 1 && n + 1 < len - 1 &&
+		   ((text[n + 1] >= 'A' && text[n + 1] <= 'Z') || text[n + 1] == '_'))
+		name[n] = text[n + 1], n++;
+	name[n] = '\0';
+	/* the rest is a number or a token */
+	if (n + 1 < len - 1)
+	{
+		const char *rest = text + n + 1;
+		int rest_len = len - 2 - n;
+
+		if (rest[0] == ':')
+		{
+			for (int i = 1; i < rest_len; i++)
+			{
+				if (!((rest[i] >= 'a' && rest[i] <= 'z') ||
+					  (rest[i] >= '2' && rest[i] <= '7')))
+					return false;
+			}
+			if (rest_len != REDACT_TOKEN_LEN + 1)
+				return false;
+		}
+		else if (rest_len > 9 || n == 0 || name[n - 1] != '_' ||
+				 (int) strspn(rest, "0123456789") < rest_len)
+			return false;
+		else
+			name[n - 1] = '\0';
+	}
+	return redact_entity_find(name) >= 0;
 }
 
 bool
@@ -195,7 +243,8 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 			const RedactSpan *span = &scanned.spans[i];
 
 			append_original(out, scanned.utf8 + done, span->start - done);
-			append_treated(out, policy, &scanned, span);
+			append_treated(out, policy, span->entity,
+						   scanned.utf8 + span->start, span->len);
 			done = span->start + span->len;
 		}
 		append_original(out, scanned.utf8 + done, scanned.len - done);
@@ -226,44 +275,88 @@ intel_redact_text(PG_FUNCTION_ARGS)
 
 /* ---- finding -------------------------------------------------------- */
 
-Datum
-intel_detect_pii(PG_FUNCTION_ARGS)
+/*
+ * Characters as substring() counts them: those of the server's encoding,
+ * which in SQL_ASCII are bytes.
+ */
+static int
+server_length(const char *utf8, int len)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char *text;
+
+	if (GetDatabaseEncoding() == PG_UTF8)
+		return utf8_length(utf8, len);
+	text = pg_any_to_server(utf8, len, PG_UTF8);
+	return pg_mbstrlen_with_len(text, text == utf8 ? len : (int) strlen(text));
+}
+
+void
+redact_text_put_rows(ReturnSetInfo *rsinfo, const RedactText *scanned,
+					 const Datum *path)
+{
+	int first = path != NULL;
+	int at = 0;
+	int chars = 0;
+
+	for (int i = 0; i < scanned->nspans; i++)
+	{
+		const RedactSpan *span = &scanned->spans[i];
+		const char *value = scanned->utf8 + span->start;
+		int length = server_length(value, span->len);
+		Datum values[7];
+		bool nulls[7] = {false};
+		StringInfoData server;
+
+		chars += server_length(scanned->utf8 + at, span->start - at);
+		initStringInfo(&server);
+		append_original(&server, value, span->len);
+		if (path != NULL)
+			values[0] = *path;
+		values[first] =
+			CStringGetTextDatum(redact_entities[span->entity].name);
+		values[first + 1] = Int32GetDatum(chars + 1);
+		values[first + 2] = Int32GetDatum(length);
+		values[first + 3] =
+			PointerGetDatum(cstring_to_text_with_len(server.data, server.len));
+		values[first + 4] = Float4GetDatum(span->score / 100.0f);
+		values[first + 5] = CStringGetTextDatum(span->rule);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+							 nulls);
+		pfree(server.data);
+		chars += length;
+		at = span->start + span->len;
+	}
+}
+
+static void
+detect_text(FunctionCallInfo fcinfo, const char *key, int key_len)
+{
 	text *content = PG_GETARG_TEXT_PP(0);
 	text *name = PG_GETARG_TEXT_PP(1);
 	const RedactPolicy *policy =
 		redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	RedactText scanned;
-	int at = 0;
-	int chars = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	redact_text_scan(policy, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content),
-					 NULL, 0, &scanned);
-	for (int i = 0; i < scanned.nspans; i++)
-	{
-		const RedactSpan *span = &scanned.spans[i];
-		const char *value = scanned.utf8 + span->start;
-		int length = utf8_length(value, span->len);
-		Datum values[6];
-		bool nulls[6] = {false};
-		char *server;
+					 key, key_len, &scanned);
+	redact_text_put_rows((ReturnSetInfo *) fcinfo->resultinfo, &scanned, NULL);
+}
 
-		chars += utf8_length(scanned.utf8 + at, span->start - at);
-		server = pg_any_to_server(value, span->len, PG_UTF8);
-		values[0] = CStringGetTextDatum(redact_entities[span->entity].name);
-		values[1] = Int32GetDatum(chars + 1);
-		values[2] = Int32GetDatum(length);
-		values[3] = PointerGetDatum(cstring_to_text_with_len(
-			server, server == value ? (int) span->len : (int) strlen(server)));
-		values[4] = Float4GetDatum(span->score / 100.0f);
-		values[5] = CStringGetTextDatum(span->rule);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
-							 nulls);
-		chars += length;
-		at = span->start + span->len;
-	}
+Datum
+intel_detect_pii(PG_FUNCTION_ARGS)
+{
+	detect_text(fcinfo, NULL, 0);
+	return (Datum) 0;
+}
+
+/* The same for a text that stands in a field, whose name is context. */
+Datum
+intel__detect_pii_field(PG_FUNCTION_ARGS)
+{
+	text *field = PG_GETARG_TEXT_PP(2);
+
+	detect_text(fcinfo, VARDATA_ANY(field), VARSIZE_ANY_EXHDR(field));
 	return (Datum) 0;
 }
 

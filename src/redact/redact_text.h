@@ -9,6 +9,7 @@
 #define INTEL_REDACT_TEXT_H
 
 #include "lib/stringinfo.h"
+#include "nodes/execnodes.h"
 
 #include "redact/redact_policy.h"
 #include "redact/redact_scan.h"
@@ -39,6 +40,24 @@ extern void redact_text_scan(const RedactPolicy *policy, const char *text,
 extern bool redact_text_append(const RedactPolicy *policy, const char *text,
 							   int len, const char *key, int key_len,
 							   StringInfo out);
+
+/*
+ * Append what stands instead of a text (server encoding) that is all of it
+ * this entity.
+ */
+extern void redact_text_append_whole(const RedactPolicy *policy,
+									 RedactEntity entity, const char *text,
+									 int len, StringInfo out);
+
+/* Is a text one placeholder and nothing else? */
+extern bool redact_is_placeholder(const char *text, int len);
+
+/*
+ * Put what was found into the result of a set-returning function: entity,
+ * start, length, value, score, rule; behind the path, if there is one.
+ */
+extern void redact_text_put_rows(ReturnSetInfo *rsinfo,
+								 const RedactText *scanned, const Datum *path);
 
 /* A jsonb document redacted by the policy of this name. */
 extern Datum redact_jsonb_datum(Datum doc, const char *policy);

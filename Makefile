@@ -19,6 +19,7 @@ SQL_FRAGMENTS = \
 	src/llm/llm.sql \
 	src/llm/llm_log.sql \
 	src/worker/worker.sql \
+	src/worker/worker_enrich.sql \
 	src/context/context.sql \
 	src/extension/footer.sql
 

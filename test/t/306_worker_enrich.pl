@@ -1,0 +1,173 @@
+# Enrichment: a column that is filled in the background from others.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $mock = start_mock();
+my $node = intel_node('main', conf => "intel.job_retry_delay = 20ms\n");
+my $url = $mock->url('/v1');
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+sub fails { my ($rc, $out, $err) = $node->psql('postgres', $_[0]); return $err; }
+
+sql(<<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('mock', 'openai', '$url', true);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm', 'chat');
+INSERT INTO intel.model_grant VALUES ('chat', 0);
+CREATE ROLE shop; CREATE ROLE app; CREATE ROLE other;
+SELECT intel.grant_access('shop'); SELECT intel.grant_access('other');
+CREATE SCHEMA shop AUTHORIZATION shop;
+GRANT USAGE ON SCHEMA shop TO app, other;
+SET ROLE shop;
+CREATE TABLE shop.ticket (id int PRIMARY KEY, tenant text DEFAULT intel.tenant(), title text, body text,
+	summary text, label text, urgency real, tags text[], angry boolean);
+ALTER TABLE shop.ticket ENABLE ROW LEVEL SECURITY;
+CREATE POLICY t ON shop.ticket USING (tenant IS NOT DISTINCT FROM intel.tenant());
+GRANT ALL ON shop.ticket TO app;
+INSERT INTO shop.ticket (id, title, body) SELECT i, 'title ' || i, 'body ' || i FROM generate_series(1, 20) i;
+SQL
+my $as = 'SET ROLE shop;';
+sub idle
+{
+	wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.job_queue WHERE status IN ('queued', 'running')}, 'the jobs to end');
+	return;
+}
+
+# ---- backfill, insert, update -------------------------------------------------------
+
+sql(qq{$as SELECT intel.create_enrichment('sum', 'shop.ticket', '{title,body}', 'summary', 'Say it briefly.',
+	options => '{"model": "chat"}')});
+idle();
+is(sql(q{SELECT count(*) FROM shop.ticket WHERE summary = format(E'echo: title: title %s\nbody: body %s', id, id)}), '20',
+	'rows that were there are filled');
+is(sql(qq{$as SELECT rows, done, failed FROM intel.enrichment_status}), '20|20|0', 'and counted');
+like($mock->requests->[0]{body}, qr/Say it briefly/, 'by the instruction');
+my $calls = scalar @{ $mock->requests };
+is($calls, 20, 'one call a row');
+
+sql(q{SET ROLE app; SET request.jwt.claims = '{"tenant_id": "acme"}';
+	INSERT INTO shop.ticket (id, title, body) VALUES (100, 'from the app', 'hello')});
+idle();
+is(sql(q{SELECT summary FROM shop.ticket WHERE id = 100}), "echo: title: from the app\nbody: hello",
+	'a row that another role inserted, who may not queue jobs');
+is(sql(q{SELECT owner, tenant FROM intel.job_queue ORDER BY id DESC LIMIT 1}), 'shop|acme',
+	'its job runs as the owner with the claims of the writer');
+
+sql(q{SET ROLE app; SET request.jwt.claims = '{"tenant_id": "acme"}';
+	UPDATE shop.ticket SET title = 'changed' WHERE id = 100});
+idle();
+like(sql(q{SELECT summary FROM shop.ticket WHERE id = 100}), qr/changed/, 'a change of an input');
+$calls = $mock->stats->{requests};
+sql(q{UPDATE shop.ticket SET title = title, body = body; UPDATE shop.ticket SET urgency = 1; });
+idle();
+is($mock->stats->{requests}, $calls, 'the same text costs no call');
+sql(q{BEGIN; UPDATE shop.ticket SET title = 'x' WHERE id = 1; UPDATE shop.ticket SET title = 'title 1' WHERE id = 1; COMMIT});
+idle();
+is($mock->stats->{requests}, $calls, 'nor does text that is as before when the job runs');
+sql(q{UPDATE shop.ticket SET title = NULL, body = '' WHERE id = 2});
+idle();
+is(sql(q{SELECT summary IS NULL FROM shop.ticket WHERE id = 2}), 't', 'empty inputs give null');
+is($mock->stats->{requests}, $calls, 'without a call');
+sql(q{DELETE FROM shop.ticket WHERE id = 3; UPDATE shop.ticket SET id = 200 WHERE id = 4});
+idle();
+is(sql(q{SELECT count(*) FILTER (WHERE source_key = '{"id": 3}'), count(*) FILTER (WHERE source_key = '{"id": 4}'),
+	count(*) FILTER (WHERE source_key = '{"id": 200}') FROM intel.enrichment_row}), '0|0|1', 'rows that go, and keys that change, are followed');
+
+# ---- stale answers --------------------------------------------------------------------
+
+$mock->reset;
+$mock->control({ match => { contains => 'version one' }, do => [ { kind => 'slow', seconds => 1.5 } ], always => JSON::PP::true });
+sql(q{UPDATE shop.ticket SET title = 'version one' WHERE id = 5});
+$mock->wait_requests(1);
+sql(q{UPDATE shop.ticket SET title = 'version two' WHERE id = 5});
+idle();
+like(sql(q{SELECT summary FROM shop.ticket WHERE id = 5}), qr/version two/, 'what is written is made from what is there');
+is($mock->stats->{requests}, 2, 'the answer to the old text is not written');
+$mock->reset;
+$mock->control({ match => { contains => 'to be deleted' }, do => [ { kind => 'slow', seconds => 1 } ], always => JSON::PP::true });
+sql(q{UPDATE shop.ticket SET title = 'to be deleted' WHERE id = 6});
+$mock->wait_requests(1);
+sql(q{DELETE FROM shop.ticket WHERE id = 6});
+idle();
+is(sql(q{SELECT result ->> 'skipped' FROM intel.job_queue ORDER BY id DESC LIMIT 1}), 'the row is gone', 'nor to a row that is gone');
+$mock->reset;
+
+# ---- errors, pause ----------------------------------------------------------------------
+
+$mock->control({ match => { contains => 'poison' }, do => [ { kind => 'status', status => 400 } ], always => JSON::PP::true });
+sql(q{UPDATE shop.ticket SET title = 'poison' WHERE id = 7});
+idle();
+is(sql(qq{$as SELECT source_key, status, error_code FROM intel.enrichment_error}), '{"id": 7}|failed|38000', 'errors are seen by row');
+is(sql(qq{$as SELECT failed FROM intel.enrichment_status}), '1', 'and counted');
+$mock->reset;
+is(sql(qq{$as SELECT intel.retry_enrichment('sum')}), '1', 'they can be queued again');
+idle();
+is(sql(qq{$as SELECT failed, done = rows FROM intel.enrichment_status}), '0|t', 'and are done');
+
+sql(qq{$as SELECT intel.pause_enrichment('sum')});
+$calls = $mock->stats->{requests};
+sql(q{UPDATE shop.ticket SET title = 'while paused' WHERE id = 8;
+	INSERT INTO shop.ticket (id, title) VALUES (300, 'while paused')});
+idle();
+is($mock->stats->{requests}, $calls, 'nothing is sent while it is paused');
+is(sql(qq{$as SELECT pending, paused FROM intel.enrichment_status}), '2|t', 'changes are noted');
+is(sql(qq{$as SELECT intel.resume_enrichment('sum')}), '2', 'and queued afterwards');
+idle();
+is(sql(q{SELECT count(*) FROM shop.ticket WHERE summary LIKE '%while paused%'}), '2', 'nothing is missed');
+
+# ---- kinds --------------------------------------------------------------------------------
+
+$mock->reset;
+sql(qq{$as SELECT intel.create_enrichment('label', 'shop.ticket', '{title}', 'label', 'Which department?', 'class',
+		'{"model": "chat", "labels": ["billing", "bug"], "backfill": false}'),
+	intel.create_enrichment('urgency', 'shop.ticket', '{title}', 'urgency', 'How urgent?', 'score', '{"model": "chat", "minimum": 3, "maximum": 9, "backfill": false}'),
+	intel.create_enrichment('tags', 'shop.ticket', '{title}', 'tags', 'Which topics?', 'tags', '{"model": "chat", "labels": ["a", "b"], "backfill": false}'),
+	intel.create_enrichment('angry', 'shop.ticket', '{title}', 'angry', 'Is the writer angry?', 'boolean',
+		'{"model": "chat", "prompt": "Title: {{title}}!", "backfill": false}');
+	INSERT INTO shop.ticket (id, title) VALUES (400, 'all kinds')});
+idle();
+is(sql(q{SELECT label, urgency, tags, angry FROM shop.ticket WHERE id = 400}), 'billing|3|{a}|t', 'class, score, tags, boolean');
+like($mock->raw, qr/Title: all kinds!/, 'a prompt of one\'s own');
+is(sql(q{SELECT count(*) FROM intel.enrichment_row WHERE source_key = '{"id": 1}'}), '1', 'no backfill where none is wanted');
+
+# ---- who may what ---------------------------------------------------------------------------
+
+like(fails(q{SET ROLE other; SELECT intel.create_enrichment('x', 'shop.ticket', '{title}', 'label', 'x')}),
+	qr/must be owner/, 'only the owner of a table enriches it');
+is(sql(q{SET ROLE other; SELECT count(*) FROM intel.enrichment_status}), '0', 'and sees it');
+like(fails(q{SET ROLE other; SELECT intel.pause_enrichment('sum')}), qr/does not exist/, 'or changes it');
+like(fails(q{SET ROLE app; SELECT intel.create_enrichment('x', 'shop.ticket', '{title}', 'label', 'x')}),
+	qr/permission denied/, 'not without access');
+sql(q{GRANT CREATE ON SCHEMA public TO other; SET ROLE other; CREATE TABLE public.mine (id int PRIMARY KEY, title text);
+	CREATE TRIGGER steal AFTER INSERT ON public.mine FOR EACH ROW EXECUTE FUNCTION intel._enrich_changed('1')});
+my $jobs = sql(q{SELECT count(*) FROM intel.job_queue});
+sql(q{SET ROLE other; INSERT INTO public.mine VALUES (1, 'x')});
+is(sql(q{SELECT count(*) FROM intel.job_queue}), $jobs, 'a trigger on another table queues nothing for it');
+sql(q{ALTER TABLE shop.ticket FORCE ROW LEVEL SECURITY;
+	SET ROLE app; SET request.jwt.claims = '{"tenant_id": "acme"}';
+	UPDATE shop.ticket SET title = 'under force' WHERE id = 100});
+idle();
+like(sql(q{SELECT summary FROM shop.ticket WHERE id = 100}), qr/under force/, 'policies hold for the owner, too, with the claims of the writer');
+
+foreach my $wrong ([ q{'x', 'shop.ticket', '{nope}', 'label', 'x'}, qr/column "nope"/ ],
+	[ q{'x', 'shop.ticket', '{label}', 'label', 'x'}, qr/cannot be one of them/ ],
+	[ q{'x', 'shop.ticket', '{title}', 'label', 'x', 'poem'}, qr/unknown kind/ ],
+	[ q{'x', 'shop.ticket', '{title}', 'label', 'x', 'class'}, qr/needs labels/ ],
+	[ q{'x', 'shop.ticket', '{title}', 'label', 'x', 'text', '{"mood": 1}'}, qr/unknown option/ ],
+	[ q{'x', 'shop.ticket', '{title}', 'id', 'x'}, qr/primary key/ ],
+	[ q{'sum', 'shop.ticket', '{title}', 'label', 'x'}, qr/already exists/ ])
+{
+	like(fails("$as SELECT intel.create_enrichment($wrong->[0])"), $wrong->[1], "refused: $wrong->[0]");
+}
+
+sql(qq{$as SELECT intel.drop_enrichment(n) FROM unnest('{sum,label,urgency,tags,angry}'::text[]) n});
+is(sql(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.ticket'::regclass AND NOT tgisinternal}), '0', 'dropped, with its triggers');
+sql(q{UPDATE shop.ticket SET title = 'after the end'});
+is(sql(q{SELECT count(*) FROM intel.enrichment_row}), '0', 'and with what was known of its rows');
+like(sql(q{SELECT summary FROM shop.ticket WHERE id = 100}), qr/under force/, 'what it wrote stays');
+
+done_testing();

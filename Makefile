@@ -56,7 +56,7 @@ override CPPFLAGS := $(patsubst -I$(includedir_server),-isystem $(includedir_ser
 src/vector/distance%.o: override CFLAGS += -O3
 
 # What a scan computes must not depend on fused operations; see ann_kernels.h.
-src/ann/ann_kernels%.o src/ann/ann_rabitq.o src/ann/ann_kmeans.o: \
+src/ann/ann_kernels%.o src/ann/ann_rabitq.o src/ann/ann_kmeans.o src/ann/ann_scan.o: \
 	override CFLAGS += -O3 -ffp-contract=off
 
 $(OBJS): intel.control Makefile

@@ -182,6 +182,15 @@ COMMENT ON FUNCTION @extschema@.index_stats(regclass) IS
     'figures of an index; probes are the lists that 0.95 of the nearest 10 and 100 take';
 REVOKE ALL ON FUNCTION @extschema@.index_stats(regclass) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.index_last_scan(
+    OUT index regclass, OUT lists bigint, OUT codes bigint, OUT filtered bigint,
+    OUT refined bigint, OUT returned bigint, OUT exact boolean)
+    AS 'MODULE_PATHNAME', 'intel_index_last_scan'
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.index_last_scan() IS
+    'what the search that ended last in this session did: lists probed, their codes, codes that filter columns rejected, codes refined, rows returned to the executor';
+REVOKE ALL ON FUNCTION @extschema@.index_last_scan() FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.index_check(index regclass, OUT block bigint, OUT problem text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'intel_index_check'

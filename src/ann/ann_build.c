@@ -474,12 +474,9 @@ typedef struct Places
 	int *count;	  /* how many of them there are */
 } Places;
 
-/*
- * Mean recall over the queries, less its standard error: for a query's ranks
- * below split when early lists are probed, for the others when late are.
- */
+/* Mean recall over the queries, less its standard error. */
 static double
-sure_recall(const Places *places, int k, int split, int early, int late)
+sure_recall(const Places *places, int k, int lists)
 {
 	double sum = 0;
 	double squares = 0;
@@ -495,7 +492,7 @@ sure_recall(const Places *places, int k, int split, int early, int late)
 		if (wanted == 0)
 			continue;
 		for (int i = 0; i < wanted; i++)
-			found += place[i] < (i < split ? early : late);
+			found += place[i] < lists;
 		recall = (double) found / wanted;
 		sum += recall;
 		squares += recall * recall;
@@ -508,8 +505,7 @@ sure_recall(const Places *places, int k, int split, int early, int late)
 
 /* Fewest lists for the recall of a level; more lists never find less. */
 static uint32
-count_probes(const Places *places, int lists, int k, int split, int early,
-			 double level)
+count_probes(const Places *places, int lists, int k, double level)
 {
 	int low = 0;
 	int high = lists;
@@ -518,7 +514,7 @@ count_probes(const Places *places, int lists, int k, int split, int early,
 	{
 		int middle = low + (high - low) / 2;
 
-		if (sure_recall(places, k, split, early, middle) >= level)
+		if (sure_recall(places, k, middle) >= level)
 			high = middle;
 		else
 			low = middle;
@@ -554,10 +550,9 @@ calibrate(AnnBuild *build, AnnMeta *meta)
 	{
 		CHECK_FOR_INTERRUPTS();
 		meta->probes10[level] =
-			count_probes(&places, build->lists, 10, 0, 0, ann_levels[level]);
-		meta->probes100[level] =
-			count_probes(&places, build->lists, CALIBRATION_K, ANN_FIRST_ROWS,
-						 (int) meta->probes10[level], ann_levels[level]);
+			count_probes(&places, build->lists, 10, ann_levels[level]);
+		meta->probes100[level] = count_probes(
+			&places, build->lists, CALIBRATION_K, ann_levels[level]);
 	}
 }
 

@@ -95,6 +95,12 @@ ann_plan_limit(const AnnPlan *plan)
 			   : plan->limit;
 }
 
+double
+ann_limit_rows(const AnnLimit *limit)
+{
+	return (double) limit->state->count + (double) limit->state->offset;
+}
+
 void
 ann_limit_miss(AnnLimit *limit)
 {

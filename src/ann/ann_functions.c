@@ -24,6 +24,7 @@
 INTEL_FUNCTION(index_stats);
 INTEL_FUNCTION(index_check);
 INTEL_FUNCTION(index_prewarm);
+INTEL_FUNCTION(index_last_scan);
 
 /* Open an index of this access method. */
 static Relation
@@ -118,6 +119,29 @@ intel_index_stats(PG_FUNCTION_ARGS)
 	values[8] = Int64GetDatum(figures.record_pages);
 	values[9] = Int64GetDatum((int64) cache->meta.centroid_pages);
 	relation_close(index, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(
+		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+Datum
+intel_index_last_scan(PG_FUNCTION_ARGS)
+{
+	const AnnCounters *last = ann_last_scan();
+	TupleDesc desc;
+	Datum values[7];
+	bool nulls[7] = {false};
+
+	if (last == NULL)
+		PG_RETURN_NULL();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = ObjectIdGetDatum(last->index);
+	values[1] = Int64GetDatum(last->lists);
+	values[2] = Int64GetDatum(last->codes);
+	values[3] = Int64GetDatum(last->filtered);
+	values[4] = Int64GetDatum(last->refined);
+	values[5] = Int64GetDatum(last->returned);
+	values[6] = BoolGetDatum(last->exact);
 	PG_RETURN_DATUM(HeapTupleGetDatum(
 		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

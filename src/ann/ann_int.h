@@ -86,11 +86,19 @@ extern double ann_probes(const AnnMeta *meta, double recall, double k);
 /* Standard errors that bounds of sign codes allow for, for this recall. */
 extern double ann_epsilon(double recall);
 
-/*
- * Rows returned before a scan takes more than the nearest 10 to be wanted.
- * For the nearest k the executor fetches a few more rows than k.
- */
-#define ANN_FIRST_ROWS 16
+/* What the scan that ended last in this backend did. */
+typedef struct AnnCounters
+{
+	Oid index;
+	int64 lists;	/* probed */
+	int64 codes;	/* sign codes of entries in these lists */
+	int64 filtered; /* of these, rejected by filter columns */
+	int64 refined;	/* byte codes read */
+	int64 returned; /* rows that the executor got, and computed */
+	bool exact;
+} AnnCounters;
+
+extern const AnnCounters *ann_last_scan(void);
 
 /*
  * What the plan around a scan says; ann_executor.c. NULL is a plan of which
@@ -103,6 +111,9 @@ extern const AnnPlan *ann_plan(IndexScanDesc scan);
 
 /* Who repeats the scan if it leaves rows out; NULL: it must not. */
 extern AnnLimit *ann_plan_limit(const AnnPlan *plan);
+
+/* The rows that LIMIT and OFFSET take. */
+extern double ann_limit_rows(const AnnLimit *limit);
 
 /* Tell that the scan ends and has left rows out. */
 extern void ann_limit_miss(AnnLimit *limit);

@@ -81,7 +81,7 @@ ann_page_check(Relation index, BlockNumber block, Page page, AnnPageKind kind)
 Buffer
 ann_page_read(Relation index, BlockNumber block, AnnPageKind kind, int lock)
 {
-	Buffer buffer = ReadBuffer(index, block);
+	Buffer buffer = ann_buffer_read(index, block);
 
 	LockBuffer(buffer, lock);
 	ann_page_check(index, block, BufferGetPage(buffer), kind);

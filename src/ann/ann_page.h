@@ -145,6 +145,20 @@ typedef struct AnnEntry
 
 #define ann_special(page) ((AnnPageSpecial *) PageGetSpecialPointer(page))
 
+/* Pin a page, as ReadBuffer does; ann_buffers.c. */
+extern Buffer ann_buffer_read(Relation index, BlockNumber block);
+
+/*
+ * Fetch what will be read soon into the caches of the CPU: a record, the
+ * first block of a list page, a block of the page at hand.
+ */
+extern void ann_buffer_prefetch_record(Relation index, const AnnLayout *layout,
+									   BlockNumber block, OffsetNumber item);
+extern void ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
+									 BlockNumber block);
+extern void ann_block_prefetch(const AnnLayout *layout, const char *page,
+							   int index);
+
 extern AnnLayout ann_layout(AnnMetric metric, int dim, int filters);
 extern AnnBlock ann_block(const AnnLayout *layout, Page page, int index);
 

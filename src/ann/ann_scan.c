@@ -36,6 +36,7 @@
 #include "access/stratnum.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -45,10 +46,13 @@
 #include "base/guc.h"
 #include "vector/vector.h"
 
-/* Candidates that the cut lets through at first. */
+/* Candidates that the cut lets through at first, at least. */
 #define FIRST_CUT 128
 
-/* Neighbours assumed to be wanted before the executor has shown otherwise. */
+/* Records fetched ahead of their use. */
+#define PREFETCHED 256
+
+/* Fewest neighbours that a search is prepared for. */
 #define FIRST_K 10
 
 /* With no more candidates than this in all lists, every one is refined. */
@@ -75,6 +79,10 @@ typedef struct ScanBlock
 	BlockNumber page;
 	uint16 index;
 	int probe;
+	/* of the entries; what is on the page stays what it is for this scan */
+	BlockNumber record_page[ANN_BLOCK];
+	OffsetNumber record_item[ANN_BLOCK];
+	ItemPointerData tid[ANN_BLOCK];
 } ScanBlock;
 
 typedef struct Near
@@ -140,6 +148,7 @@ typedef struct AnnScan
 	uint32 probes_space;
 	ScanProbe *probes;
 	double wanted; /* lists to have probed now */
+	double k;	   /* neighbours that these are for */
 
 	/* candidates */
 	Size nblocks;
@@ -156,7 +165,10 @@ typedef struct AnnScan
 	RefinedHeap refined;
 	double last; /* bound returned last */
 	double returned;
+	int64 nrefined;
 } AnnScan;
+
+static AnnCounters last_scan;
 
 /* ---- heaps ---- */
 
@@ -366,8 +378,10 @@ sort_lists(AnnScan *so, uint32 upto)
 }
 
 static void
-add_block(AnnScan *so, BlockNumber page, int index)
+add_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 {
+	ScanBlock *at;
+
 	if (so->nblocks == so->blocks_space)
 	{
 		so->blocks_space = Max(2 * so->blocks_space, 512);
@@ -381,10 +395,30 @@ add_block(AnnScan *so, BlockNumber page, int index)
 				: repalloc_huge(so->bounds,
 								so->blocks_space * ANN_BLOCK * sizeof(float));
 	}
-	so->blocks[so->nblocks].page = page;
-	so->blocks[so->nblocks].index = index;
-	so->blocks[so->nblocks].probe = so->nprobed;
-	so->nblocks++;
+	at = &so->blocks[so->nblocks++];
+	at->page = page;
+	at->index = index;
+	at->probe = so->nprobed;
+	memcpy(at->record_page, block->record_page, sizeof(at->record_page));
+	memcpy(at->record_item, block->record_item, sizeof(at->record_item));
+	memcpy(at->tid, block->tid, sizeof(at->tid));
+}
+
+/* Only what passes has a bound below infinity; what has none comes first. */
+static void
+finish_bounds(float *bounds, uint32 mask)
+{
+	for (int slot = 0; slot < ANN_BLOCK; slot++)
+	{
+		float bound = bounds[slot];
+		float finite = bound < FLT_MAX ? bound : FLT_MAX;
+
+		bounds[slot] = isnan(bound) ? -INFINITY : finite;
+	}
+	if (mask != PG_UINT32_MAX)
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			if (!(mask & ((uint32) 1 << slot)))
+				bounds[slot] = INFINITY;
 }
 
 /* Candidates of one block; those at or below the cut are near at once. */
@@ -399,7 +433,7 @@ scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 	if (mask == 0)
 		return;
 	so->matched += pg_popcount32(mask);
-	add_block(so, page, index);
+	add_block(so, block, page, index);
 	first = (so->nblocks - 1) * ANN_BLOCK;
 	bounds = so->bounds + first;
 	if (so->unordered || so->inexact || so->exhaustive)
@@ -409,15 +443,7 @@ scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 		ann_block_bounds(&so->query, &so->probes[so->nprobed].probe,
 						 block->codes, block->add, block->scale, block->error,
 						 bounds);
-	for (int slot = 0; slot < ANN_BLOCK; slot++)
-	{
-		if (!(mask & ((uint32) 1 << slot)))
-			bounds[slot] = INFINITY;
-		else if (isnan(bounds[slot]))
-			bounds[slot] = -INFINITY;
-		else if (bounds[slot] == INFINITY)
-			bounds[slot] = FLT_MAX;
-	}
+	finish_bounds(bounds, mask);
 	so->unseen += pg_popcount32(mask);
 	if (so->cut > -INFINITY)
 		for (int slot = 0; slot < ANN_BLOCK; slot++)
@@ -459,10 +485,14 @@ probe_list(Relation index, AnnScan *so, const float *norm_squared)
 		int nblocks = ann_special(page)->nblocks;
 		BlockNumber next = ann_special(page)->next;
 
+		if (next != InvalidBlockNumber)
+			ann_buffer_prefetch_list(index, &so->layout, next);
 		for (int i = 0; i < nblocks; i++)
 		{
 			AnnBlock entries = ann_block(&so->layout, page, i);
 
+			if (i + 1 < nblocks)
+				ann_block_prefetch(&so->layout, page, i + 1);
 			scan_block(so, &entries, block, i);
 		}
 		UnlockReleaseBuffer(buffer);
@@ -477,16 +507,12 @@ static double
 lists_wanted(const AnnScan *so)
 {
 	double recall = guc_target_recall;
-	double k = FIRST_K;
+	double k = so->k;
 	double first;
 	double wanted;
 
 	if (so->unordered || so->inexact || so->exhaustive)
 		return so->nlists;
-	if (so->returned > ANN_FIRST_ROWS)
-		k = 100;
-	while (so->returned > 1.6 * k)
-		k *= 4;
 	if (so->nfilters > 0 && so->scanned > 0)
 		k *= (so->scanned + 1) / (so->matched + 1);
 	wanted = ann_probes(&so->meta, recall, k);
@@ -531,6 +557,10 @@ probe_lists(IndexScanDesc scan, AnnScan *so)
 		/* one at a time with filters, whose selectivity is learnt */
 		sort_lists(so, so->nfilters > 0 ? Max(2 * so->nprobed, 16)
 										: (uint32) so->wanted);
+		if (so->nprobed + 1 < so->nsorted)
+			ann_buffer_prefetch_list(
+				scan->indexRelation, &so->layout,
+				cache->head[so->lists[so->nprobed + 1].list]);
 		probe_list(scan->indexRelation, so, cache->norm_squared);
 		if (so->nfilters > 0)
 			so->wanted = Max(so->wanted, lists_wanted(so));
@@ -541,56 +571,97 @@ probe_lists(IndexScanDesc scan, AnnScan *so)
 
 /* ---- tiers ---- */
 
-/*
- * Move the cut up so that about next_cut more candidates become near. The
- * value is found by halving the interval and counting, which is branch-free
- * over an array and takes less than sorting.
- */
-static void
-move_cut(AnnScan *so)
+/* The place-th smallest of n floats, from 0 on; reorders them. */
+static float
+select_float(float *x, int64 n, int64 place)
 {
-	Size n = so->nblocks * ANN_BLOCK;
-	const float *bounds = so->bounds;
-	float low = INFINITY;
-	float high = -FLT_MAX;
+	int64 low = 0;
+	int64 high = n - 1;
 
-	if (so->unseen <= 2 * so->next_cut)
-		high = FLT_MAX;
-	else
+	while (low < high)
 	{
-		for (Size i = 0; i < n; i++)
-		{
-			low = Min(low, bounds[i]);
-			high = bounds[i] < INFINITY ? Max(high, bounds[i]) : high;
-		}
-		low = Max(low, -FLT_MAX);
-		for (int round = 0; round < 24; round++)
-		{
-			float middle = low / 2 + high / 2;
-			int32 count = 0;
+		float pivot = x[low + (high - low) / 2];
+		int64 i = low;
+		int64 j = high;
 
-			if (middle <= low || middle >= high)
-				break;
-			for (Size i = 0; i < n; i++)
-				count += bounds[i] <= middle;
-			if ((Size) count < so->next_cut)
-				low = middle;
-			else
+		while (i <= j)
+		{
+			while (x[i] < pivot)
+				i++;
+			while (x[j] > pivot)
+				j--;
+			if (i <= j)
 			{
-				high = middle;
-				if ((Size) count <= 2 * so->next_cut)
-					break;
+				float keep = x[i];
+
+				x[i++] = x[j];
+				x[j--] = keep;
 			}
 		}
+		if (place <= j)
+			high = j;
+		else if (place >= i)
+			low = i;
+		else
+			break;
 	}
-	so->cut = high;
-	for (Size i = 0; i < n; i++)
-		if (so->bounds[i] <= high)
+	return x[place];
+}
+
+/* A value that about next_cut candidates are at or below, from a sample. */
+static float
+choose_cut(const AnnScan *so)
+{
+	int stride = so->nblocks * ANN_BLOCK > 64 * so->next_cut ? 32 : 8;
+	float *sample = MemoryContextAllocHuge(
+		so->cxt, sizeof(float) * (so->nblocks * ANN_BLOCK / stride));
+	Size n = 0;
+	float cut;
+
+	for (Size b = 0; b < so->nblocks; b++)
+		for (int slot = (int) (b * 5 % stride); slot < ANN_BLOCK;
+			 slot += stride)
 		{
-			near_push(so->cxt, &so->near, (Near){so->bounds[i], (uint32) i});
-			so->bounds[i] = INFINITY;
-			so->unseen--;
+			float bound = so->bounds[b * ANN_BLOCK + slot];
+
+			if (bound < INFINITY)
+				sample[n++] = bound;
 		}
+	if (n <= so->next_cut / stride)
+		cut = FLT_MAX;
+	else
+		cut = select_float(sample, (int64) n, so->next_cut / stride);
+	pfree(sample);
+	return cut;
+}
+
+/* Move the cut up so that about next_cut more candidates become near. */
+static void
+move_cut(Relation index, AnnScan *so)
+{
+	so->cut = so->unseen <= 2 * so->next_cut ? FLT_MAX : choose_cut(so);
+	for (Size b = 0; b < so->nblocks; b++)
+	{
+		const ScanBlock *block = &so->blocks[b];
+		float *bounds = so->bounds + b * ANN_BLOCK;
+		uint32 below = 0;
+
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			below |= (uint32) (bounds[slot] <= so->cut) << slot;
+		for (; below != 0; below &= below - 1)
+		{
+			int slot = pg_rightmost_one_pos32(below);
+
+			near_push(so->cxt, &so->near,
+					  (Near){bounds[slot], (uint32) (b * ANN_BLOCK + slot)});
+			bounds[slot] = INFINITY;
+			so->unseen--;
+			if (so->near.count <= PREFETCHED)
+				ann_buffer_prefetch_record(index, &so->layout,
+										   block->record_page[slot],
+										   block->record_item[slot]);
+		}
+	}
 	so->next_cut = Min(2 * so->next_cut, 65536);
 }
 
@@ -620,28 +691,23 @@ refine(Relation index, AnnScan *so, Near near)
 {
 	const ScanBlock *at = &so->blocks[near.candidate / ANN_BLOCK];
 	int slot = near.candidate % ANN_BLOCK;
-	Buffer buffer =
-		ann_page_read(index, at->page, ANN_PAGE_LIST, BUFFER_LOCK_SHARE);
-	AnnBlock block = ann_block(&so->layout, BufferGetPage(buffer), at->index);
-	bool used = (*block.used & ((uint32) 1 << slot)) != 0;
-	BlockNumber page_number = block.record_page[slot];
-	OffsetNumber item = block.record_item[slot];
-	Refined refined = {.tid = block.tid[slot]};
+	OffsetNumber item = at->record_item[slot];
+	Refined refined = {.tid = at->tid[slot]};
+	bool used = false;
+	Buffer buffer;
 	Page page;
 
-	UnlockReleaseBuffer(buffer);
-	if (!used)
-		return;
+	so->nrefined++;
 	if (so->unordered || so->inexact)
 	{
 		refined.bound = -INFINITY;
 		refined_push(so->cxt, &so->refined, refined);
 		return;
 	}
-	buffer =
-		ann_page_read(index, page_number, ANN_PAGE_RECORDS, BUFFER_LOCK_SHARE);
+	buffer = ann_buffer_read(index, at->record_page[slot]);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	used = false;
+	ann_page_check(index, at->record_page[slot], page, ANN_PAGE_RECORDS);
 	if (item <= PageGetMaxOffsetNumber(page) &&
 		ItemIdIsUsed(PageGetItemId(page, item)))
 	{
@@ -685,7 +751,7 @@ advance(Relation index, AnnScan *so)
 			if (so->unseen == 0 ||
 				(have && best <= operator_bound(so, so->cut)))
 				return have;
-			move_cut(so);
+			move_cut(index, so);
 			continue;
 		}
 		if (have && best <= operator_bound(so, so->near.item[0].bound))
@@ -714,6 +780,26 @@ ann_begin_scan(Relation index, int nkeys, int norderbys)
 	return scan;
 }
 
+static void
+note_counters(IndexScanDesc scan, const AnnScan *so)
+{
+	if (!so->started)
+		return;
+	last_scan.index = RelationGetRelid(scan->indexRelation);
+	last_scan.lists = so->nprobed;
+	last_scan.codes = (int64) so->scanned;
+	last_scan.filtered = (int64) (so->scanned - so->matched);
+	last_scan.refined = so->nrefined;
+	last_scan.returned = (int64) so->returned;
+	last_scan.exact = so->exhaustive;
+}
+
+const AnnCounters *
+ann_last_scan(void)
+{
+	return OidIsValid(last_scan.index) ? &last_scan : NULL;
+}
+
 void
 ann_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
 		   int norderbys)
@@ -723,6 +809,7 @@ ann_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
 
 	(void) nkeys;
 	(void) norderbys;
+	note_counters(scan, so);
 	MemoryContextReset(cxt);
 	memset(so, 0, sizeof(AnnScan));
 	so->cxt = cxt;
@@ -789,9 +876,13 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 		so->cxt, mul_size(sizeof(BlockNumber), cache->meta.lists));
 	memcpy(so->head, cache->head, sizeof(BlockNumber) * cache->meta.lists);
 	score_lists(so, cache);
+	so->k =
+		so->limit == NULL ? FIRST_K : Max(ann_limit_rows(so->limit), FIRST_K);
 	so->cut = -INFINITY;
-	so->next_cut = FIRST_CUT;
+	so->next_cut = Max(FIRST_CUT, (Size) Min(2 * so->k, 65536));
 	so->last = -INFINITY;
+	so->k =
+		so->limit == NULL ? FIRST_K : Max(ann_limit_rows(so->limit), FIRST_K);
 	so->wanted = lists_wanted(so);
 	so->started = true;
 	MemoryContextSwitchTo(old);
@@ -855,7 +946,12 @@ ann_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (found)
 	{
 		return_tuple(scan, so, refined);
-		so->wanted = Max(so->wanted, lists_wanted(so));
+		/* the executor fetches a few rows more than LIMIT takes */
+		if (so->returned > 1.6 * so->k)
+		{
+			so->k *= 4;
+			so->wanted = Max(so->wanted, lists_wanted(so));
+		}
 	}
 	else if (so->limit != NULL && !so->exhaustive &&
 			 (so->missed > 0 || may_probe(so) || so->near.count > 0 ||
@@ -870,6 +966,7 @@ ann_end_scan(IndexScanDesc scan)
 {
 	AnnScan *so = scan->opaque;
 
+	note_counters(scan, so);
 	MemoryContextDelete(so->cxt);
 	pfree(so);
 	scan->opaque = NULL;

@@ -87,4 +87,13 @@
 #define compat_path_disable(path) ((void) (path))
 #endif
 
+/* Before 16, files of relations were called nodes. */
+#if PG16_GE
+#define compat_locator(rel) ((rel)->rd_locator)
+#define compat_file_number(rel) ((rel)->rd_locator.relNumber)
+#else
+#define compat_locator(rel) ((rel)->rd_node)
+#define compat_file_number(rel) ((rel)->rd_node.relNode)
+#endif
+
 #endif /* INTEL_BASE_COMPAT_H */

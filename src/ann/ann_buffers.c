@@ -1,0 +1,130 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_buffers.c
+ *		Finding pages again that this backend has read before.
+ *
+ * A search looks at hundreds of pages in no order, and most of its time goes
+ * into waiting for memory: the table of buffers, the buffer's descriptor, the
+ * page, the record. A backend therefore remembers in which buffer it last saw
+ * a page. The server checks that the page is still there, so what is
+ * remembered may be wrong; and where a page lies is known before it is
+ * needed, so that its memory can be fetched meanwhile.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+
+#include "ann/ann_page.h"
+#include "base/compat.h"
+
+/* Pages remembered, a power of two: 256 kB, of which a page takes one. */
+#define PLACES 32768
+
+/*
+ * Finding a buffer by what is remembered does not tell the server that its
+ * page is in use; every so many calls take the long way, which does.
+ */
+#define LONG_WAY 16
+
+#define CACHE_LINE 64
+
+/* Of a long record, what the hardware does not fetch ahead by itself. */
+#define RECORD_START 512
+
+typedef struct Place
+{
+	uint32 tag; /* hash of relation and block */
+	Buffer buffer;
+} Place;
+
+static Place *places = NULL;
+static uint32 calls = 0;
+
+static Place *
+find_place(Relation index, BlockNumber block, uint32 *tag)
+{
+	*tag = hash_combine(murmurhash32(compat_file_number(index)),
+						murmurhash32(block));
+	return &places[*tag % PLACES];
+}
+
+Buffer
+ann_buffer_read(Relation index, BlockNumber block)
+{
+	uint32 tag;
+	Place *place;
+
+	if (places == NULL)
+		places =
+			MemoryContextAllocZero(TopMemoryContext, sizeof(Place) * PLACES);
+	place = find_place(index, block, &tag);
+	if (place->tag == tag && BufferIsValid(place->buffer) &&
+		++calls % LONG_WAY != 0 &&
+		ReadRecentBuffer(compat_locator(index), MAIN_FORKNUM, block,
+						 place->buffer))
+		return place->buffer;
+	place->tag = tag;
+	place->buffer = ReadBuffer(index, block);
+	return place->buffer;
+}
+
+/* Where the page is if it is where it was, else NULL. */
+static const char *
+remembered_page(Relation index, BlockNumber block)
+{
+	const Place *place;
+	uint32 tag;
+
+	if (places == NULL)
+		return NULL;
+	place = find_place(index, block, &tag);
+	if (place->tag != tag || place->buffer <= InvalidBuffer ||
+		place->buffer > NBuffers)
+		return NULL;
+	return (const char *) BufferGetBlock(place->buffer);
+}
+
+static void
+prefetch(const char *from, Size size)
+{
+	for (Size at = 0; at < size; at += CACHE_LINE)
+		__builtin_prefetch(from + at);
+}
+
+void
+ann_buffer_prefetch_record(Relation index, const AnnLayout *layout,
+						   BlockNumber block, OffsetNumber item)
+{
+	const char *page = remembered_page(index, block);
+	Size size = MAXALIGN(layout->record_size);
+
+	/* where a build puts records: one after the other from the end on */
+	if (page == NULL || item * size > ANN_PAGE_SPACE)
+		return;
+	prefetch(page, 1);
+	prefetch(page + SizeOfPageHeaderData + item * sizeof(ItemIdData), 1);
+	prefetch(page + BLCKSZ - MAXALIGN(sizeof(AnnPageSpecial)) - item * size,
+			 Min(size, RECORD_START));
+}
+
+void
+ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
+						 BlockNumber block)
+{
+	const char *page = remembered_page(index, block);
+
+	if (page == NULL)
+		return;
+	prefetch(page + BLCKSZ - sizeof(AnnPageSpecial), 1);
+	ann_block_prefetch(layout, page, 0);
+}
+
+void
+ann_block_prefetch(const AnnLayout *layout, const char *page, int index)
+{
+	prefetch(page + MAXALIGN(SizeOfPageHeaderData) +
+				 (Size) index * layout->block_size,
+			 layout->block_size);
+}

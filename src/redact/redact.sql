@@ -179,20 +179,61 @@ COMMENT ON FUNCTION @extschema@.redact_columns() IS
 
 CREATE FUNCTION @extschema@.redact_stats(
     source regclass, col name, policy text DEFAULT 'strict', sample integer DEFAULT 1000,
-    OUT entity text, OUT found bigint, OUT in_rows bigint, OUT share real) RETURNS SETOF record
+    OUT entity text, OUT found bigint, OUT in_rows bigint, OUT share real, OUT sampled bigint)
+    RETURNS SETOF record
     LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
+        DECLARE
+            column_type regtype;
+            size float8;
+            pages float8;
+            percent float8;
+            blocks text := '';
+            found_in text;
         BEGIN
-            RETURN QUERY EXECUTE pg_catalog.format(
-                'WITH s AS MATERIALIZED (SELECT row_number() OVER () AS n, %I::text AS c FROM %s'
-                ' WHERE %I IS NOT NULL LIMIT $1)'
+            IF sample < 1 OR sample > 1000000 THEN
+                RAISE invalid_parameter_value
+                    USING MESSAGE = 'sample must be between 1 and 1000000';
+            END IF;
+            SELECT a.atttypid INTO column_type FROM pg_attribute AS a
+             WHERE a.attrelid = source AND a.attname = col AND a.attnum > 0 AND NOT a.attisdropped;
+            IF NOT FOUND THEN
+                RAISE undefined_column
+                    USING MESSAGE = format('column "%s" of relation %s does not exist', col, source);
+            END IF;
+            -- a policy that does not exist is an error even of an empty table
+            PERFORM @extschema@.contains_pii('', policy);
+
+            -- Of a large table, blocks by chance, fifty at least. Not where row
+            -- level security hides most of it: what is seen would be missed.
+            WITH RECURSIVE tree (relid) AS (
+                SELECT source::oid
+                UNION
+                SELECT i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = relid)
+            SELECT sum(greatest(c.reltuples, 0)), sum(c.relpages) INTO size, pages
+              FROM tree JOIN pg_class AS c ON c.oid = relid;
+            percent := greatest(200.0 * sample / nullif(size, 0), 5000.0 / nullif(pages, 0));
+            IF percent < 100 AND NOT row_security_active(source)
+                AND (SELECT relkind IN ('r', 'm', 'p') FROM pg_class WHERE oid = source) THEN
+                blocks := format('TABLESAMPLE SYSTEM (%s)', percent);
+            END IF;
+            -- the column's name is context, as it is for redact_columns()
+            found_in := CASE column_type
+                WHEN 'jsonb'::regtype THEN '@extschema@.detect_pii(s.c, $2)'
+                WHEN 'json'::regtype THEN '@extschema@.detect_pii(s.c::jsonb, $2)'
+                ELSE '@extschema@._detect_pii_field(s.c::text, $2, $3)' END;
+            RETURN QUERY EXECUTE format(
+                'WITH s AS MATERIALIZED (SELECT row_number() OVER () AS n, c FROM ('
+                ' SELECT %I AS c FROM %s %s WHERE %I IS NOT NULL%s LIMIT $1) AS t),'
+                ' total AS (SELECT count(*) AS rows FROM s)'
                 ' SELECT d.entity, count(*), count(DISTINCT s.n),'
-                ' (count(DISTINCT s.n)::float8 / (SELECT count(*) FROM s))::real'
-                ' FROM s, LATERAL @extschema@.detect_pii(s.c, $2) AS d'
-                ' GROUP BY d.entity ORDER BY count(*) DESC, d.entity', col, source, col)
-                USING sample, policy;
+                ' (count(DISTINCT s.n)::float8 / total.rows)::real, total.rows'
+                ' FROM total, s, LATERAL %s AS d'
+                ' GROUP BY d.entity, total.rows ORDER BY count(*) DESC, d.entity',
+                col, source, blocks, col, CASE WHEN blocks <> '' THEN ' ORDER BY random()' ELSE '' END, found_in)
+                USING sample, policy, col::text;
         END
     $$;
 COMMENT ON FUNCTION @extschema@.redact_stats(regclass, name, text, integer) IS
-    'what the first rows of a column hold: entity, occurrences, rows with it and their share';
+    'what a sample of a column holds: entity, occurrences, rows with it, their share, and rows looked at';

@@ -187,6 +187,7 @@ visit_text(JsonbWalk *walk, JsonbValue *v, JsonbText *text)
 	if (!is_looked_at(walk, text) ||
 		!visitor->visit(visitor, text, &walk->buf))
 		return;
+	visitor->changed = true;
 	if (visitor->is_number)
 	{
 		v->type = jbvNumeric;
@@ -335,21 +336,29 @@ redact_visit(JsonbVisitor *visitor, const JsonbText *text, StringInfo out)
 	return true;
 }
 
+/* The document redacted; the same when nothing was found. */
 static Jsonb *
 redact_document(Jsonb *doc, const RedactPolicy *policy)
 {
 	int nkeys = 0;
 	JsonbVisitor visitor = {
 		.visit = redact_visit, .policy = policy, .arg = &nkeys};
+	Jsonb *redacted = redact_jsonb_walk(doc, &visitor);
 
-	return redact_jsonb_walk(doc, &visitor);
+	return visitor.changed ? redacted : doc;
 }
 
-Datum
-redact_jsonb_datum(Datum doc, const char *policy)
+bool
+redact_jsonb_datum(Datum *doc, const char *policy)
 {
-	return JsonbPGetDatum(redact_document(
-		DatumGetJsonbP(doc), redact_policy_get(policy, strlen(policy))));
+	Jsonb *before = DatumGetJsonbP(*doc);
+	Jsonb *after =
+		redact_document(before, redact_policy_get(policy, strlen(policy)));
+
+	if (after == before)
+		return false;
+	*doc = JsonbPGetDatum(after);
+	return true;
 }
 
 Datum

@@ -50,6 +50,7 @@ struct JsonbVisitor
 	const RedactPolicy *policy; /* NULL: neither paths nor names of keys */
 	void *arg;
 	bool is_number;
+	bool changed; /* set by the walk: a visit returned true */
 };
 
 /* The document with what the visitor made of it; in the current context. */

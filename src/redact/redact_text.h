@@ -59,7 +59,10 @@ extern bool redact_is_placeholder(const char *text, int len);
 extern void redact_text_put_rows(ReturnSetInfo *rsinfo,
 								 const RedactText *scanned, const Datum *path);
 
-/* A jsonb document redacted by the policy of this name. */
-extern Datum redact_jsonb_datum(Datum doc, const char *policy);
+/*
+ * Redact a jsonb document by the policy of this name; false, and the same
+ * datum, when nothing was found.
+ */
+extern bool redact_jsonb_datum(Datum *doc, const char *policy);
 
 #endif /* INTEL_REDACT_TEXT_H */

@@ -18,6 +18,7 @@ SQL_FRAGMENTS = \
 	src/text/text.sql \
 	src/llm/llm.sql \
 	src/llm/llm_log.sql \
+	src/llm/llm_limit.sql \
 	src/worker/worker.sql \
 	src/worker/worker_enrich.sql \
 	src/context/context.sql \

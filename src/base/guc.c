@@ -17,6 +17,8 @@
 
 #include "base/guc.h"
 
+int guc_breaker_failures = 5;
+int guc_breaker_open_time = 10000;
 char *guc_default_embedding_model = NULL;
 char *guc_default_model = NULL;
 char *guc_default_rerank_model = NULL;
@@ -143,6 +145,21 @@ show_simd_status(void)
 void
 guc_init(void)
 {
+	DefineCustomIntVariable(
+		"intel.breaker_failures",
+		"Sets after how many failures in a row a model is left alone.",
+		"Calls are then refused with IN005, or fall back, and jobs wait, "
+		"until one call has found the model working again. 0: never.",
+		&guc_breaker_failures, 5, 0, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.breaker_open_time",
+		"Sets for how long a model is left alone at first.",
+		"The time doubles, up to five minutes, while the model keeps "
+		"failing.",
+		&guc_breaker_open_time, 10000, 10, 300000, PGC_SIGHUP, GUC_UNIT_MS,
+		NULL, NULL, NULL);
+
 	DefineCustomStringVariable(
 		"intel.default_embedding_model",
 		"Names the model that embeds when none is given.",

@@ -9,6 +9,9 @@
 #ifndef INTEL_BASE_GUC_H
 #define INTEL_BASE_GUC_H
 
+/* intel.breaker_failures, intel.breaker_open_time (ms): of a model */
+extern int guc_breaker_failures;
+extern int guc_breaker_open_time;
 /* intel.default_embedding_model: of embed without a model */
 extern char *guc_default_embedding_model;
 /* intel.default_model: of complete and chat without a model */

@@ -20,7 +20,7 @@
  * from then on. name and area must live for ever. Only while preloading, at
  * most SHMEM_MAX_AREAS times.
  */
-#define SHMEM_MAX_AREAS 4
+#define SHMEM_MAX_AREAS 8
 extern void shmem_register(const char *name, Size size, void (*init)(void *),
 						   void **area);
 

@@ -68,8 +68,11 @@ typedef struct LlmOrigin
 
 extern void llm_origin_set(const LlmOrigin *now);
 
-/* How llm wakes the worker of a database; must not raise. Set by _PG_init. */
-extern void llm_set_wake(void (*wake)(Oid database));
+/*
+ * How llm wakes the worker of a database; false when there can be none. Must
+ * not raise. Set by _PG_init.
+ */
+extern void llm_set_wake(bool (*wake)(Oid database));
 
 /* Ask for shared memory. Called by _PG_init while preloading. */
 extern void llm_init(void);
@@ -82,6 +85,43 @@ extern void llm_init(void);
  * file not private (42501), wrong request members (22023).
  */
 extern LlmCall *llm_call_prepare(LlmTask task, Jsonb *request);
+
+/* Why a call may not be made now. */
+typedef struct LlmRefusal
+{
+	int sqlstate;	   /* IN002, IN003, IN005 or IN006; 0: it may */
+	int64 wait_ms;	   /* until it may, as far as is known; -1: never */
+	char message[200]; /* names and numbers only */
+} LlmRefusal;
+
+extern void llm_refusal_raise(const LlmRefusal *refusal)
+	__attribute__((noreturn));
+
+/*
+ * The same for the first model of the request's chain whose provider is on
+ * and whose breaker is closed. NULL with *refusal when there is none.
+ */
+extern LlmCall *llm_call_prepare_job(LlmTask task, Jsonb *request,
+									 LlmRefusal *refusal);
+
+/*
+ * Let a prepared call through all limits, budgets and the breaker that apply
+ * to it; false with *refusal otherwise. A caller that may_wait is given a
+ * time of its own to come back. Needs a transaction, raises 55000 where a
+ * limit cannot be kept. What was let through is to be settled at its end,
+ * which is what freeing it does otherwise; settling needs no transaction.
+ */
+extern bool llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal);
+extern void llm_call_settle(LlmCall *call);
+
+/*
+ * Prepare, admit, run, settle and log a call, and those it falls back on.
+ * Returns the result as JSON text in the current context, or raises.
+ */
+extern char *llm_serve(LlmTask task, Jsonb *request);
+
+/* The result that the request itself gives for a failure, or NULL. */
+extern char *llm_given_fallback(LlmTask task, Jsonb *request);
 
 /* Run a builtin model; fills in the outcome. No transaction needed. */
 extern void llm_call_run_local(LlmCall *call);
@@ -112,8 +152,20 @@ extern char *llm_call_result(const LlmCall *call, int64 inference_id);
 extern bool llm_log_waiting(void);
 extern void llm_log_flush(void);
 
+/*
+ * Budgets: this process is the one that writes them down for its database;
+ * is there something to write, and write it. Exactly: also what is less than
+ * the table says. The first two need no transaction.
+ */
+extern void llm_spend_set_writer(void);
+extern bool llm_spend_waiting(bool exactly);
+extern void llm_spend_flush(bool exactly);
+
 /* Remove rows that are older than intel.inference_retention. */
 extern void llm_log_prune(void);
+
+/* Make a call that failed ready to be sent once more, as it is. */
+extern void llm_call_again(LlmCall *call);
 
 /* Wipe secrets and free. Cancels it first when it is in flight. */
 extern void llm_call_free(LlmCall *call);

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "llm/llm_int.h"
+#include "llm/llm_limit.h"
 #include "llm/llm_log.h"
 #include "llm/llm_secret.h"
 
@@ -24,6 +25,8 @@ void
 llm_init(void)
 {
 	llm_log_register();
+	llm_limit_register();
+	llm_spend_register();
 }
 
 /* Runs when the context of a call goes, however it goes. Must not raise. */
@@ -33,10 +36,11 @@ release_call(void *arg)
 	LlmCall *call = arg;
 	LlmCallState *state = call->state;
 
-	llm_log_abandoned(call);
 	if (state->transfer != NULL)
 		llm_http_drop(state->transfer);
 	state->transfer = NULL;
+	llm_limit_release(call);
+	llm_log_abandoned(call);
 	if (state->key_header != NULL)
 		llm_secret_wipe(state->key_header, strlen(state->key_header));
 	state->key_header = NULL;
@@ -63,6 +67,7 @@ llm_call_create(LlmTask task)
 	for (int i = 0; i < LLM_RATES; i++)
 		call->rates[i] = (LlmRate){-1, -1, -1};
 	call->state = state;
+	state->call = call;
 	state->usage_before = LLM_NO_USAGE;
 
 	state->release.func = release_call;
@@ -82,6 +87,7 @@ llm_call_begin(LlmCall *call)
 {
 	INSTR_TIME_SET_CURRENT(call->state->started);
 	call->state->started_at = GetCurrentTimestamp();
+	call->state->was_sent = false;
 }
 
 static int

@@ -22,17 +22,21 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "llm/llm_catalog.h"
@@ -78,16 +82,36 @@ enum
 	GRANT_GRANTEE
 };
 
+/* Column numbers of llm_limit.sql. */
+enum
+{
+	LIMIT_ID = 1,
+	LIMIT_MODEL,
+	LIMIT_ROLE,
+	LIMIT_TENANT,
+	LIMIT_FEATURE,
+	LIMIT_PER,
+	LIMIT_REQUESTS,
+	LIMIT_TOKENS,
+	LIMIT_PERIOD,
+	LIMIT_CONCURRENCY,
+
+	BUDGET_AMOUNT = LIMIT_REQUESTS,
+	BUDGET_PERIOD
+};
+
 enum
 {
 	TABLE_PROVIDER,
 	TABLE_MODEL,
 	TABLE_GRANT,
+	TABLE_RATE_LIMIT,
+	TABLE_BUDGET,
 	NTABLES
 };
 
-static const char *const table_names[NTABLES] = {"provider", "model",
-												 "model_grant"};
+static const char *const table_names[NTABLES] = {
+	"provider", "model", "model_grant", "rate_limit", "budget"};
 
 typedef struct ProviderEntry
 {
@@ -98,6 +122,8 @@ typedef struct ProviderEntry
 /* The cache. Everything in it lives in cache_cxt. */
 static MemoryContext cache_cxt = NULL;
 static HTAB *models = NULL;
+static LlmLimit *limits = NULL;
+static int nlimits = 0;
 static bool cache_valid = false;
 static uint64 generation = 0;
 static Oid tables[NTABLES];
@@ -189,6 +215,8 @@ add_provider(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 	provider->secret = copy_text(tuple, desc, PROVIDER_SECRET);
 	provider->enabled = get_bool(tuple, desc, PROVIDER_ENABLED);
 	provider->timeout_ms = get_int4(tuple, desc, PROVIDER_TIMEOUT_MS);
+	provider->max_concurrency =
+		get_int4(tuple, desc, PROVIDER_MAX_CONCURRENCY);
 	provider->allow_private_network =
 		get_bool(tuple, desc, PROVIDER_ALLOW_PRIVATE_NETWORK);
 	provider->redaction_policy =
@@ -220,6 +248,9 @@ add_model(HTAB *providers, HeapTuple tuple, TupleDesc desc)
 	model->dimensions = get_int4(tuple, desc, MODEL_DIMENSIONS);
 	model->options =
 		DatumGetJsonbPCopy(heap_getattr(tuple, MODEL_OPTIONS, desc, &isnull));
+	model->fallback = copy_text(tuple, desc, MODEL_FALLBACK);
+	model->rpm = get_int4(tuple, desc, MODEL_RPM);
+	model->tpm = get_int4(tuple, desc, MODEL_TPM);
 	model->input_price = copy_numeric(tuple, desc, MODEL_INPUT_PRICE);
 	model->cached_price = copy_numeric(tuple, desc, MODEL_CACHED_PRICE);
 	model->output_price = copy_numeric(tuple, desc, MODEL_OUTPUT_PRICE);
@@ -247,6 +278,90 @@ add_grant(HeapTuple tuple, TupleDesc desc)
 		DatumGetObjectId(heap_getattr(tuple, GRANT_GRANTEE, desc, &isnull));
 }
 
+static int
+per_bits(HeapTuple tuple, TupleDesc desc)
+{
+	static const char *const names[] = {"model", "role", "tenant", "subject",
+										"feature"};
+	bool isnull;
+	ArrayType *array =
+		DatumGetArrayTypeP(heap_getattr(tuple, LIMIT_PER, desc, &isnull));
+	Datum *words;
+	int n;
+	int bits = 0;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &words, NULL,
+					  &n);
+	for (int i = 0; i < n; i++)
+	{
+		char *word = TextDatumGetCString(words[i]);
+
+		for (int j = 0; j < (int) lengthof(names); j++)
+			bits |= strcmp(word, names[j]) == 0 ? 1 << j : 0;
+	}
+	return bits;
+}
+
+static int64
+interval_ms(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Interval *value =
+		DatumGetIntervalP(heap_getattr(tuple, column, desc, &isnull));
+
+	return (value->time + (int64) value->day * USECS_PER_DAY) / 1000;
+}
+
+static int64
+money(HeapTuple tuple, TupleDesc desc, int column)
+{
+	Numeric amount = copy_numeric(tuple, desc, column);
+	Datum units =
+		DirectFunctionCall2(numeric_mul, NumericGetDatum(amount),
+							NumericGetDatum(int64_to_numeric(1000000000)));
+
+	return DatumGetInt64(DirectFunctionCall1(
+		numeric_int8, DirectFunctionCall1(numeric_floor, units)));
+}
+
+static void
+add_limit(HeapTuple tuple, TupleDesc desc, bool is_budget)
+{
+	LlmLimit *limit;
+	bool isnull;
+	Datum value;
+
+	limits = limits == NULL
+				 ? palloc(sizeof(LlmLimit))
+				 : repalloc(limits, mul_size(sizeof(LlmLimit), nlimits + 1));
+	limit = &limits[nlimits];
+	memset(limit, 0, sizeof(*limit));
+	limit->id = get_int4(tuple, desc, LIMIT_ID);
+	limit->is_budget = is_budget;
+	limit->model = copy_text(tuple, desc, LIMIT_MODEL);
+	limit->tenant = copy_text(tuple, desc, LIMIT_TENANT);
+	limit->feature = copy_text(tuple, desc, LIMIT_FEATURE);
+	value = heap_getattr(tuple, LIMIT_ROLE, desc, &isnull);
+	limit->role = isnull ? InvalidOid : DatumGetObjectId(value);
+	limit->per = per_bits(tuple, desc);
+	if (is_budget)
+	{
+		char *period = copy_text(tuple, desc, BUDGET_PERIOD);
+
+		limit->amount = money(tuple, desc, BUDGET_AMOUNT);
+		limit->monthly = strcmp(period, "month") == 0;
+	}
+	else
+	{
+		value = heap_getattr(tuple, LIMIT_TOKENS, desc, &isnull);
+		limit->tokens = isnull ? 0 : DatumGetInt64(value);
+		limit->requests = get_int4(tuple, desc, LIMIT_REQUESTS);
+		limit->concurrency = get_int4(tuple, desc, LIMIT_CONCURRENCY);
+		limit->period_ms = interval_ms(tuple, desc, LIMIT_PERIOD);
+	}
+	nlimits++;
+}
+
 /* Call the add function of table i for each of its rows. */
 static void
 read_table(int i, HTAB *providers)
@@ -266,8 +381,10 @@ read_table(int i, HTAB *providers)
 			add_provider(providers, tuple, desc);
 		else if (i == TABLE_MODEL)
 			add_model(providers, tuple, desc);
-		else
+		else if (i == TABLE_GRANT)
 			add_grant(tuple, desc);
+		else
+			add_limit(tuple, desc, i == TABLE_BUDGET);
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -293,6 +410,8 @@ load(void)
 									  ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cache_cxt);
 	models = create_hash("intel models", sizeof(LlmModel));
+	limits = NULL;
+	nlimits = 0;
 	providers = create_hash("intel providers", sizeof(ProviderEntry));
 
 	for (int i = 0; i < NTABLES; i++)
@@ -381,6 +500,27 @@ llm_catalog_model(const char *name)
 				 errhint("Models are granted in the table "
 						 "intel.model_grant.")));
 	return model;
+}
+
+int
+llm_catalog_limits(const LlmLimit **rows)
+{
+	ensure_loaded();
+	*rows = limits;
+	return nlimits;
+}
+
+char *
+llm_catalog_fallback(const char *name)
+{
+	LlmModel *model;
+
+	ensure_loaded();
+	model = hash_search(models, name, HASH_FIND, NULL);
+	if (model == NULL || model->fallback == NULL)
+		return NULL;
+	model = hash_search(models, model->fallback, HASH_FIND, NULL);
+	return model != NULL && is_granted(model) ? pstrdup(model->name) : NULL;
 }
 
 /* Statement trigger on each table of the catalogue. */

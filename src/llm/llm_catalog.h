@@ -21,6 +21,7 @@ typedef struct LlmProvider
 	char *secret;	/* reference, or NULL */
 	bool enabled;
 	int timeout_ms; /* 0: intel.llm_timeout */
+	int max_concurrency;
 	bool allow_private_network;
 	char *redaction_policy;
 	char *ca_certificate; /* PEM, or NULL: the system's */
@@ -31,9 +32,12 @@ typedef struct LlmModel
 	char name[NAMEDATALEN]; /* hash key */
 	const LlmProvider *provider;
 	char *model_id;
-	char task[8];		  /* chat, embed or rerank */
-	int dimensions;		  /* 0: not stated */
-	Jsonb *options;		  /* members that a request may leave out */
+	char task[8];	/* chat, embed or rerank */
+	int dimensions; /* 0: not stated */
+	Jsonb *options; /* members that a request may leave out */
+	char *fallback; /* name of a model, or NULL */
+	int rpm;		/* 0: no limit */
+	int tpm;
 	Numeric input_price;  /* of 1,000,000 tokens; NULL: not known */
 	Numeric cached_price; /* of input that the provider's cache had */
 	Numeric output_price;
@@ -48,6 +52,42 @@ typedef struct LlmModel
  * must live longer. Needs a transaction, not a snapshot.
  */
 extern const LlmModel *llm_catalog_model(const char *name);
+
+/* What limits can count apart. */
+#define LLM_PER_MODEL 1
+#define LLM_PER_ROLE 2
+#define LLM_PER_TENANT 4
+#define LLM_PER_SUBJECT 8
+#define LLM_PER_FEATURE 16
+
+/* A row of rate_limit or budget. */
+typedef struct LlmLimit
+{
+	int32 id;
+	bool is_budget;
+	char *model; /* NULL: any, and so on */
+	char *tenant;
+	char *feature;
+	Oid role; /* InvalidOid: any */
+	int per;  /* LLM_PER_ bits */
+
+	int64 requests; /* in a period; 0: no limit */
+	int64 tokens;
+	int64 period_ms;
+	int concurrency;
+
+	int64 amount; /* in 1e-9 of the currency */
+	bool monthly;
+} LlmLimit;
+
+/* All of them; life as llm_catalog_model's. */
+extern int llm_catalog_limits(const LlmLimit **limits);
+
+/*
+ * The fallback of a model that exists, if the current user may use it, or
+ * NULL; palloc'd.
+ */
+extern char *llm_catalog_fallback(const char *name);
 
 /* A number that changes whenever the catalogue was read again. */
 extern uint64 llm_catalog_generation(void);

@@ -62,31 +62,13 @@ task_of_name(const char *name)
 			 errhint("Tasks are complete, chat, embed and rerank.")));
 }
 
-/* The result of a call that has ended; its failure is raised. */
-static char *
-take_result(LlmCall *call)
-{
-	bool succeeded = call->outcome == LLM_SUCCEEDED;
-	int64 id = llm_log_attempt(call, succeeded);
-
-	if (!succeeded)
-		llm_call_raise(call);
-	return llm_call_result(call, id);
-}
-
 Datum
 intel__call(PG_FUNCTION_ARGS)
 {
 	LlmTask task = task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	LlmCall *call = llm_call_prepare(task, PG_GETARG_JSONB_P(1));
-	Datum result;
+	char *result = llm_serve(task, PG_GETARG_JSONB_P(1));
 
-	llm_call_run(call);
-	if (call->outcome != LLM_SUCCEEDED && llm_call_repair(call))
-		llm_call_run(call);
-	result = DirectFunctionCall1(jsonb_in, CStringGetDatum(take_result(call)));
-	llm_call_free(call);
-	return result;
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(result));
 }
 
 /* A one-dimensional real[] of n numbers, which the caller fills in. */
@@ -137,7 +119,6 @@ embed_remote(json_t *contents, const char *model,
 			 void (*store)(ArrayType *array, void *arg), void *arg)
 {
 	json_t *request = json_adopt(json_pack("{s:O}", "contents", contents));
-	LlmCall *call;
 	const json_t *embeddings;
 	char *result;
 	json_t *doc;
@@ -145,9 +126,7 @@ embed_remote(json_t *contents, const char *model,
 	json_t *embedding;
 
 	json_object_set_new(request, "model", json_string(model));
-	call = llm_call_prepare(LLM_TASK_EMBED, json_to_jsonb(request));
-	llm_call_run(call);
-	result = take_result(call);
+	result = llm_serve(LLM_TASK_EMBED, json_to_jsonb(request));
 	doc = json_parse(result, strlen(result));
 	embeddings = json_object_get(doc, "embeddings");
 	if (json_array_size(embeddings) != json_array_size(contents))
@@ -163,7 +142,7 @@ embed_remote(json_t *contents, const char *model,
 			values[j] = (float) json_number_value(number);
 		store(array, arg);
 	}
-	llm_call_free(call);
+	pfree(result);
 }
 
 static json_t *
@@ -382,6 +361,20 @@ intel__schema_problem(PG_FUNCTION_ARGS)
 
 /* ---- streams -------------------------------------------------------------- */
 
+/* The result of a call that has ended; its failure is raised. */
+static char *
+take_result(LlmCall *call)
+{
+	bool succeeded = call->outcome == LLM_SUCCEEDED;
+	int64 id;
+
+	llm_call_settle(call);
+	id = llm_log_attempt(call, succeeded);
+	if (!succeeded)
+		llm_call_raise(call);
+	return llm_call_result(call, id);
+}
+
 /*
  * Both functions give rows as they arrive, one per call: where the executor
  * takes them one by one (in a select list), the client has each before the
@@ -392,11 +385,14 @@ start_stream(FuncCallContext *context, LlmTask task, Jsonb *request)
 {
 	MemoryContext old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
 	LlmCall *call = llm_call_prepare(task, request);
+	LlmRefusal refusal;
 
 	if (!call->is_streamed)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("request does not ask for a stream")));
 	call->wants_parts = true;
+	if (!llm_call_admit(call, false, &refusal))
+		llm_refusal_raise(&refusal);
 	llm_call_start(call);
 	context->user_fctx = call;
 	MemoryContextSwitchTo(old);

@@ -29,6 +29,7 @@
 #include "llm/llm_secret.h"
 
 #define NO_REDACTION "none"
+#define DEFAULT_MAX_TOKENS 4096
 
 static void
 refuse_request(const LlmProblem *problem)
@@ -66,15 +67,19 @@ default_model(LlmTask task)
 	}
 }
 
-/* The model that the request names, or the default of its task. */
+/*
+ * The model of this name, or the one that the request names, or the default
+ * of its task.
+ */
 static const LlmModel *
-choose_model(LlmTask task, const json_t *request)
+choose_model(LlmTask task, const json_t *request, const char *name)
 {
 	const json_t *given = json_object_get(request, "model");
 	const LlmModel *model;
-	const char *name;
 
-	if (given == NULL || json_is_null(given))
+	if (name != NULL)
+		;
+	else if (given == NULL || json_is_null(given))
 		name = default_model(task);
 	else
 		name = json_string_value(given);
@@ -88,13 +93,38 @@ choose_model(LlmTask task, const json_t *request)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" is not for this task", model->name),
 				 errdetail("Its task is \"%s\".", model->task)));
-	if (!model->provider->enabled)
+	return model;
+}
+
+/* A provider that is switched off: said to the caller, or raised. */
+static void
+refuse_switched_off(const char *provider, LlmRefusal *refusal)
+{
+	if (refusal == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
-						errmsg("provider \"%s\" is switched off",
-							   model->provider->name),
+						errmsg("provider \"%s\" is switched off", provider),
 						errhint("Its column \"enabled\" in intel.provider is "
 								"false.")));
-	return model;
+	strlcpy(refusal->message, provider, sizeof(refusal->message));
+}
+
+/*
+ * Where money is counted, an answer has a length: what it may cost at most is
+ * reserved before it is asked for.
+ */
+static void
+bound_answer(LlmAsk *ask)
+{
+	const LlmLimit *limits;
+	int n = llm_catalog_limits(&limits);
+	bool has_budget = false;
+
+	for (int i = 0; i < n; i++)
+		has_budget = has_budget || limits[i].is_budget;
+	if (has_budget && ask->messages != NULL &&
+		json_object_get(ask->options, "max_tokens") == NULL)
+		json_object_set_new(ask->options, "max_tokens",
+							json_integer(DEFAULT_MAX_TOKENS));
 }
 
 /* The model's own options, where the request does not have them. */
@@ -191,8 +221,11 @@ copy_price(Numeric price)
 }
 
 static void
-copy_prices(LlmCallState *state, const LlmModel *model)
+copy_limits(LlmCallState *state, const LlmModel *model)
 {
+	state->rpm = model->rpm;
+	state->tpm = model->tpm;
+	state->max_concurrency = model->provider->max_concurrency;
 	state->input_price = copy_price(model->input_price);
 	state->cached_price = copy_price(model->cached_price);
 	state->output_price = copy_price(model->output_price);
@@ -200,6 +233,15 @@ copy_prices(LlmCallState *state, const LlmModel *model)
 
 LlmCall *
 llm_call_prepare(LlmTask task, Jsonb *request)
+{
+	char *model = NULL;
+
+	return llm_call_prepare_for(task, request, &model, NULL);
+}
+
+LlmCall *
+llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
+					 LlmRefusal *refusal)
 {
 	LlmCall *call = llm_call_create(task);
 	LlmCallState *state = call->state;
@@ -212,8 +254,17 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	llm_log_identify(call);
 	old = MemoryContextSwitchTo(call->cxt);
 	doc = json_from_jsonb(request);
-	model = choose_model(task, doc);
+	model = choose_model(task, doc, *name);
 	provider = *model->provider;
+
+	*name = MemoryContextStrdup(old, model->name);
+	if (!provider.enabled)
+	{
+		refuse_switched_off(provider.name, refusal);
+		MemoryContextSwitchTo(old);
+		llm_call_free(call);
+		return NULL;
+	}
 
 	/* the catalogue may be reloaded below: keep copies */
 	call->model = pstrdup(model->name);
@@ -226,8 +277,10 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	if (provider.ca_certificate != NULL)
 		provider.ca_certificate = pstrdup(provider.ca_certificate);
 	add_defaults(doc, model->options);
-	copy_prices(state, model);
+	copy_limits(state, model);
 	llm_log_take_members(call, doc);
+	if (task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT)
+		json_object_del(doc, "fallback");
 	call->is_local = provider.kind->build == NULL;
 	state->redaction_policy = provider.redaction_policy;
 
@@ -251,6 +304,7 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 				 errmsg("model \"%s\" cannot fill a schema", call->model)));
 	if (!call->is_local)
 	{
+		bound_answer(&state->ask);
 		redact_request(&state->ask, provider.redaction_policy);
 		build_request(state, &provider);
 		if (provider.secret != NULL)
@@ -282,13 +336,20 @@ llm_call_repair(LlmCall *call)
 		refuse_request(&problem);
 
 	state->is_repaired = true;
-	state->is_logged = false;
 	state->rejected = NULL;
 	state->usage_before = call->usage;
+	llm_call_again(call);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+void
+llm_call_again(LlmCall *call)
+{
+	call->state->is_logged = false;
+	call->state->started_at = 0;
 	call->outcome = LLM_PENDING;
 	call->message = NULL;
 	call->http_status = 0;
 	call->retry_after_ms = -1;
-	MemoryContextSwitchTo(old);
-	return true;
 }

@@ -247,6 +247,7 @@ on_connected(void *arg, char *remote_ip, char *local_ip pg_attribute_unused(),
 	else
 	{
 		transfer->was_sent = true;
+		transfer->call->state->was_sent = true;
 		return CURL_PREREQFUNC_OK;
 	}
 	return CURL_PREREQFUNC_ABORT;

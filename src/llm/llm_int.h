@@ -9,6 +9,7 @@
 #define INTEL_LLM_INT_H
 
 #include "datatype/timestamp.h"
+#include "lib/ilist.h"
 #include "portability/instr_time.h"
 #include "utils/numeric.h"
 
@@ -53,6 +54,17 @@ typedef struct LlmCallState
 	Numeric cached_price;
 	Numeric output_price;
 
+	/* limits; see llm_limit.c */
+	int rpm; /* of the model; 0: no limit */
+	int tpm;
+	int max_concurrency; /* of the provider */
+	struct MeterHold *holds;
+	int nholds; /* 0: not let through, or settled */
+	bool is_probe;
+	bool was_sent;
+	dlist_node holder; /* while nholds > 0 */
+	LlmCall *call;	   /* whose private half this is */
+
 	instr_time started;
 	TimestampTz started_at;		  /* 0: not yet */
 	struct LlmTransfer *transfer; /* of llm_http.c while in flight */
@@ -63,6 +75,18 @@ typedef struct LlmCallState
 
 /* Longest subject and tenant that shared memory has room for, with the NUL. */
 #define LLM_IDENTITY_MAX 256
+
+/*
+ * llm_call_prepare for the model *model instead of the request's; NULL: the
+ * request's own. Sets *model to the name that it is. NULL, with the provider's
+ * name as the message of *refusal, when the provider is switched off; where
+ * refusal is NULL, that is raised.
+ */
+extern LlmCall *llm_call_prepare_for(LlmTask task, Jsonb *request,
+									 char **model, LlmRefusal *refusal);
+
+/* Wake the worker of this database; false when there can be none. */
+extern bool llm_wake_worker(void);
 
 /* Note that a call begins. */
 extern void llm_call_begin(LlmCall *call);

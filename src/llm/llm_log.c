@@ -122,7 +122,7 @@ typedef struct PendingRow
 
 static LogShared *shared = NULL;
 static PendingRow *pending = NULL;
-static void (*wake_worker)(Oid database) = NULL;
+static bool (*wake_worker)(Oid database) = NULL;
 static const LlmOrigin no_origin = {0, NULL, NULL};
 static LlmOrigin origin = {0, NULL, NULL};
 
@@ -137,9 +137,15 @@ llm_log_register(void)
 }
 
 void
-llm_set_wake(void (*wake)(Oid database))
+llm_set_wake(bool (*wake)(Oid database))
 {
 	wake_worker = wake;
+}
+
+bool
+llm_wake_worker(void)
+{
+	return wake_worker != NULL && wake_worker(MyDatabaseId);
 }
 
 void
@@ -316,7 +322,7 @@ ring_push(const LogEntry *entry)
 	shared->written++;
 	LWLockRelease(shmem_lock());
 	if (wake_worker != NULL)
-		wake_worker(entry->database);
+		(void) wake_worker(entry->database);
 }
 
 /* Take the next entry of this database out of the ring. */

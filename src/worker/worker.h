@@ -16,8 +16,8 @@ extern void worker_init(void);
 
 /*
  * Wake the worker of a database to write down what llm keeps for it in shared
- * memory. Raises nothing.
+ * memory; false when no worker can be started. Raises nothing.
  */
-extern void worker_wake_to_flush(Oid database);
+extern bool worker_wake_to_flush(Oid database);
 
 #endif /* INTEL_WORKER_WORKER_H */

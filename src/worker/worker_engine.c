@@ -318,9 +318,10 @@ prepare_call(Job *job, const char *call, Datum request)
 {
 	MemoryContext old = MemoryContextSwitchTo(job->cxt);
 
-	job->llm_call =
-		llm_call_prepare(llm_task_by_name(call), DatumGetJsonbP(request));
-	job->model = pstrdup(job->llm_call->model);
+	job->llm_call = llm_call_prepare_job(
+		llm_task_by_name(call), DatumGetJsonbP(request), &job->refusal);
+	if (job->llm_call != NULL)
+		job->model = pstrdup(job->llm_call->model);
 	MemoryContextSwitchTo(old);
 }
 
@@ -447,6 +448,8 @@ advance_as_submitter(Job *job, const char *reply)
 
 	if (job->llm_call != NULL)
 		return true;
+	if (job->refusal.sqlstate != 0)
+		return false;
 	if (result == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a job's step returned neither a call nor a "
@@ -503,7 +506,9 @@ settle_call(Job *job)
 
 	if (call == NULL)
 		return NULL;
+	llm_call_settle(call);
 	id = llm_log_attempt(call, true);
+	job->calls += call->outcome == LLM_SUCCEEDED;
 	if (call->outcome == LLM_SUCCEEDED)
 		result = llm_call_result(call, id);
 	job->input_tokens += Max(call->usage.input, 0);
@@ -553,6 +558,14 @@ run_guarded(Job *job, bool (*body)(Job *, const char *), const char *reply,
 	return error;
 }
 
+void
+engine_fail(Job *job, int sqlstate, const char *message)
+{
+	Failure failure = {sqlstate, message, false, -1};
+
+	write_failure(job, &failure);
+}
+
 static void
 fail_with_error(Job *job, const ErrorData *error)
 {
@@ -576,8 +589,12 @@ engine_advance(Job *job, const char *reply)
 		if (job->llm_call != NULL)
 			reply = settle_call(job);
 		error = run_guarded(job, advance_as_submitter, reply, &to_send);
+		if (error == NULL && to_send)
+			return wait_admit(job);
+		if (error == NULL && job->refusal.sqlstate != 0)
+			return wait_for_refusal(job, &job->refusal);
 		if (error == NULL)
-			return to_send;
+			return false;
 		(void) settle_call(job);
 		/* a text that cannot be sent is left out of its batch */
 		if (!embed_take_failure(job, error->sqlerrcode, message_of(error)))
@@ -589,12 +606,40 @@ engine_advance(Job *job, const char *reply)
 	}
 }
 
+/*
+ * The last thing to fall back on: the answer that the request itself gives.
+ * False when it gives none.
+ */
+static bool
+take_given_answer(Job *job)
+{
+	LlmCall *call = job->llm_call;
+	char *given = NULL;
+	bool to_send;
+
+	if (job->call != NULL && job->batch == NULL)
+		given =
+			llm_given_fallback(llm_task_by_name(job->call),
+							   DatumGetJsonbP(jsonb_from_text(job->request)));
+	if (given == NULL)
+		return false;
+	job->llm_call = NULL;
+	if (run_guarded(job, advance_as_submitter, given, &to_send) == NULL)
+	{
+		llm_call_free(call);
+		return true;
+	}
+	job->llm_call = call;
+	return false;
+}
+
 bool
 engine_call_failed(Job *job)
 {
 	LlmCall *call = job->llm_call;
 	Failure failure;
 
+	llm_call_settle(call);
 	if (call->outcome == LLM_PERMANENT)
 	{
 		bool repaired = false;
@@ -607,12 +652,21 @@ engine_call_failed(Job *job)
 			return false;
 		}
 		if (repaired)
-			return true;
+			return wait_admit(job);
 		if (embed_take_failure(job, call->sqlstate, call->message))
 			return engine_advance(job, NULL);
 	}
 
 	(void) llm_log_attempt(call, true);
+	/* the provider's limit is a limit like ours */
+	if (call->outcome == LLM_RETRYABLE &&
+		call->sqlstate == ERRCODE_INTEL_RATE_LIMITED)
+		return wait_for_provider(job,
+								 retry_delay_ms(1, call->retry_after_ms) + 1);
+	if (!(call->outcome == LLM_RETRYABLE &&
+		  job->attempts < job->max_attempts) &&
+		take_given_answer(job))
+		return false;
 	failure.sqlstate = call->sqlstate;
 	failure.message = call->message != NULL ? call->message : "unknown error";
 	failure.retryable = call->outcome == LLM_RETRYABLE;

@@ -108,10 +108,14 @@ typedef struct Job
 	char *traceparent; /* or NULL */
 	int attempts;	   /* this one included */
 	int max_attempts;
-	EmbedBatch *batch;	/* of an embedding job with many texts, or NULL */
-	LlmCall *llm_call;	/* to be sent, or in flight; NULL between calls */
-	char *model;		/* of the last call */
-	int64 input_tokens; /* of all calls; reported ones only */
+	EmbedBatch *batch;	  /* of an embedding job with many texts, or NULL */
+	int calls;			  /* that have succeeded */
+	LlmRefusal refusal;	  /* why no call could be prepared; sqlstate 0: none */
+	TimestampTz again_at; /* when its wait is over; DT_NOEND: it has none */
+	bool waits;			  /* with its call prepared, until again_at */
+	LlmCall *llm_call;	  /* to be sent, or in flight; NULL between calls */
+	char *model;		  /* of the last call */
+	int64 input_tokens;	  /* of all calls; reported ones only */
 	int64 output_tokens;
 	int64 latency_ms;
 } Job;
@@ -136,6 +140,12 @@ extern bool engine_advance(Job *job, const char *reply);
  * queued again, failed or dead.
  */
 extern bool engine_call_failed(Job *job);
+
+/*
+ * The end of a job by an error that another attempt would meet again. Needs a
+ * transaction.
+ */
+extern void engine_fail(Job *job, int sqlstate, const char *message);
 
 /* Free the job's memory; cancels its call. No transaction needed. */
 extern void engine_forget(Job *job);
@@ -204,6 +214,19 @@ extern Jsonb *embed_next(Job *job);
 extern void embed_store(Job *job, const char *reply);
 extern bool embed_take_failure(Job *job, int sqlstate, const char *message);
 extern char *embed_result(Job *job);
+
+/* ---- worker_wait.c -----------------------------------------------------
+ *
+ * These need a transaction. True: the job stays, to be sent now, or, when it
+ * waits, to be admitted again at again_at. False: it has been written to the
+ * table.
+ */
+/* Ask the limits for the call that is prepared. */
+extern bool wait_admit(Job *job);
+/* Wait because of a refusal. */
+extern bool wait_for_refusal(Job *job, const LlmRefusal *refusal);
+/* Wait because the provider said so to the call; it will be sent again. */
+extern bool wait_for_provider(Job *job, int64 wait_ms);
 
 /* ---- worker_launcher.c ------------------------------------------------- */
 extern void worker_launcher_register(void);

@@ -80,10 +80,11 @@ worker_init(void)
 	}
 }
 
-void
+bool
 worker_wake_to_flush(Oid database)
 {
 	worker_shared_wake(database, WAKE_FLUSH);
+	return worker_shared_running();
 }
 
 /* ---- triggers ------------------------------------------------------------ */
@@ -390,12 +391,41 @@ next_transaction(void)
 }
 
 /*
+ * Wait until the limits let the call through, keeping the job's lease. False
+ * when the job has been written to the table, or is no longer ours.
+ */
+static bool
+wait_here(LlmHttp *http, Job *job)
+{
+	while (job->waits)
+	{
+		TimestampTz renew_at = TimestampTzPlusMilliseconds(
+			GetCurrentTimestamp(), guc_lease_timeout / 3);
+		TimestampTz until = Min(renew_at, job->again_at);
+
+		llm_http_wait(
+			http,
+			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until) + 1);
+		CHECK_FOR_INTERRUPTS();
+		if (GetCurrentTimestamp() >= renew_at &&
+			engine_renew(job->cxt, list_make1(job)) != NIL)
+			return false;
+		if (GetCurrentTimestamp() >= job->again_at && !wait_admit(job))
+			return false;
+		next_transaction();
+	}
+	return true;
+}
+
+/*
  * Wait for the one call in flight, keeping its lease; the session stays
  * interruptible. False when the job was cancelled or taken over meanwhile.
  */
 static bool
 send_and_wait(LlmHttp *http, Job *job)
 {
+	if (job->waits && !wait_here(http, job))
+		return false;
 	if (job->llm_call->is_local)
 	{
 		llm_call_run_local(job->llm_call);

@@ -120,6 +120,8 @@ advance_job(Worker *worker, Job *job)
 	while (take_step(job, worker))
 	{
 		job->llm_call->tag = job;
+		if (job->waits)
+			return;
 		if (!job->llm_call->is_local)
 		{
 			llm_http_start(worker->http, job->llm_call);
@@ -127,8 +129,39 @@ advance_job(Worker *worker, Job *job)
 		}
 		llm_call_run_local(job->llm_call);
 	}
+	worker->due = Min(worker->due, job->again_at);
 	worker_shared_job_ended();
 	drop_job(worker, job);
+}
+
+/* Ask again for the calls of jobs whose wait is over. */
+static void
+resume_waiting(Worker *worker)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	List *jobs = list_copy(worker->jobs);
+	ListCell *lc;
+
+	foreach (lc, jobs)
+	{
+		Job *job = lfirst(lc);
+		bool stays;
+
+		if (!job->waits || job->again_at > now)
+			continue;
+		begin("intel: job waits for a limit");
+		stays = wait_admit(job);
+		commit(worker);
+		if (!stays)
+		{
+			worker->due = Min(worker->due, job->again_at);
+			worker_shared_job_ended();
+			drop_job(worker, job);
+		}
+		else if (!job->waits)
+			llm_http_start(worker->http, job->llm_call);
+	}
+	list_free(jobs);
 }
 
 /* Claim what is due, as far as there is room, and get it going. */
@@ -216,6 +249,12 @@ flush_calls(Worker *worker)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	if (llm_spend_waiting(false))
+	{
+		begin("intel: write down budgets");
+		llm_spend_flush(false);
+		commit(worker);
+	}
 	if (llm_log_waiting())
 	{
 		begin("intel: log calls");
@@ -250,11 +289,21 @@ sleep_ms(const Worker *worker)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz until = DT_NOEND;
+	ListCell *lc;
 
 	if (list_length(worker->jobs) < guc_worker_concurrency)
 		until = worker->due;
 	if (worker->jobs != NIL)
+	{
 		until = Min(until, worker->renew_at);
+		foreach (lc, worker->jobs)
+		{
+			const Job *job = lfirst(lc);
+
+			if (job->waits)
+				until = Min(until, job->again_at);
+		}
+	}
 	else
 		until = Min(until, TimestampTzPlusMilliseconds(
 							   worker->idle_since, guc_worker_idle_timeout));
@@ -275,6 +324,12 @@ may_leave(Worker *worker)
 		now < TimestampTzPlusMilliseconds(worker->idle_since,
 										  guc_worker_idle_timeout))
 		return false;
+	if (llm_spend_waiting(true))
+	{
+		begin("intel: write down budgets");
+		llm_spend_flush(true);
+		commit(worker);
+	}
 	return worker_shared_leave(false);
 }
 
@@ -323,6 +378,7 @@ run(Worker *worker)
 			worker->idle_since = GetCurrentTimestamp();
 		}
 
+		resume_waiting(worker);
 		while ((call = llm_http_next(worker->http)) != NULL)
 		{
 			advance_job(worker, call->tag);
@@ -368,6 +424,7 @@ intel_worker_main(Datum arg)
 		proc_exit(0);
 	}
 	worker.http = llm_http_create();
+	llm_spend_set_writer();
 	run(&worker);
 	proc_exit(0);
 }

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $mock = start_mock(dimensions => 8);
-my $node = intel_node('main', conf => "intel.llm_max_response_bytes = 100kB\nintel.llm_timeout = 20s\n");
+my $node = intel_node('main', conf => "intel.llm_max_response_bytes = 100kB\nintel.llm_timeout = 20s\nintel.breaker_failures = 0\n");
 my $port = $mock->port;
 my @kinds = qw(openai responses azure anthropic gemini ollama);
 my $true = JSON::PP::true;
@@ -296,7 +296,7 @@ foreach my $kind (@kinds)
 	};
 	$mock->reset;
 	$mock->control({ do => [ map { ($behaves->($_->[0]), 'ok') } @faults ] });
-	my @lines = split /\n/, $node->safe_psql('postgres', join '', ("SELECT attempt('$kind');\nSELECT intel.complete('again', '$kind-chat');\n") x @faults);
+	my @lines = split /\n/, $node->safe_psql('postgres', join '', ("SELECT attempt('$kind');\nDO \$\$ BEGIN PERFORM intel.reset_breaker(name) FROM intel.model; END \$\$;\nSELECT intel.complete('again', '$kind-chat');\n") x @faults);
 	foreach my $fault (@faults)
 	{
 		my ($state, $text) = split /\|/, shift @lines, 2;

@@ -109,8 +109,8 @@ is(column($id, 'attempts'), '1', 'it had one attempt');
 $mock->control({ match => { path => '/chat/' }, do => [ { kind => '429', retry_after => 1 }, 'ok' ] });
 $id = job(q{'complete', '{"prompt": "later", "model": "chat"}'});
 ends($id, 'succeeded', 'a rate limit is waited for');
-is( column($id, q{attempts = 2 AND started_at >= created_at + interval '1 s'}),
-	't', 'for the time that the provider named');
+is( column($id, q{attempts = 1 AND started_at >= created_at + interval '1 s'}),
+	't', 'for the time that the provider named, and uses up no attempt');
 
 # ---- cancelling ------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ is(sqlstate($node, q{SELECT intel.complete('x', 'chat')}), 'IN003', 'another');
 wait_for_sql($node, q{SELECT array_agg(error_code || http_status ORDER BY id) = '{58000500,IN003429}' FROM intel.inference
 	WHERE status = 'failed'}, 'failures have rows');
 
+value(q{SELECT intel.reset_breaker('chat')});
 $mock->control({ match => { path => '/chat/' }, do => ['hang'] });
 is(sqlstate($node, q{SET statement_timeout = '300ms'; SELECT intel.complete('x', 'chat')}), '57014', 'a call that is cancelled');
 wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.inference WHERE status = 'cancelled' AND error_code = '57014'}, 'has a row');

@@ -1,0 +1,914 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_limit.c
+ *		Who may send now: limits, budgets and circuit breakers.
+ *
+ * A call is let through by all of its meters or by none, under one lock, so
+ * that no number of sessions together goes over a limit. What it will take is
+ * not known before: tokens are estimated, money is reserved for the worst
+ * case (a token has at least one byte, and the answer has its max_tokens).
+ * Settling puts right what was taken. A call whose end nobody learned of, but
+ * that may have been worked on, costs all that was reserved for it.
+ *
+ * Buckets hold as much as a period allows and fill all the time, by the
+ * monotonic clock, so setting the clock changes nothing. A job that has to
+ * wait gets a time of its own (a ticket), so that a thousand waiting jobs do
+ * not come back at one moment.
+ *
+ * The breaker of a model:
+ *
+ *		closed	-> open		intel.breaker_failures failures in a row, or the
+ *							probe failed; each time for twice as long
+ *		closed	-> limited	the provider asked to wait (429)
+ *		open, limited -> closed		a probe, the one call that is let through
+ *							when the time is over, succeeds
+ *
+ * Without preload there is nothing to share: breakers are then the session's
+ * own, and a call that a limit or a budget applies to is refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "common/hashfn.h"
+#include "funcapi.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "base/guc.h"
+#include "base/shmem.h"
+#include "llm/llm_limit.h"
+
+INTEL_FUNCTION(limit_state);
+INTEL_FUNCTION(breaker_state);
+INTEL_FUNCTION(reset_breaker);
+
+#define METERS 4096
+#define LOCAL_METERS 256
+#define PROBES 64
+#define MAX_CHECKS 16
+#define MINUTE_MS 60000
+/* longest time that a breaker stays open before the next probe */
+#define OPEN_MAX_MS (5 * 60 * 1000)
+/* so that a waiting job comes after the moment, not just before it */
+#define WAIT_MARGIN_MS 2
+#define UNIT_OF_MONEY 1e9
+
+/* One meter that a call has to pass. */
+typedef struct Check
+{
+	MeterKind kind;
+	int32 limit;
+	char scope[METER_SCOPE_MAX];
+	int64 requests; /* in a period; 0: no limit, and so on */
+	int64 tokens;
+	int64 period_ms;
+	int concurrency;
+	int64 amount;  /* of a budget */
+	int32 period;  /* of a budget: day of its beginning */
+	int64 left_ms; /* of a budget: until its period ends */
+	int64 loaded;  /* of a budget: what was spent, if it is new here */
+} Check;
+
+/* What a call asks for. */
+typedef struct Need
+{
+	double tokens;
+	int64 money;
+} Need;
+
+/* The strictest refusal so far. */
+typedef struct Verdict
+{
+	int sqlstate; /* 0: none */
+	const Check *check;
+	Meter *meter;
+	double wait_ms;		/* -1: for ever */
+	double interval_ms; /* between two tickets */
+} Verdict;
+
+static Meter *meters = NULL;
+static int nmeters = 0;
+static Meter *shared = NULL;
+
+/* Calls of this process that hold meters. */
+static dlist_head holders = DLIST_STATIC_INIT(holders);
+
+/* ---- the table ----------------------------------------------------------- */
+
+void
+llm_limit_register(void)
+{
+	shmem_register("intel meters", sizeof(Meter) * METERS, NULL,
+				   (void **) &shared);
+}
+
+bool
+llm_limit_is_shared(void)
+{
+	return shared != NULL;
+}
+
+void
+llm_limit_lock(void)
+{
+	if (shared != NULL)
+		LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
+}
+
+void
+llm_limit_unlock(void)
+{
+	if (shared != NULL)
+		LWLockRelease(shmem_lock());
+}
+
+int64
+llm_limit_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+Meter *
+llm_limit_meters(int *n)
+{
+	if (meters == NULL)
+	{
+		meters = shared;
+		nmeters = METERS;
+	}
+	if (meters == NULL)
+	{
+		meters = MemoryContextAllocZero(TopMemoryContext,
+										sizeof(Meter) * LOCAL_METERS);
+		nmeters = LOCAL_METERS;
+	}
+	*n = nmeters;
+	return meters;
+}
+
+static bool
+is_evictable(const Meter *meter, int64 now)
+{
+	return meter->in_flight == 0 && meter->reserved == 0 &&
+		   now - meter->used_at > meter->idle_ms;
+}
+
+/* The meter of a check, or NULL: with the lock held. */
+static Meter *
+find_meter(const Check *check, bool create, bool *is_new)
+{
+	int n;
+	Meter *table = llm_limit_meters(&n);
+	int64 now = llm_limit_now();
+	uint32 hash =
+		hash_bytes((const unsigned char *) check->scope, strlen(check->scope));
+	Meter *place = NULL;
+
+	*is_new = false;
+	hash = hash_combine(hash, murmurhash32((uint32) check->limit * 4 +
+										   check->kind + MyDatabaseId));
+	for (int i = 0; i < PROBES; i++)
+	{
+		Meter *meter = &table[(hash + i) % n];
+
+		if (meter->database == MyDatabaseId && meter->kind == check->kind &&
+			meter->limit == check->limit &&
+			strcmp(meter->scope, check->scope) == 0)
+			return meter;
+		if (place == NULL &&
+			(!OidIsValid(meter->database) || is_evictable(meter, now)))
+			place = meter;
+	}
+	if (!create || place == NULL)
+		return NULL;
+	memset(place, 0, sizeof(*place));
+	place->database = MyDatabaseId;
+	place->kind = check->kind;
+	place->limit = check->limit;
+	strcpy(place->scope, check->scope);
+	place->requests = check->requests;
+	place->tokens = check->tokens;
+	place->filled_at = now;
+	place->latency_ms = 500;
+	*is_new = true;
+	return place;
+}
+
+/* ---- which meters a call has to pass ------------------------------------- */
+
+/* Append " name=value"; a scope that is too long ends in its hash. */
+static void
+add_scope(char *scope, const char *name, const char *value)
+{
+	size_t used = strlen(scope);
+	size_t room = METER_SCOPE_MAX - used;
+
+	if (value == NULL)
+		value = "-";
+	if (snprintf(scope + used, room, "%s%s=%s", used > 0 ? " " : "", name,
+				 value) < (int) room)
+		return;
+	snprintf(scope + METER_SCOPE_MAX - 18, 18, "~%016" INT64_MODIFIER "x",
+			 hash_bytes_extended((const unsigned char *) value, strlen(value),
+								 used));
+}
+
+static void
+put_scope(const LlmCall *call, int per, char *scope)
+{
+	const LlmCallState *state = call->state;
+	char role[16];
+
+	scope[0] = '\0';
+	snprintf(role, sizeof(role), "%u", state->owner);
+	if (per & LLM_PER_MODEL)
+		add_scope(scope, "model", call->model);
+	if (per & LLM_PER_ROLE)
+		add_scope(scope, "role", role);
+	if (per & LLM_PER_TENANT)
+		add_scope(scope, "tenant", state->tenant);
+	if (per & LLM_PER_SUBJECT)
+		add_scope(scope, "subject", state->subject);
+	if (per & LLM_PER_FEATURE)
+		add_scope(scope, "feature", state->feature);
+}
+
+static bool
+same_or_any(const char *wanted, const char *value)
+{
+	return wanted == NULL || (value != NULL && strcmp(wanted, value) == 0);
+}
+
+static bool
+applies(const LlmLimit *limit, const LlmCall *call)
+{
+	const LlmCallState *state = call->state;
+
+	return same_or_any(limit->model, call->model) &&
+		   same_or_any(limit->tenant, state->tenant) &&
+		   same_or_any(limit->feature, state->feature) &&
+		   (!OidIsValid(limit->role) ||
+			is_member_of_role_nosuper(state->owner, limit->role));
+}
+
+static Check *
+add_check(Check *checks, int *n, MeterKind kind)
+{
+	Check *check;
+
+	if (*n == MAX_CHECKS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("too many limits apply to one call"),
+						errhint("At most %d rows of intel.rate_limit and "
+								"intel.budget may.",
+								MAX_CHECKS - 2)));
+	check = &checks[(*n)++];
+	memset(check, 0, sizeof(*check));
+	check->kind = kind;
+	return check;
+}
+
+static void
+add_row(Check *checks, int *n, const LlmLimit *limit, const LlmCall *call)
+{
+	Check *check =
+		add_check(checks, n, limit->is_budget ? METER_BUDGET : METER_RATE);
+
+	check->limit = limit->id;
+	put_scope(call, limit->per, check->scope);
+	check->requests = limit->requests;
+	check->tokens = limit->tokens;
+	check->period_ms = limit->period_ms;
+	check->concurrency = limit->concurrency;
+	check->amount = limit->amount;
+	if (limit->is_budget)
+		check->period = llm_spend_period(limit->monthly, &check->left_ms);
+}
+
+static int
+collect_checks(const LlmCall *call, Check *checks)
+{
+	const LlmCallState *state = call->state;
+	const LlmLimit *limits;
+	int nlimits = llm_catalog_limits(&limits);
+	int n = 0;
+	Check *check = add_check(checks, &n, METER_MODEL);
+
+	snprintf(check->scope, METER_SCOPE_MAX, "%s %s", call->provider,
+			 call->model);
+	check->requests = state->rpm;
+	check->tokens = state->tpm;
+	check->period_ms = MINUTE_MS;
+	if (shared != NULL)
+	{
+		check = add_check(checks, &n, METER_PROVIDER);
+		strlcpy(check->scope, call->provider, METER_SCOPE_MAX);
+		check->concurrency = state->max_concurrency;
+	}
+	for (int i = 0; i < nlimits; i++)
+	{
+		if (applies(&limits[i], call))
+			add_row(checks, &n, &limits[i], call);
+	}
+	if (shared == NULL && (n > 1 || state->rpm > 0 || state->tpm > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a limit applies to model \"%s\", but limits are not "
+						"kept on this server",
+						call->model),
+				 errhint("Add \"intel\" to \"shared_preload_libraries\" and "
+						 "restart.")));
+	return n;
+}
+
+/* ---- what a call asks for ------------------------------------------------ */
+
+static double
+price_number(Numeric price)
+{
+	/* of one token, in units of money */
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+											  NumericGetDatum(price))) /
+		   1e6 * UNIT_OF_MONEY;
+}
+
+static int64
+cost_of(const LlmCallState *state, double input, double cached, double output)
+{
+	double cost = 0;
+
+	if (state->cached_price == NULL)
+		cached = 0;
+	else
+		cost = cached * price_number(state->cached_price);
+	if (state->input_price != NULL)
+		cost += Max(input - cached, 0) * price_number(state->input_price);
+	if (state->output_price != NULL)
+		cost += output * price_number(state->output_price);
+	/* the last digits of a double do not make a unit */
+	return (int64) ceil(Min(cost - 1e-3, 9e18));
+}
+
+static bool
+has_output(const LlmCall *call)
+{
+	return call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT;
+}
+
+static Need
+measure(const LlmCall *call, const Check *checks, int n)
+{
+	const LlmCallState *state = call->state;
+	double bytes = strlen(state->wire.body);
+	double most = 0;
+	Need need;
+
+	if (has_output(call))
+		most = (double) json_integer_value(
+			json_object_get(state->ask.options, "max_tokens"));
+	need.tokens = ceil(bytes / 4) + most;
+	need.money = cost_of(state, bytes, 0, most);
+	for (int i = 0; i < n; i++)
+	{
+		if (checks[i].kind == METER_BUDGET &&
+			(state->input_price == NULL ||
+			 (has_output(call) && state->output_price == NULL)))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("a budget applies to model \"%s\", which has no "
+							"price",
+							call->model),
+					 errhint("Set \"input_price\" and \"output_price\" in "
+							 "intel.model; 0 says that it costs nothing.")));
+	}
+	return need;
+}
+
+/* ---- one meter: with the lock held --------------------------------------- */
+
+static void
+refill(Meter *meter, const Check *check, int64 now)
+{
+	double periods;
+
+	if (meter->filled_at < now && check->period_ms > 0)
+	{
+		periods = (double) (now - meter->filled_at) / check->period_ms;
+		meter->requests += periods * check->requests;
+		meter->tokens += periods * check->tokens;
+		meter->filled_at = now;
+	}
+	meter->requests = Min(meter->requests, (double) check->requests);
+	meter->tokens = Min(meter->tokens, (double) check->tokens);
+	if (check->kind == METER_BUDGET && check->period > meter->period)
+	{
+		meter->period = check->period;
+		meter->spent = 0;
+		meter->recorded = meter->wanted = 0;
+	}
+}
+
+/* Keep the refusal that makes wait longest. */
+static void
+refuse(Verdict *verdict, int sqlstate, const Check *check, Meter *meter,
+	   double wait_ms, double interval_ms)
+{
+	if (verdict->sqlstate != 0 &&
+		(verdict->wait_ms < 0 ||
+		 (wait_ms >= 0 && wait_ms <= verdict->wait_ms)))
+		return;
+	*verdict = (Verdict){sqlstate, check, meter, wait_ms, interval_ms};
+}
+
+static void
+test_breaker(Verdict *verdict, const Check *check, Meter *meter, int64 now)
+{
+	int sqlstate = meter->state == BREAKER_LIMITED
+					   ? ERRCODE_INTEL_RATE_LIMITED
+					   : ERRCODE_INTEL_CIRCUIT_OPEN;
+
+	if (meter->state == BREAKER_CLOSED)
+		return;
+	if (now < meter->open_until)
+		refuse(verdict, sqlstate, check, meter, meter->open_until - now, 0);
+	else if (meter->is_probing)
+		refuse(verdict, sqlstate, check, meter, meter->latency_ms, 0);
+}
+
+static void
+test_meter(Verdict *verdict, const Check *check, Meter *meter,
+		   const Need *need, int64 now)
+{
+	double tokens = Min(need->tokens, (double) check->tokens);
+
+	if (check->kind == METER_MODEL)
+		test_breaker(verdict, check, meter, now);
+	if (check->requests > 0 && meter->requests < 1 - 1e-9)
+	{
+		double interval = (double) check->period_ms / check->requests;
+
+		refuse(verdict, ERRCODE_INTEL_RATE_LIMITED, check, meter,
+			   (1 - meter->requests) * interval, interval);
+	}
+	if (check->tokens > 0 && meter->tokens < tokens - 1e-9)
+	{
+		double interval = (double) check->period_ms / check->tokens;
+
+		refuse(verdict, ERRCODE_INTEL_RATE_LIMITED, check, meter,
+			   (tokens - meter->tokens) * interval, tokens * interval);
+	}
+	if (check->concurrency > 0 && meter->in_flight >= check->concurrency)
+	{
+		double interval = meter->latency_ms / check->concurrency;
+
+		refuse(verdict, ERRCODE_INTEL_RATE_LIMITED, check, meter, interval,
+			   interval);
+	}
+	if (check->kind == METER_BUDGET &&
+		meter->spent + meter->reserved + need->money > check->amount)
+		refuse(verdict, ERRCODE_INTEL_BUDGET, check, meter,
+			   need->money > check->amount ? -1 : (double) check->left_ms, 0);
+}
+
+static void
+take(LlmCallState *state, const Check *check, Meter *meter, const Need *need,
+	 int64 now)
+{
+	MeterHold *hold = &state->holds[state->nholds++];
+	bool is_rested = check->requests > 0 ? meter->requests >= check->requests
+					 : check->tokens > 0 ? meter->tokens >= check->tokens
+										 : meter->in_flight == 0;
+
+	/* nobody has used it for a while, so nobody waits either */
+	if (is_rested)
+		meter->next_ticket = 0;
+	if (check->kind == METER_MODEL && meter->state != BREAKER_CLOSED)
+		meter->is_probing = state->is_probe = true;
+	hold->meter = meter;
+	hold->tokens = check->tokens > 0 ? need->tokens : 0;
+	hold->money = check->kind == METER_BUDGET ? need->money : 0;
+	meter->in_flight++;
+	meter->used_at = now;
+	meter->idle_ms = check->kind == METER_BUDGET ? check->left_ms
+					 : check->kind == METER_MODEL
+						 ? Max(check->period_ms, OPEN_MAX_MS)
+						 : check->period_ms;
+	meter->requests -= 1;
+	meter->tokens -= hold->tokens;
+	meter->reserved += hold->money;
+	meter->amount = check->amount;
+}
+
+/* ---- letting through ----------------------------------------------------- */
+
+/* Say why not, and when; a job that will wait gets a ticket. */
+static void
+fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
+			 int64 now, LlmRefusal *refusal)
+{
+	const char *format = NULL;
+	double wait = verdict->wait_ms;
+
+	if (may_wait && verdict->interval_ms > 0)
+	{
+		double ticket = Max(verdict->meter->next_ticket, now + wait);
+
+		verdict->meter->next_ticket = ticket + verdict->interval_ms;
+		wait = ticket - now;
+	}
+	refusal->sqlstate = verdict->sqlstate;
+	refusal->wait_ms =
+		wait < 0 ? -1 : (int64) ceil(Min(wait, 86400e3 * 31)) + WAIT_MARGIN_MS;
+	switch (verdict->check->kind)
+	{
+		case METER_MODEL:
+			format = verdict->sqlstate == ERRCODE_INTEL_CIRCUIT_OPEN
+						 ? "model \"%s\" is left alone after failures"
+						 : "the rate of model \"%s\" is used up";
+			break;
+		case METER_PROVIDER:
+			format = "model \"%s\" has as many calls in flight as its "
+					 "provider may";
+			break;
+		case METER_RATE:
+			format = "a rate limit for model \"%s\" is reached";
+			break;
+		case METER_BUDGET:
+			format = "a budget for model \"%s\" is spent";
+			break;
+	}
+	snprintf(refusal->message, sizeof(refusal->message), format, call->model);
+}
+
+/* At exit: what this process holds is nobody's any more. */
+static void
+release_all(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
+{
+	while (!dlist_is_empty(&holders))
+		llm_limit_release(
+			dlist_head_element(LlmCallState, holder, &holders)->call);
+}
+
+static void
+hold_until_settled(LlmCallState *state)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		before_shmem_exit(release_all, (Datum) 0);
+		registered = true;
+	}
+	dlist_push_tail(&holders, &state->holder);
+}
+
+bool
+llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
+{
+	LlmCallState *state = call->state;
+	Check checks[MAX_CHECKS];
+	Meter *found[MAX_CHECKS];
+	Verdict verdict = {0};
+	bool is_full = false;
+	Need need;
+	int64 now;
+	int n;
+
+	if (call->is_local)
+		return true;
+	Assert(state->nholds == 0);
+	n = collect_checks(call, checks);
+	need = measure(call, checks, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (checks[i].kind == METER_BUDGET)
+			checks[i].loaded = llm_spend_load(checks[i].limit, checks[i].scope,
+											  checks[i].period);
+	}
+	if (state->holds == NULL)
+		state->holds =
+			MemoryContextAlloc(call->cxt, sizeof(MeterHold) * MAX_CHECKS);
+
+	llm_limit_lock();
+	now = llm_limit_now();
+	for (int i = 0; i < n && !is_full; i++)
+	{
+		bool is_new;
+		Meter *meter = find_meter(&checks[i], true, &is_new);
+
+		found[i] = meter;
+		is_full = meter == NULL;
+		if (is_full)
+			break;
+		if (is_new && checks[i].kind == METER_BUDGET)
+		{
+			meter->period = checks[i].period;
+			meter->spent = meter->recorded = meter->wanted = checks[i].loaded;
+		}
+		/* so that none of them is given up for the next */
+		meter->used_at = now;
+		meter->idle_ms = Max(meter->idle_ms, 1000);
+		refill(meter, &checks[i], now);
+		test_meter(&verdict, &checks[i], meter, &need, now);
+	}
+	if (!is_full && verdict.sqlstate != 0)
+		fill_refusal(call, &verdict, may_wait, now, refusal);
+	else if (!is_full)
+	{
+		for (int i = 0; i < n; i++)
+			take(state, &checks[i], found[i], &need, now);
+		hold_until_settled(state);
+	}
+	llm_limit_unlock();
+
+	if (is_full)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+						errmsg("too many limits are in use at the same "
+							   "time")));
+	if (verdict.sqlstate != 0)
+		return false;
+	llm_spend_record(call);
+	return true;
+}
+
+/* ---- settling ------------------------------------------------------------ */
+
+/* What a call has cost, in units of money, of which most was reserved. */
+static int64
+settled_cost(const LlmCall *call, int64 reserved)
+{
+	const LlmCallState *state = call->state;
+	const LlmUsage *usage = &call->usage;
+	const LlmUsage *before = &state->usage_before;
+
+	if (usage->input >= 0 && (usage->output >= 0 || !has_output(call)))
+		return cost_of(state, usage->input - Max(before->input, 0),
+					   Max(usage->cached - Max(before->cached, 0), 0),
+					   Max(usage->output - Max(before->output, 0), 0));
+	/* an answer that refuses the work is not charged for */
+	if (!state->was_sent || call->http_status >= 400)
+		return 0;
+	return reserved;
+}
+
+static void
+open_breaker(Meter *meter, BreakerState state, int64 now, int64 open_ms)
+{
+	meter->state = state;
+	meter->open_ms = Min(open_ms, OPEN_MAX_MS);
+	meter->open_until = now + meter->open_ms;
+}
+
+static void
+settle_breaker(Meter *meter, const LlmCall *call, int64 now)
+{
+	bool was_probe = call->state->is_probe;
+
+	if (was_probe)
+		meter->is_probing = false;
+	if (call->outcome == LLM_PENDING)
+		return;
+	if (call->sqlstate == ERRCODE_INTEL_RATE_LIMITED)
+	{
+		int64 wait = call->retry_after_ms;
+
+		/* it did not say how long: longer each time */
+		if (wait < 0)
+			wait = meter->state == BREAKER_LIMITED ? meter->open_ms * 2 : 1000;
+		if (meter->state == BREAKER_CLOSED || was_probe ||
+			now + wait > meter->open_until)
+			open_breaker(meter, BREAKER_LIMITED, now, wait);
+	}
+	else if (call->outcome == LLM_RETRYABLE &&
+			 (call->sqlstate == ERRCODE_INTEL_TIMEOUT ||
+			  call->sqlstate == ERRCODE_SYSTEM_ERROR))
+	{
+		meter->failures++;
+		if (guc_breaker_failures > 0 &&
+			(was_probe || (meter->state == BREAKER_CLOSED &&
+						   meter->failures >= guc_breaker_failures)))
+			open_breaker(meter, BREAKER_OPEN, now,
+						 was_probe && meter->open_ms > 0
+							 ? meter->open_ms * 2
+							 : guc_breaker_open_time);
+	}
+	else if (was_probe || meter->state == BREAKER_CLOSED)
+	{
+		/* it answers, whatever it says */
+		meter->state = BREAKER_CLOSED;
+		meter->failures = 0;
+		meter->open_ms = 0;
+	}
+}
+
+static void
+settle_meter(const MeterHold *hold, const LlmCall *call, int64 now)
+{
+	Meter *meter = hold->meter;
+	const LlmUsage *usage = &call->usage;
+	const LlmUsage *before = &call->state->usage_before;
+
+	meter->in_flight--;
+	meter->used_at = now;
+	if (call->outcome != LLM_PENDING)
+		meter->latency_ms = 0.8 * meter->latency_ms + 0.2 * call->latency_ms;
+	if (usage->input >= 0)
+		meter->tokens += hold->tokens -
+						 (usage->input - Max(before->input, 0)) -
+						 Max(usage->output - Max(before->output, 0), 0);
+	else if (call->http_status >= 400)
+		meter->tokens += hold->tokens;
+	meter->reserved -= hold->money;
+	if (hold->money > 0)
+		meter->spent += settled_cost(call, hold->money);
+	if (meter->kind == METER_MODEL)
+		settle_breaker(meter, call, now);
+}
+
+void
+llm_limit_release(LlmCall *call)
+{
+	LlmCallState *state = call->state;
+	int64 now;
+
+	if (state->nholds == 0)
+		return;
+	llm_limit_lock();
+	now = llm_limit_now();
+	for (int i = 0; i < state->nholds; i++)
+		settle_meter(&state->holds[i], call, now);
+	llm_limit_unlock();
+	state->nholds = 0;
+	state->is_probe = false;
+	dlist_delete(&state->holder);
+}
+
+void
+llm_call_settle(LlmCall *call)
+{
+	llm_limit_release(call);
+}
+
+bool
+llm_model_is_open(const char *provider, const char *model, int64 *wait_ms)
+{
+	Check check = {.kind = METER_MODEL};
+	Verdict verdict = {0};
+	Meter *meter;
+	bool is_new;
+
+	snprintf(check.scope, METER_SCOPE_MAX, "%s %s", provider, model);
+	llm_limit_lock();
+	meter = find_meter(&check, false, &is_new);
+	if (meter != NULL && meter->state == BREAKER_OPEN)
+		test_breaker(&verdict, &check, meter, llm_limit_now());
+	llm_limit_unlock();
+	*wait_ms = (int64) verdict.wait_ms + WAIT_MARGIN_MS;
+	return verdict.sqlstate != 0;
+}
+
+/* ---- looking at it ------------------------------------------------------- */
+
+/* A copy of the meters of this database. */
+static Meter *
+copy_meters(int *count)
+{
+	int n;
+	Meter *table = llm_limit_meters(&n);
+	Meter *copy = palloc(sizeof(Meter) * n);
+
+	*count = 0;
+	llm_limit_lock();
+	for (int i = 0; i < n; i++)
+	{
+		if (table[i].database == MyDatabaseId)
+			copy[(*count)++] = table[i];
+	}
+	llm_limit_unlock();
+	return copy;
+}
+
+static Datum
+money_datum(int64 money)
+{
+	return NumericGetDatum(int64_div_fast_to_numeric(money, 9));
+}
+
+Datum
+intel_limit_state(PG_FUNCTION_ARGS)
+{
+	static const char *const kinds[] = {"model", "provider", "rate_limit",
+										"budget"};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Meter *copy;
+	int n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	copy = copy_meters(&n);
+	for (int i = 0; i < n; i++)
+	{
+		const Meter *meter = &copy[i];
+		bool is_budget = meter->kind == METER_BUDGET;
+		Datum values[8];
+		bool nulls[8] = {false};
+
+		values[0] = CStringGetTextDatum(kinds[meter->kind]);
+		values[1] = CStringGetTextDatum(
+			meter->limit == 0 ? meter->scope
+							  : psprintf("%d %s", meter->limit, meter->scope));
+		values[2] = Int32GetDatum(meter->in_flight);
+		values[3] = Float8GetDatum(meter->requests);
+		values[4] = Float8GetDatum(meter->tokens);
+		values[5] = money_datum(meter->spent);
+		values[6] = money_datum(meter->reserved);
+		values[7] = money_datum(meter->recorded);
+		nulls[3] = nulls[4] = is_budget || meter->kind == METER_PROVIDER;
+		nulls[5] = nulls[6] = nulls[7] = !is_budget;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+							 nulls);
+	}
+	return (Datum) 0;
+}
+
+static const char *
+breaker_word(const Meter *meter, int64 now)
+{
+	if (meter->state == BREAKER_CLOSED)
+		return "closed";
+	if (now >= meter->open_until)
+		return "half-open";
+	return meter->state == BREAKER_OPEN ? "open" : "limited";
+}
+
+Datum
+intel_breaker_state(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64 now = llm_limit_now();
+	Meter *copy;
+	int n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	copy = copy_meters(&n);
+	for (int i = 0; i < n; i++)
+	{
+		char *space = strchr(copy[i].scope, ' ');
+		Interval wait = {0};
+		Datum values[5];
+		bool nulls[5] = {false};
+
+		if (copy[i].kind != METER_MODEL)
+			continue;
+		wait.time = Max(copy[i].open_until - now, 0) * 1000;
+		values[0] = PointerGetDatum(
+			cstring_to_text_with_len(copy[i].scope, space - copy[i].scope));
+		values[1] = CStringGetTextDatum(space + 1);
+		values[2] = CStringGetTextDatum(breaker_word(&copy[i], now));
+		values[3] = Int32GetDatum(copy[i].failures);
+		values[4] = IntervalPGetDatum(&wait);
+		nulls[4] = copy[i].state == BREAKER_CLOSED;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+							 nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+intel_reset_breaker(PG_FUNCTION_ARGS)
+{
+	char *model = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int n;
+	Meter *table = llm_limit_meters(&n);
+	bool found = false;
+
+	llm_limit_lock();
+	for (int i = 0; i < n; i++)
+	{
+		Meter *meter = &table[i];
+
+		if (meter->database != MyDatabaseId || meter->kind != METER_MODEL ||
+			strcmp(strchr(meter->scope, ' ') + 1, model) != 0)
+			continue;
+		meter->state = BREAKER_CLOSED;
+		meter->failures = 0;
+		meter->open_ms = 0;
+		found = true;
+	}
+	llm_limit_unlock();
+	PG_RETURN_BOOL(found);
+}

@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_limit.h
+ *		Limits, budgets and circuit breakers in shared memory.
+ *
+ * Everything is counted in meters: one for each model, and one for each limit
+ * or budget and each thing that it counts apart. A call that is let through
+ * holds its meters until it is settled, which cannot be forgotten: the memory
+ * of the call and the end of the process do it at last.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_LLM_LIMIT_H
+#define INTEL_LLM_LIMIT_H
+
+#include "datatype/timestamp.h"
+
+#include "llm/llm_catalog.h"
+#include "llm/llm_int.h"
+
+/* What meters are for. */
+typedef enum MeterKind
+{
+	METER_MODEL,	/* circuit breaker, rpm and tpm of a model */
+	METER_PROVIDER, /* max_concurrency of a provider */
+	METER_RATE,		/* a row of rate_limit */
+	METER_BUDGET	/* a row of budget */
+} MeterKind;
+
+#define METER_SCOPE_MAX 192
+
+typedef enum BreakerState
+{
+	BREAKER_CLOSED,
+	BREAKER_OPEN,
+	BREAKER_LIMITED /* the provider asked to wait; then like open */
+} BreakerState;
+
+/* All of it guarded by the lock of llm_limit.c; times are monotonic, ms. */
+typedef struct Meter
+{
+	Oid database; /* InvalidOid: free */
+	MeterKind kind;
+	int32 limit;				 /* id of the row, of rates and budgets */
+	char scope[METER_SCOPE_MAX]; /* what is counted apart; names for a model */
+	int64 used_at;
+	int64 idle_ms; /* all is as new this long after used_at */
+	int in_flight;
+
+	/* token buckets; as much as a period has when full */
+	double requests;
+	double tokens;
+	int64 filled_at;
+	double latency_ms;	/* moving average */
+	double next_ticket; /* when the next waiting job shall come */
+
+	/* breaker, of a model */
+	BreakerState state;
+	bool is_probing; /* one call in flight tries whether it works again */
+	int failures;	 /* in a row */
+	int64 open_until;
+	int64 open_ms; /* how long it was last opened */
+
+	/* money, of a budget; in 1e-9 of the currency */
+	int32 period; /* days since 2000-01-01 of its first day */
+	int64 spent;
+	int64 reserved; /* of calls in flight */
+	int64 recorded; /* what intel.spend has for spent + reserved, at least */
+	int64 wanted;	/* what it shall have; written by the worker */
+	int64 amount;	/* of the budget, when it was last asked */
+} Meter;
+
+/* The part of a reservation that is with one meter. */
+typedef struct MeterHold
+{
+	Meter *meter;
+	double tokens;
+	int64 money;
+} MeterHold;
+
+/* llm_limit.c: the table of meters */
+extern void llm_limit_register(void);
+extern void llm_spend_register(void);
+extern void llm_limit_lock(void);
+extern void llm_limit_unlock(void);
+extern bool llm_limit_is_shared(void);
+/* Give back what a call holds, if anything. Raises nothing. */
+extern void llm_limit_release(LlmCall *call);
+/* Is the breaker of a model open, and for how long yet? */
+extern bool llm_model_is_open(const char *provider, const char *model,
+							  int64 *wait_ms);
+extern int64 llm_limit_now(void); /* ms of the monotonic clock */
+extern Meter *llm_limit_meters(int *n);
+
+/* llm_spend.c: what budgets have spent survives the server */
+
+/* The day (since 2000-01-01, UTC) at which the present period began. */
+extern int32 llm_spend_period(bool monthly, int64 *left_ms);
+/* What the table has, in 1e-9 of the currency. Needs a transaction. */
+extern int64 llm_spend_load(int32 limit, const char *scope, int32 period);
+/*
+ * Return when the table has at least what the budgets of a call hold; else
+ * release the call and raise 55000. Needs a transaction; in the worker, the
+ * table has it when that commits.
+ */
+extern void llm_spend_record(LlmCall *call);
+
+#endif /* INTEL_LLM_LIMIT_H */

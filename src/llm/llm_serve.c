@@ -1,0 +1,215 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_serve.c
+ *		A call with everything around it: limits, breakers, fallbacks, log.
+ *
+ * The chain of a request: its model, that model's fallback, and so on, and at
+ * last the value that the request itself gives as "fallback". A session walks
+ * it to the end at once. A job has time: it takes the first model that is on
+ * and whose breaker is closed, waits where there is none, and falls back on
+ * the given value when its attempts are used up.
+ *
+ * What is wrong with a request (an unknown model, a missing grant, a text that
+ * cannot be redacted) is raised from wherever it is found: another model does
+ * not make it right. Embeddings have no fallback, since vectors of two models
+ * cannot be compared.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "llm/llm_catalog.h"
+#include "llm/llm_limit.h"
+
+#define MAX_HOPS 8
+/* a provider that is off is looked at again after this, ms */
+#define OFF_WAIT_MS 30000
+
+static bool
+has_fallback(LlmTask task)
+{
+	return task != LLM_TASK_EMBED;
+}
+
+/* The next model of the chain, or NULL; palloc'd. */
+static char *
+next_model(LlmTask task, const char *model)
+{
+	return has_fallback(task) && model != NULL ? llm_catalog_fallback(model)
+											   : NULL;
+}
+
+static void
+refuse_off(LlmRefusal *refusal, const char *provider)
+{
+	refusal->sqlstate = ERRCODE_INTEL_REFUSED;
+	refusal->wait_ms = OFF_WAIT_MS;
+	snprintf(refusal->message, sizeof(refusal->message),
+			 "provider \"%s\" is switched off", provider);
+}
+
+static void
+refuse_open(LlmRefusal *refusal, const char *model, int64 wait_ms)
+{
+	refusal->sqlstate = ERRCODE_INTEL_CIRCUIT_OPEN;
+	refusal->wait_ms = wait_ms;
+	snprintf(refusal->message, sizeof(refusal->message),
+			 "model \"%s\" is left alone after failures", model);
+}
+
+/* ---- the value of last resort -------------------------------------------- */
+
+char *
+llm_given_fallback(LlmTask task, Jsonb *request)
+{
+	json_t *doc = json_from_jsonb(request);
+	json_t *value = json_object_get(doc, "fallback");
+	json_t *result;
+	json_t *content;
+
+	if (value == NULL || (task != LLM_TASK_COMPLETE && task != LLM_TASK_CHAT))
+		return NULL;
+	if (json_is_null(value) ||
+		(json_is_string(value) && json_object_get(doc, "schema") == NULL))
+		content = json_incref(value);
+	else
+	{
+		char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		content = text != NULL ? json_string(text) : NULL;
+		free(text);
+	}
+	if (task == LLM_TASK_COMPLETE)
+		result = json_pack("{s:o, s:s}", "content", content, "finish_reason",
+						   "fallback");
+	else if (json_is_object(value))
+	{
+		json_decref(content);
+		result = json_pack("{s:O, s:s}", "message", value, "finish_reason",
+						   "fallback");
+	}
+	else
+		result =
+			json_pack("{s:{s:s, s:o}, s:s}", "message", "role", "assistant",
+					  "content", content, "finish_reason", "fallback");
+	return json_text(json_adopt(result));
+}
+
+/* ---- sessions ------------------------------------------------------------ */
+
+void
+llm_refusal_raise(const LlmRefusal *refusal)
+{
+	int64 seconds = (refusal->wait_ms + 999) / 1000;
+
+	ereport(ERROR,
+			(errcode(refusal->sqlstate),
+			 errmsg_internal("%s", refusal->message),
+			 refusal->wait_ms >= 0
+				 ? errdetail("Retry after " INT64_FORMAT " seconds.", seconds)
+				 : 0));
+	pg_unreachable();
+}
+
+static void
+refusal_of_call(const LlmCall *call, LlmRefusal *refusal)
+{
+	refusal->sqlstate = call->sqlstate;
+	refusal->wait_ms = call->retry_after_ms;
+	strlcpy(refusal->message, call->message, sizeof(refusal->message));
+}
+
+/* Run an admitted call, and once more where its answer can be mended. */
+static bool
+run_call(LlmCall *call, LlmRefusal *refusal)
+{
+	for (;;)
+	{
+		if (!llm_call_admit(call, false, refusal))
+			return false;
+		llm_call_run(call);
+		llm_call_settle(call);
+		if (call->outcome == LLM_SUCCEEDED)
+			return true;
+		refusal_of_call(call, refusal);
+		if (!llm_call_repair(call))
+			return false;
+	}
+}
+
+char *
+llm_serve(LlmTask task, Jsonb *request)
+{
+	LlmRefusal first = {0};
+	char *model = NULL;
+	char *result;
+
+	for (int hop = 0; hop < MAX_HOPS; hop++)
+	{
+		LlmRefusal refusal = {0};
+		LlmCall *call = llm_call_prepare_for(task, request, &model, &refusal);
+
+		if (call == NULL)
+			refuse_off(&refusal, refusal.message);
+		else if (run_call(call, &refusal))
+		{
+			result = llm_call_result(call, llm_log_attempt(call, true));
+			llm_call_free(call);
+			return result;
+		}
+		if (hop == 0)
+			first = refusal;
+		model = next_model(task, model);
+		/* the row of a failure survives only where somebody goes on */
+		if (call != NULL)
+		{
+			(void) llm_log_attempt(call, model != NULL);
+			llm_call_free(call);
+		}
+		if (model == NULL)
+			break;
+	}
+	result = llm_given_fallback(task, request);
+	if (result == NULL)
+		llm_refusal_raise(&first);
+	return result;
+}
+
+/* ---- jobs ---------------------------------------------------------------- */
+
+LlmCall *
+llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
+{
+	LlmRefusal first = {0};
+	char *model = NULL;
+
+	for (int hop = 0; hop < MAX_HOPS; hop++)
+	{
+		LlmRefusal here = {0};
+		LlmCall *call = llm_call_prepare_for(task, request, &model, &here);
+		int64 wait_ms;
+
+		if (call == NULL)
+			refuse_off(&here, here.message);
+		else if (call->is_local ||
+				 !llm_model_is_open(call->provider, call->model, &wait_ms))
+			return call;
+		else
+		{
+			refuse_open(&here, call->model, wait_ms);
+			llm_call_free(call);
+		}
+		if (hop == 0)
+			first = here;
+		model = next_model(task, model);
+		if (model == NULL)
+			break;
+	}
+	*refusal = first;
+	return NULL;
+}

@@ -1,0 +1,340 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_spend.c
+ *		What budgets have spent survives the server.
+ *
+ * The total of a budget lives in shared memory, where a rollback does not
+ * take it back. Before a call is sent, intel.spend has at least what is spent
+ * and reserved then: a value written ahead, by up to a hundredth of the
+ * budget, so that not every call waits for a commit. After a crash that value
+ * is where counting goes on, so what a crash can cost is a hundredth of the
+ * budget and the reservations of its moment, never an overshoot.
+ *
+ * Only the worker of the database writes the table, so nothing needs to be
+ * said about writers meeting; sessions ask it and wait. It writes the exact
+ * total when it has nothing else to do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/condition_variable.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/query.h"
+#include "base/shmem.h"
+#include "llm/llm_limit.h"
+
+/* Columns of llm_limit.sql. */
+#define SPEND_KEY 1
+#define SPEND_AMOUNT 5
+
+/* how much is written ahead: this part of a budget */
+#define AHEAD 100
+#define RECORD_TIMEOUT_MS 10000
+/* totals written in one transaction */
+#define BATCH 64
+
+typedef struct Written
+{
+	Meter *meter;
+	int32 limit;
+	int32 period;
+	int64 value;
+} Written;
+
+static ConditionVariable *recorded = NULL;
+static bool is_writer = false;
+static Written written[BATCH];
+static int nwritten = 0;
+
+static void
+init_shared(void *area)
+{
+	ConditionVariableInit(area);
+}
+
+void
+llm_spend_register(void)
+{
+	shmem_register("intel spend", sizeof(ConditionVariable), init_shared,
+				   (void **) &recorded);
+}
+
+void
+llm_spend_set_writer(void)
+{
+	is_writer = true;
+}
+
+int32
+llm_spend_period(bool monthly, int64 *left_ms)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int32 day = (int32) (now / USECS_PER_DAY);
+	int32 end;
+	int year;
+	int month;
+	int mday;
+
+	/* days before 2000 do not come again */
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	if (monthly)
+	{
+		day = date2j(year, month, 1) - POSTGRES_EPOCH_JDATE;
+		end = date2j(year + month / 12, month % 12 + 1, 1) -
+			  POSTGRES_EPOCH_JDATE;
+	}
+	else
+		end = day + 1;
+	*left_ms = ((int64) end * USECS_PER_DAY - now) / 1000;
+	return day;
+}
+
+static char *
+spend_key(int32 limit, const char *scope, int32 period)
+{
+	int year;
+	int month;
+	int mday;
+
+	j2date(period + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	return psprintf("%d %04d-%02d-%02d %s", limit, year, month, mday, scope);
+}
+
+/*
+ * What the table has for a budget. It is read below privileges and policies,
+ * and as of now, whatever snapshot the user has.
+ */
+int64
+llm_spend_load(int32 limit, const char *scope, int32 period)
+{
+	Oid schema = get_namespace_oid("intel", false);
+	Relation rel =
+		table_open(get_relname_relid("spend", schema), AccessShareLock);
+	Snapshot snapshot =
+		RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	int64 value = 0;
+
+	ScanKeyInit(&key, SPEND_KEY, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(spend_key(limit, scope, period)));
+	scan = systable_beginscan(rel, get_relname_relid("spend_pkey", schema),
+							  true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool isnull;
+		Datum amount =
+			heap_getattr(tuple, SPEND_AMOUNT, RelationGetDescr(rel), &isnull);
+
+		amount =
+			DirectFunctionCall2(numeric_mul, amount,
+								NumericGetDatum(int64_to_numeric(1000000000)));
+		value = DatumGetInt64(DirectFunctionCall1(numeric_int8, amount));
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return value;
+}
+
+/* ---- the writer ---------------------------------------------------------- */
+
+static void
+on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (nwritten == 0)
+		return;
+	if (event == XACT_EVENT_COMMIT)
+	{
+		llm_limit_lock();
+		for (int i = 0; i < nwritten; i++)
+		{
+			Meter *meter = written[i].meter;
+
+			if (meter->database == MyDatabaseId &&
+				meter->kind == METER_BUDGET &&
+				meter->limit == written[i].limit &&
+				meter->period == written[i].period)
+				meter->recorded = Max(meter->recorded, written[i].value);
+		}
+		llm_limit_unlock();
+		ConditionVariableBroadcast(recorded);
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		nwritten = 0;
+}
+
+static void
+write_total(const Written *total, const char *scope)
+{
+	QueryArg args[5];
+
+	args[0] = query_arg_text(spend_key(total->limit, scope, total->period));
+	args[1] = query_arg_int4(total->limit);
+	args[2] = query_arg_datum(DATEOID, DateADTGetDatum(total->period), false);
+	args[3] = query_arg_text(scope);
+	args[4] = query_arg_datum(
+		NUMERICOID,
+		NumericGetDatum(int64_div_fast_to_numeric(total->value, 9)), false);
+	(void) query_run_restricted(
+		"INSERT INTO intel.spend (key, budget, period, scope, amount)"
+		" VALUES ($1, $2, $3, $4, $5)"
+		" ON CONFLICT (key) DO UPDATE SET amount = excluded.amount,"
+		" updated_at = clock_timestamp()",
+		args, 5, false);
+}
+
+/* Does the table have to be changed for this meter, and to what? */
+static bool
+total_to_write(Meter *meter, bool exactly, int64 *value)
+{
+	if (meter->database != MyDatabaseId || meter->kind != METER_BUDGET)
+		return false;
+	if (meter->wanted > meter->recorded)
+	{
+		*value = meter->wanted;
+		return true;
+	}
+	*value = meter->spent + meter->reserved;
+	if (!exactly || *value == meter->recorded)
+		return false;
+	/* from here on nobody relies on the higher value in the table */
+	meter->recorded = meter->wanted = *value;
+	return true;
+}
+
+void
+llm_spend_flush(bool exactly)
+{
+	static bool registered = false;
+	char scopes[BATCH][METER_SCOPE_MAX];
+	int n;
+	Meter *table = llm_limit_meters(&n);
+	int first = nwritten;
+
+	if (!llm_limit_is_shared())
+		return;
+	if (!registered)
+	{
+		RegisterXactCallback(on_transaction_end, NULL);
+		registered = true;
+	}
+	llm_limit_lock();
+	for (int i = 0; i < n && nwritten < BATCH; i++)
+	{
+		Written *total = &written[nwritten];
+
+		if (!total_to_write(&table[i], exactly, &total->value))
+			continue;
+		total->meter = &table[i];
+		total->limit = table[i].limit;
+		total->period = table[i].period;
+		strcpy(scopes[nwritten++], table[i].scope);
+	}
+	llm_limit_unlock();
+	for (int i = first; i < nwritten; i++)
+		write_total(&written[i], scopes[i]);
+}
+
+bool
+llm_spend_waiting(bool exactly)
+{
+	int n;
+	Meter *table = llm_limit_meters(&n);
+	bool waiting = false;
+
+	if (!llm_limit_is_shared())
+		return false;
+	llm_limit_lock();
+	for (int i = 0; i < n && !waiting; i++)
+		waiting = table[i].database == MyDatabaseId &&
+				  table[i].kind == METER_BUDGET &&
+				  (table[i].wanted > table[i].recorded ||
+				   (exactly &&
+					table[i].spent + table[i].reserved != table[i].recorded));
+	llm_limit_unlock();
+	return waiting;
+}
+
+/* ---- those who spend ----------------------------------------------------- */
+
+/* Ask for what a call holds to be written down; true when it is already. */
+static bool
+ask(const LlmCallState *state)
+{
+	bool done = true;
+
+	llm_limit_lock();
+	for (int i = 0; i < state->nholds; i++)
+	{
+		Meter *meter = state->holds[i].meter;
+		int64 total = meter->spent + meter->reserved;
+
+		if (state->holds[i].money == 0 || total <= meter->recorded)
+			continue;
+		done = false;
+		meter->wanted = Max(meter->wanted, total);
+		meter->wanted = Max(meter->wanted,
+							Min(total + meter->amount / AHEAD, meter->amount));
+	}
+	llm_limit_unlock();
+	return done;
+}
+
+void
+llm_spend_record(LlmCall *call)
+{
+	static uint32 wait_event = 0;
+	TimestampTz start = GetCurrentTimestamp();
+
+	if (ask(call->state))
+		return;
+	if (is_writer)
+	{
+		llm_spend_flush(false);
+		return;
+	}
+	if (wait_event == 0)
+		wait_event = WaitEventExtensionNew("IntelBudget");
+	ConditionVariablePrepareToSleep(recorded);
+	while (!ask(call->state))
+	{
+		if (!llm_wake_worker() ||
+			TimestampDifferenceExceeds(start, GetCurrentTimestamp(),
+									   RECORD_TIMEOUT_MS))
+		{
+			ConditionVariableCancelSleep();
+			llm_limit_release(call);
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("a budget could not be written down before the "
+							"call"),
+					 errhint("That takes a worker in this database: see "
+							 "\"intel.max_workers\" and "
+							 "\"max_worker_processes\".")));
+		}
+		(void) ConditionVariableTimedSleep(recorded, 1000, wait_event);
+	}
+	ConditionVariableCancelSleep();
+}

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_wait.c
+ *		Jobs whose call may not be made yet.
+ *
+ * A limit, a budget, a breaker, a provider that is off or asks to wait are
+ * not the job's fault: it waits and uses up no attempt. Before its first call
+ * it goes back to the queue until its time comes. After that it would lose
+ * what its calls have given, so it stays with its process, call prepared and
+ * lease renewed, unless the wait is long.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "base/query.h"
+#include "worker/worker_int.h"
+
+/* longest wait of a job that keeps its place */
+#define PARK_MAX_MS (10 * 60 * 1000)
+
+/* Queue the job again until its time. */
+static void
+put_off(Job *job, const LlmRefusal *refusal)
+{
+	QueryArg args[6];
+
+	args[0] = query_arg_int8(job->id);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+	args[3] = query_arg_text(unpack_sql_state(refusal->sqlstate));
+	args[4] = query_arg_text(refusal->message);
+	args[5] = engine_arg_time(job->again_at);
+	(void) engine_query(
+		"UPDATE intel.job_queue SET status = 'queued', ready = false,"
+		" attempts = greatest(attempts - 1, 0), error_code = $4,"
+		" error_message = $5, next_attempt_at = $6,"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
+		" WHERE id = $1 AND status = 'running' AND lease_pid = $2"
+		" AND lease_start = $3",
+		args, 6);
+}
+
+bool
+wait_for_refusal(Job *job, const LlmRefusal *refusal)
+{
+	bool park = job->llm_call != NULL && job->calls > 0 &&
+				refusal->wait_ms <= PARK_MAX_MS;
+
+	job->waits = false;
+	if (refusal->wait_ms < 0)
+		engine_fail(job, refusal->sqlstate, refusal->message);
+	else
+	{
+		job->again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													refusal->wait_ms);
+		job->waits = park;
+		if (park)
+			return true;
+		put_off(job, refusal);
+	}
+	if (job->llm_call != NULL)
+		llm_call_free(job->llm_call);
+	job->llm_call = NULL;
+	return false;
+}
+
+bool
+wait_admit(Job *job)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+	volatile bool admitted = false;
+	LlmRefusal refusal = {0};
+
+	job->waits = false;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		admitted = llm_call_admit(job->llm_call, true, &refusal);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+
+	if (error == NULL)
+		return admitted || wait_for_refusal(job, &refusal);
+	engine_fail(job, error->sqlerrcode, error->message);
+	llm_call_free(job->llm_call);
+	job->llm_call = NULL;
+	return false;
+}
+
+bool
+wait_for_provider(Job *job, int64 wait_ms)
+{
+	LlmCall *call = job->llm_call;
+	LlmRefusal refusal = {call->sqlstate, wait_ms, ""};
+
+	strlcpy(refusal.message, call->message, sizeof(refusal.message));
+	if (!wait_for_refusal(job, &refusal))
+		return false;
+	llm_call_again(call);
+	return true;
+}

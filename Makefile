@@ -89,7 +89,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-vector bench-redact eval-redact demo demo-psql demo-stop arm64
+.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-ann bench-vector bench-redact eval-redact demo demo-psql demo-stop arm64
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -122,7 +122,7 @@ matrix: ## the suites on this server and on Debian's PostgreSQL 17 and 18
 fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
 	@test/fuzz/run.sh fuzz $(FUZZ)
 
-arm64: ## the property test of the kernels as an arm64 program under qemu
+arm64: ## the property tests of the kernels as arm64 programs under qemu
 	@test/fuzz/arm64.sh
 
 surface: ## pgvector's catalog entries against ours, on a server with both
@@ -131,6 +131,9 @@ surface: ## pgvector's catalog entries against ours, on a server with both
 bench-vector: ## distance kernels, and exact search beside pgvector
 	@test/bench/distance.sh
 	@test/pgvector/run.sh bench
+
+bench-ann: ## the index beside pgvector's HNSW on real vectors, and what the planner chooses
+	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh ann ann_plans
 
 bench: ## the benchmarks, or BENCH="name ..."; BENCH=list names them
 	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh $(BENCH)

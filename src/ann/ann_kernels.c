@@ -113,6 +113,8 @@ ann_kernels_init(void)
 
 	if (best == NULL)
 		best = ann_kernels_avx2();
+	if (best == NULL)
+		best = ann_kernels_neon();
 	ann_kernels = best != NULL ? best : &scalar_kernels;
 }
 
@@ -120,7 +122,7 @@ void
 ann_kernels_select(const char *name)
 {
 	const AnnKernels *tables[] = {&scalar_kernels, ann_kernels_avx2(),
-								  ann_kernels_avx512()};
+								  ann_kernels_avx512(), ann_kernels_neon()};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)

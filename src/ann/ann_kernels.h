@@ -69,6 +69,7 @@ extern const AnnKernels *ann_kernels;
 extern const AnnKernels *ann_kernels_scalar(void);
 extern const AnnKernels *ann_kernels_avx2(void);
 extern const AnnKernels *ann_kernels_avx512(void);
+extern const AnnKernels *ann_kernels_neon(void);
 
 /* Choose the fastest table of this machine. Called once by _PG_init. */
 extern void ann_kernels_init(void);

@@ -15,6 +15,7 @@ SQL_FRAGMENTS = \
 	src/ann/ann.sql \
 	src/redact/redact.sql \
 	src/redact/redact_rules.sql \
+	src/redact/redact_vault.sql \
 	src/text/text.sql \
 	src/llm/llm.sql \
 	src/llm/llm_log.sql \

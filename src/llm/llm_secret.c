@@ -12,14 +12,10 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "miscadmin.h"
-#include "storage/fd.h"
 
 #include "base/guc.h"
+#include "base/secret_file.h"
 #include "llm/llm_secret.h"
 
 #define ENV_SCHEME "env:"
@@ -68,45 +64,11 @@ read_variable(const char *name, char *buffer)
 	strcpy(buffer, value);
 }
 
-/* Raises unless fd is a private, regular, small file of the server's user. */
-static void
-check_file(int fd, const char *name)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not stat secret file \"%s\": %m", name)));
-	if (!S_ISREG(st.st_mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("secret file \"%s\" is not a regular file", name)));
-	if (st.st_uid != geteuid())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("secret file \"%s\" does not belong to the server's "
-						"user",
-						name)));
-	if ((st.st_mode & 07777) != 0600 && (st.st_mode & 07777) != 0400)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("secret file \"%s\" is not private", name),
-						errdetail("Its mode is %04o.",
-								  (unsigned int) (st.st_mode & 07777)),
-						errhint("Set its mode to 0600 or 0400.")));
-	if (st.st_size > LLM_SECRET_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("secret file \"%s\" is too large for a key", name)));
-}
-
 static void
 read_file(const char *name, char *buffer)
 {
 	char path[MAXPGPATH];
-	size_t have = 0;
-	ssize_t got;
-	int fd;
+	size_t have;
 
 	/* a relative directory is below the data directory, which is our cwd */
 	if (snprintf(path, sizeof(path), "%s/%s", guc_secret_directory, name) >=
@@ -115,41 +77,11 @@ read_file(const char *name, char *buffer)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("path of secret file \"%s\" is too long", name)));
 
-	/* O_NONBLOCK: opening a FIFO must not wait for a writer */
-	fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
-									 O_NONBLOCK | PG_BINARY);
-	if (fd < 0)
-	{
-		int sqlstate = errno == EACCES
-						   ? ERRCODE_INSUFFICIENT_PRIVILEGE
-						   : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 errmsg("could not open secret file \"%s\": %m", name),
-				 errhint("Secret files are in the directory that "
-						 "intel.secret_directory names; symbolic links are "
-						 "not followed.")));
-	}
-	check_file(fd, name);
-
-	while (have <= LLM_SECRET_MAX &&
-		   (got = read(fd, buffer + have, LLM_SECRET_MAX + 1 - have)) != 0)
-	{
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read secret file \"%s\": %m", name)));
-		have += got;
-	}
-	CloseTransientFile(fd);
-
-	if (have > LLM_SECRET_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("secret file \"%s\" is too large for a key", name)));
+	have = secret_file_read(path, name,
+							"Secret files are in the directory that "
+							"intel.secret_directory names; symbolic links "
+							"are not followed.",
+							buffer, LLM_SECRET_MAX);
 	/* editors end the last line */
 	while (have > 0 && (buffer[have - 1] == '\n' || buffer[have - 1] == '\r'))
 		have--;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * redact_key.c
- *		Keyed tokens for the action "hash".
+ *		Keyed tokens for the action "hash" and the vault, and sealed values.
  *
  * A plain hash of a telephone number is undone by hashing all telephone
  * numbers, so a token is an HMAC-SHA-256 under a key that the database does
@@ -14,16 +14,15 @@
 #include "postgres.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "lib/stringinfo.h"
-#include "storage/fd.h"
 #include "utils/memutils.h"
 
 #include "base/guc.h"
+#include "base/secret_file.h"
 #include "redact/redact_key.h"
 
 #define KEY_LEN 32
@@ -32,6 +31,7 @@
 
 static uint8 master_key[KEY_LEN];
 static char *master_path = NULL; /* the file that it was read from */
+static struct stat master_stat;
 
 static void
 hmac(const uint8 *key, int key_len, const char *parts[], const int lens[],
@@ -54,21 +54,50 @@ hmac(const uint8 *key, int key_len, const char *parts[], const int lens[],
 	pfree(message.data);
 }
 
-static void
-check_key_file(const char *path)
+/* Has the file changed since it was read? Its checks are done then. */
+static bool
+is_same_file(const char *path)
 {
 	struct stat st;
 
-	if (stat(path, &st) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read redaction key file \"%s\": %m",
-							   path)));
-	if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP)))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("redaction key file \"%s\" can be read by others", path),
-			 errhint("Give it permissions u=rw (0600).")));
+	return master_path != NULL && strcmp(master_path, path) == 0 &&
+		   stat(path, &st) == 0 && st.st_ino == master_stat.st_ino &&
+		   st.st_dev == master_stat.st_dev &&
+		   st.st_size == master_stat.st_size &&
+		   st.st_mtim.tv_sec == master_stat.st_mtim.tv_sec &&
+		   st.st_mtim.tv_nsec == master_stat.st_mtim.tv_nsec;
+}
+
+static void
+read_master_key(const char *path)
+{
+	static const char label[] = "intel redaction master key";
+	const char *parts[] = {label};
+	const int lens[] = {sizeof(label) - 1};
+	char buf[MAX_KEY_FILE];
+	size_t n;
+
+	if (stat(path, &master_stat) != 0)
+		memset(&master_stat, 0, sizeof(master_stat));
+	PG_TRY();
+	{
+		n = secret_file_read(path, path,
+							 "intel.redact_key_file names it; symbolic links "
+							 "are not followed.",
+							 buf, sizeof(buf));
+		if (n < MIN_KEY_FILE)
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("redaction key file \"%s\" is too short", path),
+				 errdetail("It must have at least %d bytes.", MIN_KEY_FILE)));
+		hmac((const uint8 *) buf, n, parts, lens, 1, master_key);
+	}
+	PG_FINALLY();
+	{
+		explicit_bzero(buf, sizeof(buf));
+	}
+	PG_END_TRY();
 }
 
 /* Read the key file, unless it is the one that was read before. */
@@ -76,40 +105,33 @@ static void
 load_master_key(void)
 {
 	const char *path = guc_redact_key_file;
-	static const char label[] = "intel redaction master key";
-	const char *parts[] = {label};
-	const int lens[] = {sizeof(label) - 1};
-	char buf[MAX_KEY_FILE];
-	FILE *file;
-	int n;
 
 	if (path == NULL || path[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("there is no key for redaction action \"hash\""),
+				 errmsg("there is no key for redaction"),
+				 errdetail("Action \"hash\" and the vault need one."),
 				 errhint("Write 32 random bytes to a file that only the "
 						 "server may read, and name it in "
 						 "intel.redact_key_file.")));
-	if (master_path != NULL && strcmp(master_path, path) == 0)
+	if (is_same_file(path))
 		return;
-	check_key_file(path);
-	file = AllocateFile(path, "rb");
-	if (file == NULL)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read redaction key file \"%s\": %m",
-							   path)));
-	n = fread(buf, 1, sizeof(buf), file);
-	FreeFile(file);
-	if (n < MIN_KEY_FILE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("redaction key file \"%s\" is too short", path),
-				 errdetail("It must have at least %d bytes.", MIN_KEY_FILE)));
-	hmac((const uint8 *) buf, n, parts, lens, 1, master_key);
-	explicit_bzero(buf, sizeof(buf));
 	if (master_path != NULL)
 		pfree(master_path);
+	master_path = NULL;
+	read_master_key(path);
 	master_path = MemoryContextStrdup(TopMemoryContext, path);
+}
+
+/* A key of its own for a purpose. */
+static void
+derive_key(const char *purpose, uint8 key[KEY_LEN])
+{
+	const char *parts[] = {purpose};
+	const int lens[] = {strlen(purpose)};
+
+	load_master_key();
+	hmac(master_key, KEY_LEN, parts, lens, 1, key);
 }
 
 void
@@ -117,8 +139,6 @@ redact_key_token(const char *policy, const char *entity, const char *value,
 				 int len, char *token)
 {
 	static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
-	const char *policy_parts[] = {policy};
-	const int policy_lens[] = {strlen(policy)};
 	const char *parts[] = {entity, value};
 	const int lens[] = {strlen(entity), len};
 	uint8 key[KEY_LEN];
@@ -127,8 +147,7 @@ redact_key_token(const char *policy, const char *entity, const char *value,
 	int nbits = 0;
 	int at = 0;
 
-	load_master_key();
-	hmac(master_key, KEY_LEN, policy_parts, policy_lens, 1, key);
+	derive_key(policy, key);
 	hmac(key, KEY_LEN, parts, lens, 2, hash);
 	for (int i = 0; i < REDACT_TOKEN_LEN; i++)
 	{
@@ -142,4 +161,101 @@ redact_key_token(const char *policy, const char *entity, const char *value,
 	}
 	token[REDACT_TOKEN_LEN] = '\0';
 	explicit_bzero(key, sizeof(key));
+}
+
+/* ---- sealing -------------------------------------------------------- */
+
+/*
+ * A sealed value: version (1), nonce (12), AES-256-GCM of the value, tag (16).
+ * The label is authenticated with it, so a value cannot be moved to another.
+ */
+#define SEAL_VERSION 1
+#define NONCE_LEN 12
+#define TAG_LEN 16
+/* No name of a policy has a blank. */
+#define SEAL_PURPOSE "vault key"
+
+static bool
+seal(EVP_CIPHER_CTX *ctx, const uint8 *key, const char *label,
+	 const char *value, int len, uint8 *out)
+{
+	int n;
+
+	return EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, out + 1) &&
+		   EVP_EncryptUpdate(ctx, NULL, &n, (const uint8 *) label,
+							 strlen(label)) &&
+		   EVP_EncryptUpdate(ctx, out + 1 + NONCE_LEN, &n,
+							 (const uint8 *) value, len) &&
+		   EVP_EncryptFinal_ex(ctx, out + 1 + NONCE_LEN + n, &n) &&
+		   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN,
+							   out + 1 + NONCE_LEN + len);
+}
+
+static bool
+unseal(EVP_CIPHER_CTX *ctx, const uint8 *key, const char *label,
+	   const uint8 *sealed, int len, uint8 *out)
+{
+	int n;
+
+	return EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed + 1) &&
+		   EVP_DecryptUpdate(ctx, NULL, &n, (const uint8 *) label,
+							 strlen(label)) &&
+		   EVP_DecryptUpdate(ctx, out, &n, sealed + 1 + NONCE_LEN, len) &&
+		   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN,
+							   (void *) (sealed + 1 + NONCE_LEN + len)) &&
+		   EVP_DecryptFinal_ex(ctx, out + n, &n) == 1;
+}
+
+bytea *
+redact_key_seal(const char *label, const char *value, int len)
+{
+	int size = VARHDRSZ + 1 + NONCE_LEN + len + TAG_LEN;
+	bytea *sealed = palloc(size);
+	uint8 *data = (uint8 *) VARDATA(sealed);
+	uint8 key[KEY_LEN];
+	EVP_CIPHER_CTX *ctx;
+	bool ok;
+
+	SET_VARSIZE(sealed, size);
+	data[0] = SEAL_VERSION;
+	derive_key(SEAL_PURPOSE, key);
+	ok = pg_strong_random(data + 1, NONCE_LEN);
+	ctx = EVP_CIPHER_CTX_new();
+	ok = ok && ctx != NULL && seal(ctx, key, label, value, len, data);
+	EVP_CIPHER_CTX_free(ctx);
+	explicit_bzero(key, sizeof(key));
+	if (!ok)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("could not seal a value for the vault")));
+	return sealed;
+}
+
+char *
+redact_key_unseal(const char *label, bytea *sealed, int *len)
+{
+	const uint8 *data = (const uint8 *) VARDATA_ANY(sealed);
+	int n = (int) VARSIZE_ANY_EXHDR(sealed) - 1 - NONCE_LEN - TAG_LEN;
+	uint8 key[KEY_LEN];
+	EVP_CIPHER_CTX *ctx = NULL;
+	char *value = NULL;
+	bool ok = n >= 0 && data[0] == SEAL_VERSION;
+
+	derive_key(SEAL_PURPOSE, key);
+	if (ok)
+	{
+		value = palloc(n + 1);
+		ctx = EVP_CIPHER_CTX_new();
+		ok = ctx != NULL && unseal(ctx, key, label, data, n, (uint8 *) value);
+		EVP_CIPHER_CTX_free(ctx);
+	}
+	explicit_bzero(key, sizeof(key));
+	if (!ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("value of the vault cannot be opened"),
+				 errdetail("It was stored under another key, or has been "
+						   "changed.")));
+	value[n] = '\0';
+	*len = n;
+	return value;
 }

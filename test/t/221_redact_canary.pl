@@ -18,6 +18,10 @@ my $node = intel_node('main',
 		"log_min_error_statement = panic", 'log_parameter_max_length_on_error = 0', 'log_error_verbosity = verbose',
 		'wal_level = logical', 'full_page_writes = on', 'autovacuum = off', 'track_activities = off', 'work_mem = 64kB', ''));
 my $data = $node->data_dir;
+append_to_file("$data/redact.key", 'k' x 32);
+chmod 0600, "$data/redact.key";
+$node->append_conf('postgresql.conf', "intel.redact_key_file = 'redact.key'");
+$node->reload;
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
 # Half of a canary is no canary: what is searched for is never written in one
@@ -69,6 +73,9 @@ $node->psql('postgres', "\\copy note (body, title) FROM '$file'", on_error_stop 
 is(sql('SELECT count(*) FROM note WHERE title = ' . q{'<EMAIL_ADDRESS>'} . ' AND body LIKE ' . q{'write to <EMAIL_ADDRESS>, card <CREDIT_CARD>%'}), '50', 'rows came in, redacted');
 is(sql(q{SELECT count(*) FROM note WHERE doc::text LIKE '%"password": "<PASSWORD>"%' AND old::text LIKE '%<PASSWORD>%'}), '1', 'documents too');
 is(sql(q{SELECT count(*) FROM note WHERE body LIKE '%<CUSTOM>, <CUSTOM>'}) > 0, 1, 'and words and patterns of one\'s own');
+# the vault gives it back, and has it encrypted
+sql(qq{CREATE TABLE vaulted AS SELECT intel.pseudonymize_to_vault('$text') AS body});
+is(sql('SELECT intel.restore_from_vault(body) FROM vaulted'), $text, 'the vault gives values back');
 # sorts spill, plans are explained, statistics gathered, a model asked
 sql('SELECT body FROM note ORDER BY body, id');
 sql('ANALYZE note; EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM note WHERE title > \'a\'; VACUUM FULL note; CHECKPOINT');

@@ -14,6 +14,7 @@ my @rooms = (
 	[ 'other connections', qr/\b(socket|connect|getaddrinfo|gethostbyname)\s*\(/, qr{llm/llm_http\.c} ],
 	[ 'processes', qr/\b(system|popen|execl|execv|execve|execvp|posix_spawn)\s*\(/, qr{^$} ],
 	[ 'the environment', qr/\b(getenv|secure_getenv|setenv|putenv)\s*\(/, qr{llm/llm_secret\.c|vector/distance.*\.c} ],
+	[ 'files of secrets', qr/\bO_NOFOLLOW\b/, qr{base/secret_file\.c} ],
 	[ 'jansson', qr/<jansson\.h>/, qr{base/jansson\.h} ],
 	[ 'json_object(), which is the server\'s', qr/\bjson_object\s*\(/, qr{^$} ],
 	[ 'CPU features', qr/\bcpuid\b|__builtin_cpu_|__get_cpuid|<(imm|x86)intrin\.h>|<arm_neon\.h>|pg_attribute_target|__attribute__\s*\(\(\s*target\b/,

@@ -175,11 +175,12 @@ COMMENT ON OPERATOR FAMILY @extschema@.timestamptz_filter_ops USING intel IS
 CREATE FUNCTION @extschema@.index_stats(index regclass,
     OUT metric text, OUT dimensions integer, OUT lists integer, OUT entries bigint,
     OUT longest_list bigint, OUT probes_10 integer, OUT probes_100 integer,
-    OUT list_pages bigint, OUT record_pages bigint, OUT centroid_pages bigint)
+    OUT list_pages bigint, OUT record_pages bigint, OUT centroid_pages bigint,
+    OUT free_pages bigint, OUT dead_lists bigint)
     AS 'MODULE_PATHNAME', 'intel_index_stats'
     LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.index_stats(regclass) IS
-    'figures of an index; probes are the lists that 0.95 of the nearest 10 and 100 take';
+    'figures of an index; probes are the lists that 0.95 of the nearest 10 and 100 take, dead lists those that were replaced and not freed yet';
 REVOKE ALL ON FUNCTION @extschema@.index_stats(regclass) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.index_last_scan(

@@ -3,8 +3,8 @@
  * ann_cache.c
  *		Metapage and centroids in backend memory.
  *
- * Centroids never change after a build, so they are read once and hang on
- * the relcache entry, in one chunk as it demands.
+ * What is read hangs on the relcache entry. The metapage's revision says
+ * whether lists were replaced since; then only those that are new are read.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,92 +12,139 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "ann/ann_int.h"
 
-/* Reads the stream of words over the pages of centroids. */
-typedef struct WordReader
+/* A list that the cache had before, by its slot; -1: none. */
+static int32 *
+index_by_slot(const AnnCache *cache, uint32 slots)
 {
-	Relation index;
-	const AnnMeta *meta;
-	BlockNumber block;
-	Buffer buffer;
-	size_t at;
-} WordReader;
+	int32 *place = MemoryContextAllocHuge(
+		CurrentMemoryContext, mul_size(sizeof(int32), Max(slots, 1)));
 
-static void
-read_words(WordReader *reader, void *to, size_t words)
+	memset(place, -1, sizeof(int32) * slots);
+	for (uint32 i = 0; cache != NULL && i < cache->meta.lists; i++)
+		if (cache->list[i].slot < slots)
+			place[cache->list[i].slot] = (int32) i;
+	return place;
+}
+
+/* One chunk, as relcache demands. */
+static AnnCache *
+allocate_cache(Relation index, const AnnMeta *meta)
 {
-	while (words > 0)
+	AnnLayout layout = ann_layout(meta->metric, meta->dim, meta->filters);
+	Size lists = meta->lists;
+	AnnCache *cache = MemoryContextAllocHuge(
+		index->rd_indexcxt,
+		add_size(MAXALIGN(sizeof(AnnCache)),
+				 mul_size(lists, sizeof(AnnList) +
+									 4 * ((Size) layout.shape.full_dim + 1))));
+
+	cache->meta = *meta;
+	cache->layout = layout;
+	cache->list = (AnnList *) ((char *) cache + MAXALIGN(sizeof(AnnCache)));
+	cache->norm_squared = (float *) (cache->list + lists);
+	cache->centroid = cache->norm_squared + lists;
+	return cache;
+}
+
+/* Fill in the live lists; returns how many there are. */
+static uint32
+read_lists(Relation index, AnnCache *cache, const AnnCache *old)
+{
+	const AnnMeta *meta = &cache->meta;
+	int dim = cache->layout.shape.full_dim;
+	AnnListEntry *entries = MemoryContextAllocHuge(
+		CurrentMemoryContext, mul_size(sizeof(AnnListEntry), meta->slots));
+	int32 *place = index_by_slot(old, meta->slots);
+	uint32 n = 0;
+
+	ann_directory_read(index, meta, entries);
+	for (uint32 slot = 0; slot < meta->slots; slot++)
 	{
-		size_t run;
+		const AnnListEntry *entry = &entries[slot];
+		float *centroid = cache->centroid + (Size) n * dim;
+		int32 at = place[slot];
 
-		if (!BufferIsValid(reader->buffer))
-		{
-			if (reader->block >=
-				reader->meta->centroid_start + reader->meta->centroid_pages)
-				ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("centroids of index \"%s\" are incomplete",
-							   RelationGetRelationName(reader->index)),
-						errhint("Please REINDEX it."));
-			reader->buffer =
-				ann_page_read(reader->index, reader->block++,
-							  ANN_PAGE_CENTROIDS, BUFFER_LOCK_SHARE);
-			reader->at = 0;
-		}
-		run = Min(words, ANN_WORDS_PER_PAGE - reader->at);
-		memcpy(to,
-			   PageGetContents(BufferGetPage(reader->buffer)) + 4 * reader->at,
-			   4 * run);
-		to = (char *) to + 4 * run;
-		words -= run;
-		reader->at += run;
-		if (reader->at == ANN_WORDS_PER_PAGE)
-		{
-			UnlockReleaseBuffer(reader->buffer);
-			reader->buffer = InvalidBuffer;
-		}
+		if (entry->state != ANN_LIST_LIVE)
+			continue;
+		if (n == meta->lists)
+			return n + 1;
+		cache->list[n] = (AnnList){
+			.head = entry->head, .slot = slot, .stamp = entry->stamp};
+		cache->norm_squared[n++] = entry->norm_squared;
+		if (at >= 0 && old->list[at].stamp == entry->stamp)
+			memcpy(centroid, old->centroid + (Size) at * dim,
+				   sizeof(float) * dim);
+		else
+			ann_centroid_read(index, entry, dim, centroid);
+		CHECK_FOR_INTERRUPTS();
 	}
+	pfree(entries);
+	pfree(place);
+	return n;
+}
+
+/*
+ * Read the directory, centroids of lists that the old cache does not have, and
+ * the metapage again: when nothing changed meanwhile, all of it belongs
+ * together. NULL when something did.
+ */
+static AnnCache *
+load_cache(Relation index, const AnnMeta *meta, const AnnCache *old)
+{
+	AnnCache *cache = allocate_cache(index, meta);
+	uint32 volatile lists = 0;
+	AnnMeta now;
+
+	PG_TRY();
+	{
+		lists = read_lists(index, cache, old);
+		ann_meta_read(index, &now);
+	}
+	PG_CATCH();
+	{
+		pfree(cache);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (now.revision == meta->revision && lists == meta->lists)
+		return cache;
+	pfree(cache);
+	if (now.revision == meta->revision)
+		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+				errmsg("directory of index \"%s\" does not have as many "
+					   "lists as the metapage says",
+					   RelationGetRelationName(index)),
+				errhint("Please REINDEX it."));
+	return NULL;
 }
 
 const AnnCache *
 ann_cache(Relation index)
 {
-	WordReader reader = {.index = index, .buffer = InvalidBuffer};
-	AnnCache *cache = index->rd_amcache;
 	AnnMeta meta;
-	AnnLayout layout;
-	Size lists;
 
-	if (cache != NULL)
-		return cache;
-	ann_meta_read(index, &meta);
-	layout = ann_layout(meta.metric, meta.dim, meta.filters);
-	lists = meta.lists;
-	cache = MemoryContextAllocHuge(
-		index->rd_indexcxt,
-		add_size(MAXALIGN(sizeof(AnnCache)),
-				 mul_size(lists, 4 * ((Size) layout.shape.full_dim + 2))));
-	cache->meta = meta;
-	cache->layout = layout;
-	cache->head =
-		(BlockNumber *) ((char *) cache + MAXALIGN(sizeof(AnnCache)));
-	cache->norm_squared = (float *) (cache->head + lists);
-	cache->centroid = cache->norm_squared + lists;
-	reader.meta = &meta;
-	reader.block = meta.centroid_start;
-	for (Size list = 0; list < lists; list++)
+	for (;;)
 	{
-		read_words(&reader, &cache->head[list], 1);
-		read_words(&reader, &cache->norm_squared[list], 1);
-		read_words(&reader, cache->centroid + list * layout.shape.full_dim,
-				   layout.shape.full_dim);
+		AnnCache *old;
+		AnnCache *cache;
+
+		ann_meta_read(index, &meta);
+		old = index->rd_amcache;
+		if (old != NULL && old->meta.revision == meta.revision)
+			return old;
+		cache = load_cache(index, &meta, old);
+		if (cache == NULL)
+			continue;
+		if (index->rd_amcache != NULL)
+			pfree(index->rd_amcache);
+		index->rd_amcache = cache;
+		return cache;
 	}
-	if (BufferIsValid(reader.buffer))
-		UnlockReleaseBuffer(reader.buffer);
-	index->rd_amcache = cache;
-	return cache;
 }
 
 const double ann_levels[ANN_LEVELS] = {0.50, 0.70,	0.80, 0.85, 0.90,  0.925,

@@ -49,6 +49,8 @@ typedef struct Figures
 	int64 list_pages;
 	int64 record_pages;
 	int64 longest;
+	int64 free_pages;
+	int64 dead_lists;
 } Figures;
 
 static int64
@@ -62,10 +64,11 @@ count_entries(const AnnLayout *layout, Page page)
 }
 
 static void
-collect_figures(Relation index, const AnnCache *cache, Figures *figures)
+collect_figures(Relation index, const AnnMeta *meta, const AnnLayout *layout,
+				const AnnListEntry *entries, Figures *figures)
 {
 	BlockNumber blocks = RelationGetNumberOfBlocks(index);
-	int64 *size = palloc0(sizeof(int64) * cache->meta.lists);
+	int64 *size = palloc0(sizeof(int64) * meta->slots);
 
 	for (BlockNumber block = 0; block < blocks; block++)
 	{
@@ -73,25 +76,41 @@ collect_figures(Relation index, const AnnCache *cache, Figures *figures)
 		Page page = BufferGetPage(buffer);
 
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		if (!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_LIST &&
-			ann_special(page)->list < cache->meta.lists)
+		if (PageIsNew(page))
+			;
+		else if (ann_special(page)->kind == ANN_PAGE_LIST)
 		{
+			uint32 slot = ann_special(page)->list;
+
 			figures->list_pages++;
-			size[ann_special(page)->list] +=
-				count_entries(&cache->layout, page);
+			if (slot < meta->slots && entries[slot].state == ANN_LIST_LIVE &&
+				entries[slot].stamp == ann_special(page)->stamp)
+				size[slot] += count_entries(layout, page);
 		}
-		else if (!PageIsNew(page) &&
-				 ann_special(page)->kind == ANN_PAGE_RECORDS)
+		else if (ann_special(page)->kind == ANN_PAGE_RECORDS)
 			figures->record_pages++;
+		else if (ann_special(page)->kind == ANN_PAGE_FREE)
+			figures->free_pages++;
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
 	}
-	for (uint32 list = 0; list < cache->meta.lists; list++)
+	for (uint32 slot = 0; slot < meta->slots; slot++)
 	{
-		figures->entries += size[list];
-		figures->longest = Max(figures->longest, size[list]);
+		figures->entries += size[slot];
+		figures->longest = Max(figures->longest, size[slot]);
+		figures->dead_lists += entries[slot].state == ANN_LIST_DEAD;
 	}
 	pfree(size);
+}
+
+static AnnListEntry *
+read_directory(Relation index, const AnnMeta *meta)
+{
+	AnnListEntry *entries = MemoryContextAllocHuge(
+		CurrentMemoryContext, mul_size(sizeof(AnnListEntry), meta->slots));
+
+	ann_directory_read(index, meta, entries);
+	return entries;
 }
 
 Datum
@@ -99,25 +118,31 @@ intel_index_stats(PG_FUNCTION_ARGS)
 {
 	static const char *const metrics[] = {"", "l2", "ip", "cosine"};
 	Relation index = open_index(PG_GETARG_OID(0));
-	const AnnCache *cache = ann_cache(index);
 	Figures figures = {0};
+	AnnLayout layout;
+	AnnMeta meta;
 	TupleDesc desc;
-	Datum values[10];
-	bool nulls[10] = {false};
+	Datum values[12];
+	bool nulls[12] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	collect_figures(index, cache, &figures);
-	values[0] = CStringGetTextDatum(metrics[cache->meta.metric]);
-	values[1] = Int32GetDatum((int32) cache->meta.dim);
-	values[2] = Int32GetDatum((int32) cache->meta.lists);
+	ann_meta_read(index, &meta);
+	layout = ann_layout(meta.metric, meta.dim, meta.filters);
+	collect_figures(index, &meta, &layout, read_directory(index, &meta),
+					&figures);
+	values[0] = CStringGetTextDatum(metrics[meta.metric]);
+	values[1] = Int32GetDatum((int32) meta.dim);
+	values[2] = Int32GetDatum((int32) meta.lists);
 	values[3] = Int64GetDatum(figures.entries);
 	values[4] = Int64GetDatum(figures.longest);
-	values[5] = Int32GetDatum((int32) ann_probes(&cache->meta, 0.95, 10));
-	values[6] = Int32GetDatum((int32) ann_probes(&cache->meta, 0.95, 100));
+	values[5] = Int32GetDatum((int32) ann_probes(&meta, 0.95, 10));
+	values[6] = Int32GetDatum((int32) ann_probes(&meta, 0.95, 100));
 	values[7] = Int64GetDatum(figures.list_pages);
 	values[8] = Int64GetDatum(figures.record_pages);
-	values[9] = Int64GetDatum((int64) cache->meta.centroid_pages);
+	values[9] = Int64GetDatum((int64) meta.centroid_pages);
+	values[10] = Int64GetDatum(figures.free_pages);
+	values[11] = Int64GetDatum(figures.dead_lists);
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(
 		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
@@ -152,9 +177,14 @@ typedef struct Check
 {
 	Relation index;
 	AnnLayout layout;
-	uint32 lists;
 	BlockNumber blocks;
-	bool *visited; /* list pages that a chain leads to */
+	bool *visited;	  /* pages that a chain leads to */
+	AnnPageKind kind; /* of the chain being checked */
+	uint32 slot;	  /* of the list, and its stamp */
+	uint32 stamp;
+	bool live;		/* entries must have records */
+	uint32 entries; /* seen */
+	uint32 counted; /* what the first page says */
 	ReturnSetInfo *result;
 } Check;
 
@@ -171,8 +201,8 @@ report(Check *check, BlockNumber block, const char *problem)
 
 /* The entry's record must exist and name the same row and list. */
 static void
-check_entry(Check *check, BlockNumber block, uint32 list,
-			BlockNumber record_page, OffsetNumber item, ItemPointerData tid)
+check_entry(Check *check, BlockNumber block, BlockNumber record_page,
+			OffsetNumber item, ItemPointerData tid)
 {
 	Buffer buffer;
 	Page page;
@@ -199,7 +229,7 @@ check_entry(Check *check, BlockNumber block, uint32 list,
 			report(check, record_page, "record has a wrong size");
 		else if (!ItemPointerEquals(&record->tid, &tid))
 			report(check, block, "record belongs to another row");
-		else if (record->list != list)
+		else if (record->list != check->slot || record->stamp != check->stamp)
 			report(check, block, "record belongs to another list");
 		else if (isnan(record->factors.add) || isnan(record->factors.scale) ||
 				 isnan(record->factors.error) ||
@@ -209,9 +239,9 @@ check_entry(Check *check, BlockNumber block, uint32 list,
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Check a list page; returns the next of its chain. */
+/* Check a page of a chain; returns the next. */
 static BlockNumber
-check_list_page(Check *check, BlockNumber block, uint32 list)
+check_page(Check *check, BlockNumber block, bool first)
 {
 	PGAlignedBlock copy;
 	Page page = (Page) copy.data;
@@ -223,14 +253,18 @@ check_list_page(Check *check, BlockNumber block, uint32 list)
 	UnlockReleaseBuffer(buffer);
 	if (PageIsNew(page) ||
 		PageGetSpecialSize(page) != MAXALIGN(sizeof(AnnPageSpecial)) ||
-		ann_special(page)->kind != ANN_PAGE_LIST)
+		ann_special(page)->kind != check->kind)
 	{
-		report(check, block, "page of a chain is no list page");
+		report(check, block, "page of a chain is of another kind");
 		return InvalidBlockNumber;
 	}
 	special = ann_special(page);
-	if (special->list != list)
+	if (check->kind != ANN_PAGE_LIST)
+		return special->next;
+	if (special->list != check->slot || special->stamp != check->stamp)
 		report(check, block, "list page belongs to another list");
+	if (first)
+		check->counted = special->entries;
 	if (special->nblocks > check->layout.blocks_per_page)
 	{
 		report(check, block, "list page has too many blocks");
@@ -246,8 +280,10 @@ check_list_page(Check *check, BlockNumber block, uint32 list)
 				if (isnan(entries.add[slot]) || isnan(entries.scale[slot]) ||
 					!(entries.error[slot] >= 0))
 					report(check, block, "entry has impossible factors");
-				check_entry(check, block, list, entries.record_page[slot],
-							entries.record_item[slot], entries.tid[slot]);
+				check->entries++;
+				if (check->live)
+					check_entry(check, block, entries.record_page[slot],
+								entries.record_item[slot], entries.tid[slot]);
 			}
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -255,9 +291,12 @@ check_list_page(Check *check, BlockNumber block, uint32 list)
 }
 
 static void
-check_chain(Check *check, uint32 list, BlockNumber head)
+check_chain(Check *check, AnnPageKind kind, BlockNumber head)
 {
 	BlockNumber block = head;
+
+	check->kind = kind;
+	check->entries = check->counted = 0;
 
 	while (block != InvalidBlockNumber)
 	{
@@ -274,7 +313,85 @@ check_chain(Check *check, uint32 list, BlockNumber head)
 			return;
 		}
 		check->visited[block] = true;
-		block = check_list_page(check, block, list);
+		block = check_page(check, block, block == head);
+	}
+}
+
+/* The directory: live lists as many as said, and every list's chain. */
+static void
+check_directory(Check *check, const AnnMeta *meta)
+{
+	AnnListEntry *entries = read_directory(check->index, meta);
+	uint32 live = 0;
+
+	for (uint32 slot = 0; slot < meta->slots; slot++)
+	{
+		const AnnListEntry *entry = &entries[slot];
+
+		check->slot = slot;
+		check->stamp = entry->stamp;
+		check->live = entry->state == ANN_LIST_LIVE;
+		live += check->live;
+		if (entry->state > ANN_LIST_DEAD || entry->stamp > meta->stamp)
+			report(check, ANN_METAPAGE, "impossible entry in the directory");
+		if (entry->state == ANN_LIST_EMPTY)
+			continue;
+		if (isnan(entry->norm_squared) || !(entry->norm_squared >= 0))
+			report(check, ANN_METAPAGE, "centroid has an impossible norm");
+		check_chain(check, ANN_PAGE_LIST, entry->head);
+		if (check->live && check->entries != check->counted)
+			report(check, entry->head, "list has a wrong count of entries");
+	}
+	if (live != meta->lists)
+		report(check, ANN_METAPAGE, "wrong count of live lists");
+	pfree(entries);
+}
+
+/* Lists that were being written when the server crashed. */
+static void
+check_drafts(Check *check, const AnnMeta *meta)
+{
+	check->live = false;
+	for (int i = 0; i < 2; i++)
+	{
+		Buffer buffer;
+
+		if (meta->draft[i] == InvalidBlockNumber ||
+			meta->draft[i] >= check->blocks)
+			continue;
+		buffer = ReadBuffer(check->index, meta->draft[i]);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		check->slot = ann_special(BufferGetPage(buffer))->list;
+		check->stamp = ann_special(BufferGetPage(buffer))->stamp;
+		UnlockReleaseBuffer(buffer);
+		check_chain(check, ANN_PAGE_LIST, meta->draft[i]);
+	}
+}
+
+/* Every page is of a known kind, and belongs to a chain where it must. */
+static void
+check_strays(Check *check)
+{
+	for (BlockNumber block = 0; block < check->blocks; block++)
+	{
+		Buffer buffer = ReadBuffer(check->index, block);
+		Page page = BufferGetPage(buffer);
+		int kind = 0;
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		/* a crash right after extending leaves a new page */
+		if (!PageIsNew(page))
+			kind = PageGetSpecialSize(page) == MAXALIGN(sizeof(AnnPageSpecial))
+					   ? ann_special(page)->kind
+					   : -1;
+		if (kind == ANN_PAGE_LIST && !check->visited[block])
+			report(check, block, "list page that no chain leads to");
+		else if (kind != 0 &&
+				 (kind < ANN_PAGE_META || kind > ANN_PAGE_FREE ||
+				  (kind == ANN_PAGE_META) != (block == ANN_METAPAGE)))
+			report(check, block, "page of an unknown kind");
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
 	}
 }
 
@@ -282,36 +399,24 @@ Datum
 intel_index_check(PG_FUNCTION_ARGS)
 {
 	Check check = {.index = open_index(PG_GETARG_OID(0))};
-	const AnnCache *cache = ann_cache(check.index);
-	BlockNumber *head;
+	AnnMeta meta;
 
 	InitMaterializedSRF(fcinfo, 0);
 	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	check.layout = cache->layout;
-	check.lists = cache->meta.lists;
-	head = palloc(mul_size(sizeof(BlockNumber), check.lists));
-	memcpy(head, cache->head, sizeof(BlockNumber) * check.lists);
 	/* inserts and vacuum wait, so that entries and records are seen as one */
 	if (RecoveryInProgress())
 		ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("an index cannot be checked during recovery"));
 	LockRelationOid(PG_GETARG_OID(0), ShareLock);
+	ann_meta_read(check.index, &meta);
+	check.layout = ann_layout(meta.metric, meta.dim, meta.filters);
 	check.blocks = RelationGetNumberOfBlocks(check.index);
 	check.visited = palloc0(check.blocks);
-	for (uint32 list = 0; list < check.lists; list++)
-		check_chain(&check, list, head[list]);
-	for (BlockNumber block = 0; block < check.blocks; block++)
-	{
-		Buffer buffer = ReadBuffer(check.index, block);
-		Page page = BufferGetPage(buffer);
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		if (!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_LIST &&
-			!check.visited[block])
-			report(&check, block, "list page that no chain leads to");
-		UnlockReleaseBuffer(buffer);
-		CHECK_FOR_INTERRUPTS();
-	}
+	check_directory(&check, &meta);
+	check_drafts(&check, &meta);
+	check_chain(&check, ANN_PAGE_DIRECTORY, meta.directory_start);
+	check_chain(&check, ANN_PAGE_CENTROIDS, meta.centroid_start);
+	check_strays(&check);
 	relation_close(check.index, NoLock);
 	return (Datum) 0;
 }

@@ -9,13 +9,13 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "ann/ann_int.h"
 
-/* The list whose centroid is nearest. */
-static uint32
-nearest_list(const AnnCache *cache, const float *x)
+uint32
+ann_nearest_list(const AnnCache *cache, const float *x)
 {
 	int dim = cache->layout.shape.full_dim;
 	float best = INFINITY;
@@ -36,37 +36,57 @@ nearest_list(const AnnCache *cache, const float *x)
 	return nearest;
 }
 
+/*
+ * Add x to the list nearest to it; false when that was replaced before it was
+ * locked.
+ */
+static bool
+insert_vector(Relation index, const AnnLayout *layout, const float *x,
+			  bool inexact, AnnEntry *entry)
+{
+	const AnnCache *cache = ann_cache(index);
+	int dim = layout->shape.full_dim;
+	uint32 revision = cache->meta.revision;
+	uint32 nearest = ann_nearest_list(cache, x);
+	const float *centroid = cache->centroid + (size_t) nearest * dim;
+	AnnList list = cache->list[nearest];
+	float *residual = palloc(sizeof(float) * dim);
+	uint32 entries;
+
+	for (int i = 0; i < dim; i++)
+		residual[i] = x[i] - centroid[i];
+	entry->list = list.slot;
+	entry->stamp = list.stamp;
+	ann_encode(&layout->shape, residual, centroid, entry->signs,
+			   &entry->sign_factors, entry->bytes, &entry->byte_factors);
+	if (inexact)
+		entry->sign_factors.error = entry->byte_factors.error = INFINITY;
+	pfree(residual);
+
+	ann_list_lock(index, &list, ShareLock);
+	entries = ann_page_insert(index, layout, list.head, revision, entry);
+	ann_list_unlock(index, &list, ShareLock);
+	if (entries > 0)
+		ann_list_grown(index, &list, entries);
+	return entries > 0;
+}
+
 static void
 insert_row(Relation index, Datum *values, bool *isnull, ItemPointer tid)
 {
-	const AnnKind *kind = ann_kind(index);
-	const AnnCache *cache = ann_cache(index);
-	AnnLayout layout = cache->layout;
-	int dim = layout.shape.full_dim;
-	float *x = palloc(sizeof(float) * dim);
+	AnnLayout layout = ann_cache(index)->layout;
+	float *x = palloc(sizeof(float) * layout.shape.full_dim);
 	AnnEntry entry = {.tid = *tid};
-	BlockNumber head;
-	const float *centroid;
 	bool inexact;
 
 	entry.signs = palloc(layout.shape.code_dim / 8);
 	entry.bytes = palloc(layout.shape.byte_len);
 	ann_hash_keys(index, layout.filters, values, isnull, entry.keys);
-	if (!ann_read_vector(kind, &layout.shape, values[0], x, &inexact))
+	if (!ann_read_vector(ann_kind(index), &layout.shape, values[0], x,
+						 &inexact))
 		return;
-
-	/* detoasting may have sent the cache away */
-	cache = ann_cache(index);
-	entry.list = nearest_list(cache, x);
-	head = cache->head[entry.list];
-	centroid = cache->centroid + (size_t) entry.list * dim;
-	for (int i = 0; i < dim; i++)
-		x[i] -= centroid[i];
-	ann_encode(&layout.shape, x, centroid, entry.signs, &entry.sign_factors,
-			   entry.bytes, &entry.byte_factors);
-	if (inexact)
-		entry.sign_factors.error = entry.byte_factors.error = INFINITY;
-	ann_page_insert(index, &layout, head, &entry);
+	while (!insert_vector(index, &layout, x, inexact, &entry))
+		CHECK_FOR_INTERRUPTS();
 }
 
 bool

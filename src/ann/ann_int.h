@@ -60,22 +60,55 @@ extern uint32 ann_hash_key(Relation index, int column, Datum value);
 extern void ann_hash_keys(Relation index, int filters, Datum *values,
 						  bool *isnull, uint32 *keys);
 
-/* Metapage and centroids in backend memory, until the relcache entry goes. */
+/* A live list. */
+typedef struct AnnList
+{
+	BlockNumber head;
+	uint32 slot;
+	uint32 stamp;
+} AnnList;
+
+/* Metapage and live lists in backend memory. */
 typedef struct AnnCache
 {
 	AnnMeta meta;
 	AnnLayout layout;
-	uint32 stride;		 /* floats from centroid to centroid */
-	BlockNumber *head;	 /* first page of each list */
+	AnnList *list;		 /* meta.lists of them */
 	float *norm_squared; /* of each centroid */
 	float *centroid;
 } AnnCache;
 
 /*
- * The pointer is good until the next thing that may process invalidation
- * messages: opening relations, running queries, detoasting.
+ * As the index is now. The pointer is good until the next call, and until the
+ * next thing that may process invalidation messages: opening relations,
+ * running queries, detoasting.
  */
 extern const AnnCache *ann_cache(Relation index);
+
+/* The live list whose centroid is nearest. */
+extern uint32 ann_nearest_list(const AnnCache *cache, const float *x);
+
+/*
+ * Locks on one list: shared by inserting and vacuum, exclusive to replace it.
+ * The lock on the directory comes first, and nobody waits for it who holds
+ * that of a list.
+ */
+extern void ann_list_lock(Relation index, const AnnList *list, LOCKMODE mode);
+extern void ann_list_unlock(Relation index, const AnnList *list,
+							LOCKMODE mode);
+
+/* Called after an insert that left entries in a list: split it when due. */
+extern void ann_list_grown(Relation index, const AnnList *list,
+						   uint32 entries);
+
+/* Merge lists that have few entries left and free dead ones. */
+extern void ann_lists_clean(Relation index);
+
+/*
+ * Count anew how many lists to probe; the directory is locked. tuples: about
+ * how many rows the index has.
+ */
+extern void ann_calibrate(Relation index, double tuples);
 
 /* Levels of recall at which a build counts the lists that are needed. */
 extern const double ann_levels[ANN_LEVELS];

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/generic_xlog.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
@@ -19,10 +21,14 @@
 #include "storage/lmgr.h"
 
 #include "ann/ann_page.h"
+#include "ann/ann_page_int.h"
 
-StaticAssertDecl(sizeof(AnnPageSpecial) == 16, "special space");
+StaticAssertDecl(sizeof(AnnPageSpecial) == 24, "special space");
+StaticAssertDecl(sizeof(AnnListEntry) == 32, "directory entry");
 StaticAssertDecl(offsetof(AnnMeta, tuples) == 32, "metapage");
-StaticAssertDecl(sizeof(AnnMeta) == 40 + 8 * ANN_LEVELS, "metapage");
+StaticAssertDecl(offsetof(AnnMeta, calibrated) == 40 + 8 * ANN_LEVELS,
+				 "metapage");
+StaticAssertDecl(offsetof(AnnMeta, draft) == 76 + 8 * ANN_LEVELS, "metapage");
 StaticAssertDecl(sizeof(AnnByteFactors) == 16, "byte factors");
 StaticAssertDecl(offsetof(AnnRecord, bytes) == 32, "record");
 
@@ -103,18 +109,28 @@ ann_meta_read(Relation index, AnnMeta *meta)
 					   RelationGetRelationName(index)),
 				errhint("Please REINDEX it."));
 	if (meta->dim < 1 || meta->dim > 16000 || meta->lists < 1 ||
+		meta->slots < meta->lists || meta->calibrated < 1 ||
 		meta->filters > ANN_MAX_FILTERS || meta->metric < ANN_L2 ||
 		meta->metric > ANN_COSINE)
 		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
 				errmsg("metapage of index \"%s\" is damaged",
 					   RelationGetRelationName(index)),
 				errhint("Please REINDEX it."));
+	/* lists that came since divide the same space: probe the same part */
+	if (meta->lists != meta->calibrated)
+		for (int i = 0; i < ANN_LEVELS; i++)
+		{
+			double grown = (double) meta->lists / meta->calibrated;
+
+			meta->probes10[i] = (uint32) ceil(meta->probes10[i] * grown);
+			meta->probes100[i] = (uint32) ceil(meta->probes100[i] * grown);
+		}
 }
 
 /* ---- pages ---- */
 
-static void
-init_page(Page page, AnnPageKind kind, uint32 list)
+void
+ann_page_init(Page page, AnnPageKind kind, uint32 list, uint32 stamp)
 {
 	AnnPageSpecial *special;
 
@@ -125,11 +141,12 @@ init_page(Page page, AnnPageKind kind, uint32 list)
 	special->nblocks = 0;
 	special->kind = kind;
 	special->insert = InvalidBlockNumber;
+	special->stamp = stamp;
+	special->entries = 0;
 }
 
-/* What lies below pd_lower is kept by full-page images. */
-static void
-set_content_size(Page page, size_t size)
+void
+ann_page_set_size(Page page, size_t size)
 {
 	((PageHeader) page)->pd_lower =
 		(LocationIndex) (PageGetContents(page) - (char *) page + size);
@@ -144,12 +161,12 @@ add_block(const AnnLayout *layout, Page page)
 	memset(ann_block(layout, page, special->nblocks).codes, 0,
 		   layout->block_size);
 	special->nblocks++;
-	set_content_size(page, (size_t) special->nblocks * layout->block_size);
+	ann_page_set_size(page, (size_t) special->nblocks * layout->block_size);
 }
 
 /* The first free place on a page, or false. */
-static bool
-find_slot(const AnnLayout *layout, Page page, int *index, int *slot)
+bool
+ann_page_find_slot(const AnnLayout *layout, Page page, int *index, int *slot)
 {
 	int nblocks = ann_special(page)->nblocks;
 
@@ -175,10 +192,10 @@ find_slot(const AnnLayout *layout, Page page, int *index, int *slot)
 	return false;
 }
 
-static void
-put_entry(const AnnLayout *layout, Page page, int index, int slot,
-		  const AnnEntry *entry, BlockNumber record_page,
-		  OffsetNumber record_item)
+void
+ann_page_put_entry(const AnnLayout *layout, Page page, int index, int slot,
+				   const AnnEntry *entry, BlockNumber record_page,
+				   OffsetNumber record_item)
 {
 	AnnBlock block;
 
@@ -198,8 +215,8 @@ put_entry(const AnnLayout *layout, Page page, int index, int slot,
 }
 
 /* Add the record of entry to a page; invalid when it does not fit. */
-static OffsetNumber
-put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
+OffsetNumber
+ann_page_put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
 {
 	union
 	{
@@ -214,6 +231,7 @@ put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
 	buffer.record.factors = entry->byte_factors;
 	buffer.record.tid = entry->tid;
 	buffer.record.list = entry->list;
+	buffer.record.stamp = entry->stamp;
 	memcpy(buffer.record.bytes, entry->bytes, layout->shape.byte_len);
 	return PageAddItem(page, (Item) &buffer.record, layout->record_size,
 					   InvalidOffsetNumber, false, false);
@@ -227,8 +245,9 @@ struct AnnWriter
 	ForkNumber fork;
 	const AnnLayout *layout;
 	int lists;
-	int started;	   /* lists that have a first page */
-	BlockNumber *head; /* lists entries */
+	int started;		 /* lists that have a first page */
+	AnnListEntry *entry; /* of each list */
+	uint32 entries;		 /* of the list being written */
 	Buffer list_page;
 	Buffer record_page;
 };
@@ -239,7 +258,8 @@ writer_new_page(AnnWriter *writer, AnnPageKind kind, uint32 list)
 	Buffer buffer = ReadBufferExtended(writer->index, writer->fork, P_NEW,
 									   RBM_ZERO_AND_LOCK, NULL);
 
-	init_page(BufferGetPage(buffer), kind, list);
+	ann_page_init(BufferGetPage(buffer), kind, list,
+				  kind == ANN_PAGE_LIST ? ANN_FIRST_STAMP : 0);
 	MarkBufferDirty(buffer);
 	return buffer;
 }
@@ -273,11 +293,32 @@ ann_writer_begin(Relation index, ForkNumber fork, const AnnLayout *layout,
 	writer->fork = fork;
 	writer->layout = layout;
 	writer->lists = lists;
-	writer->head = palloc(mul_size(sizeof(BlockNumber), lists));
+	writer->entry = MemoryContextAllocExtended(
+		CurrentMemoryContext, mul_size(sizeof(AnnListEntry), lists),
+		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	meta = writer_new_page(writer, ANN_PAGE_META, 0);
 	Assert(BufferGetBlockNumber(meta) == ANN_METAPAGE);
 	UnlockReleaseBuffer(meta);
 	return writer;
+}
+
+/* Leave the count of entries on the first page of the list just written. */
+static void
+writer_end_list(AnnWriter *writer)
+{
+	Buffer buffer;
+
+	writer_release(&writer->list_page);
+	if (writer->started == 0 || writer->entries == 0)
+		return;
+	buffer = ReadBufferExtended(writer->index, writer->fork,
+								writer->entry[writer->started - 1].head,
+								RBM_NORMAL, NULL);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	ann_special(BufferGetPage(buffer))->entries = writer->entries;
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+	writer->entries = 0;
 }
 
 /* Give lists up to and including list a first page. */
@@ -286,39 +327,47 @@ writer_start_lists(AnnWriter *writer, uint32 list)
 {
 	while ((uint32) writer->started <= list)
 	{
-		BlockNumber block;
+		AnnListEntry *entry = &writer->entry[writer->started];
 
-		writer_release(&writer->list_page);
+		writer_end_list(writer);
 		writer->list_page =
 			writer_new_page(writer, ANN_PAGE_LIST, writer->started);
-		block = BufferGetBlockNumber(writer->list_page);
-		ann_special(BufferGetPage(writer->list_page))->insert = block;
-		writer->head[writer->started++] = block;
+		entry->head = BufferGetBlockNumber(writer->list_page);
+		entry->stamp = ANN_FIRST_STAMP;
+		entry->state = ANN_LIST_LIVE;
+		ann_special(BufferGetPage(writer->list_page))->insert = entry->head;
+		writer->started++;
 	}
 }
 
 void
-ann_writer_add(AnnWriter *writer, const AnnEntry *entry)
+ann_writer_add(AnnWriter *writer, const AnnEntry *unstamped)
 {
 	const AnnLayout *layout = writer->layout;
+	AnnEntry stamped = *unstamped;
+	const AnnEntry *entry = &stamped;
 	OffsetNumber item = InvalidOffsetNumber;
 	int index;
 	int slot;
 
+	stamped.stamp = ANN_FIRST_STAMP;
 	Assert(entry->list < (uint32) writer->lists);
 	writer_lock(writer, BUFFER_LOCK_EXCLUSIVE);
 	writer_start_lists(writer, entry->list);
 	if (BufferIsValid(writer->record_page))
-		item = put_record(layout, BufferGetPage(writer->record_page), entry);
+		item = ann_page_put_record(layout, BufferGetPage(writer->record_page),
+								   entry);
 	if (item == InvalidOffsetNumber)
 	{
 		writer_release(&writer->record_page);
 		writer->record_page = writer_new_page(writer, ANN_PAGE_RECORDS, 0);
-		item = put_record(layout, BufferGetPage(writer->record_page), entry);
+		item = ann_page_put_record(layout, BufferGetPage(writer->record_page),
+								   entry);
 		if (item == InvalidOffsetNumber)
 			elog(ERROR, "record does not fit an empty page");
 	}
-	if (!find_slot(layout, BufferGetPage(writer->list_page), &index, &slot))
+	if (!ann_page_find_slot(layout, BufferGetPage(writer->list_page), &index,
+							&slot))
 	{
 		Buffer next = writer_new_page(writer, ANN_PAGE_LIST, entry->list);
 
@@ -328,11 +377,25 @@ ann_writer_add(AnnWriter *writer, const AnnEntry *entry)
 		writer->list_page = next;
 		index = slot = 0;
 	}
-	put_entry(layout, BufferGetPage(writer->list_page), index, slot, entry,
-			  BufferGetBlockNumber(writer->record_page), item);
+	ann_page_put_entry(layout, BufferGetPage(writer->list_page), index, slot,
+					   entry, BufferGetBlockNumber(writer->record_page), item);
+	writer->entries++;
 	MarkBufferDirty(writer->list_page);
 	MarkBufferDirty(writer->record_page);
 	writer_lock(writer, BUFFER_LOCK_UNLOCK);
+}
+
+/* The next page of a chain of which *buffer holds the last one. */
+static void
+writer_next_page(AnnWriter *writer, Buffer *buffer, AnnPageKind kind)
+{
+	Buffer next = writer_new_page(writer, kind, 0);
+
+	ann_page_set_size(BufferGetPage(next), ANN_PAGE_SPACE);
+	if (BufferIsValid(*buffer))
+		ann_special(BufferGetPage(*buffer))->next = BufferGetBlockNumber(next);
+	writer_release(buffer);
+	*buffer = next;
 }
 
 static void
@@ -346,28 +409,51 @@ writer_put_centroids(AnnWriter *writer, const float *centroids, AnnMeta *meta)
 	for (int list = 0; list < writer->lists; list++)
 	{
 		const float *x = centroids + (size_t) list * dim;
+		AnnListEntry *entry = &writer->entry[list];
 
-		for (int word = 0; word < dim + 2; word++)
+		entry->norm_squared = ann_kernels->dot(dim, x, x);
+		for (int word = 0; word < dim; word++)
 		{
-			float norm;
-			const void *from;
-
 			if (at == ANN_WORDS_PER_PAGE)
 			{
-				writer_release(&buffer);
-				buffer = writer_new_page(writer, ANN_PAGE_CENTROIDS, 0);
-				set_content_size(BufferGetPage(buffer), ANN_PAGE_SPACE);
+				writer_next_page(writer, &buffer, ANN_PAGE_CENTROIDS);
 				if (meta->centroid_pages++ == 0)
 					meta->centroid_start = BufferGetBlockNumber(buffer);
 				at = 0;
 			}
-			norm = word == 1 ? ann_kernels->dot(dim, x, x) : 0;
-			from = word == 0   ? (const void *) &writer->head[list]
-				   : word == 1 ? (const void *) &norm
-							   : (const void *) &x[word - 2];
-			memcpy(PageGetContents(BufferGetPage(buffer)) + 4 * at++, from, 4);
+			if (word == 0)
+			{
+				entry->centroid_block = BufferGetBlockNumber(buffer);
+				entry->centroid_word = at;
+			}
+			memcpy(PageGetContents(BufferGetPage(buffer)) + 4 * at++, &x[word],
+				   4);
 		}
 	}
+	meta->centroid_last = BufferGetBlockNumber(buffer);
+	meta->centroid_words = at;
+	writer_release(&buffer);
+}
+
+static void
+writer_put_directory(AnnWriter *writer, AnnMeta *meta)
+{
+	Buffer buffer = InvalidBuffer;
+
+	for (int list = 0; list < writer->lists; list++)
+	{
+		int at = list % ANN_SLOTS_PER_PAGE;
+		Page page;
+
+		if (at == 0)
+			writer_next_page(writer, &buffer, ANN_PAGE_DIRECTORY);
+		if (list == 0)
+			meta->directory_start = BufferGetBlockNumber(buffer);
+		page = BufferGetPage(buffer);
+		((AnnListEntry *) PageGetContents(page))[at] = writer->entry[list];
+		ann_special(page)->nblocks = at + 1;
+	}
+	meta->directory_last = BufferGetBlockNumber(buffer);
 	writer_release(&buffer);
 }
 
@@ -379,9 +465,10 @@ ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta)
 
 	writer_lock(writer, BUFFER_LOCK_EXCLUSIVE);
 	writer_start_lists(writer, writer->lists - 1);
-	writer_release(&writer->list_page);
+	writer_end_list(writer);
 	writer_release(&writer->record_page);
 	writer_put_centroids(writer, centroids, meta);
+	writer_put_directory(writer, meta);
 
 	meta->magic = ANN_MAGIC;
 	meta->version = ANN_VERSION;
@@ -389,11 +476,15 @@ ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta)
 	meta->dim = writer->layout->shape.dim;
 	meta->lists = writer->lists;
 	meta->filters = writer->layout->filters;
+	meta->slots = meta->calibrated = meta->lists;
+	meta->list_size = (uint32) Max(ANN_LIST_SIZE, meta->tuples / meta->lists);
+	meta->stamp = ANN_FIRST_STAMP;
+	meta->draft[0] = meta->draft[1] = InvalidBlockNumber;
 	buffer = ReadBufferExtended(index, writer->fork, ANN_METAPAGE, RBM_NORMAL,
 								NULL);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	memcpy(PageGetContents(BufferGetPage(buffer)), meta, sizeof(AnnMeta));
-	set_content_size(BufferGetPage(buffer), sizeof(AnnMeta));
+	ann_page_set_size(BufferGetPage(buffer), sizeof(AnnMeta));
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
 
@@ -401,18 +492,38 @@ ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta)
 		log_newpage_range(index, writer->fork, 0,
 						  RelationGetNumberOfBlocksInFork(index, writer->fork),
 						  true);
-	pfree(writer->head);
+	pfree(writer->entry);
 	pfree(writer);
 }
 
 /* ---- inserting ---- */
 
-/* A new page, locked; not initialised, since that belongs to the record. */
-static Buffer
-extend(Relation index)
+/*
+ * A page to be initialised, locked: one that a dead list left, or a new one.
+ * The former is only tried, so it does not matter in which order it is locked.
+ */
+Buffer
+ann_page_extend(Relation index)
 {
+	BlockNumber block = GetPageWithFreeSpace(index, ANN_WHOLE_PAGE);
 	Buffer buffer;
 
+	if (block != InvalidBlockNumber)
+	{
+		buffer = ReadBuffer(index, block);
+		if (ConditionalLockBuffer(buffer))
+		{
+			Page page = BufferGetPage(buffer);
+			bool is_free =
+				!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_FREE;
+
+			RecordPageWithFreeSpace(index, block, 0);
+			if (is_free)
+				return buffer;
+			LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+		}
+		ReleaseBuffer(buffer);
+	}
 	LockRelationForExtension(index, ExclusiveLock);
 	buffer = ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
@@ -425,8 +536,8 @@ extend(Relation index)
  * initialised. Tries the page that this backend used last, then what the free
  * space map knows, whose answers are only hints.
  */
-static Buffer
-find_record_page(Relation index, const AnnLayout *layout, bool *fresh)
+Buffer
+ann_page_find_records(Relation index, const AnnLayout *layout, bool *fresh)
 {
 	Size need = MAXALIGN(layout->record_size) + sizeof(ItemIdData);
 	BlockNumber block = RelationGetTargetBlock(index);
@@ -452,10 +563,16 @@ find_record_page(Relation index, const AnnLayout *layout, bool *fresh)
 				return buffer;
 			}
 		}
+		else if (!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_FREE)
+		{
+			RelationSetTargetBlock(index, block);
+			*fresh = true;
+			return buffer;
+		}
 		UnlockReleaseBuffer(buffer);
 		block = RecordAndGetPageWithFreeSpace(index, block, space, need);
 	}
-	buffer = extend(index);
+	buffer = ann_page_extend(index);
 	RelationSetTargetBlock(index, BufferGetBlockNumber(buffer));
 	*fresh = true;
 	return buffer;
@@ -480,7 +597,8 @@ find_list_page(Relation index, const AnnLayout *layout, Buffer head,
 					  ? head
 					  : ann_page_read(index, block, ANN_PAGE_LIST,
 									  BUFFER_LOCK_EXCLUSIVE);
-		if (find_slot(layout, BufferGetPage(*buffer), block_index, slot))
+		if (ann_page_find_slot(layout, BufferGetPage(*buffer), block_index,
+							   slot))
 			return true;
 		next = ann_special(BufferGetPage(*buffer))->next;
 		if (next == InvalidBlockNumber)
@@ -492,12 +610,25 @@ find_list_page(Relation index, const AnnLayout *layout, Buffer head,
 	}
 }
 
-void
-ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
-				const AnnEntry *entry)
+/* Whether lists were replaced since a revision of the directory. */
+static bool
+is_current(Relation index, uint32 revision)
 {
-	Buffer first =
-		ann_page_read(index, head, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
+	Buffer buffer =
+		ann_page_read(index, ANN_METAPAGE, ANN_PAGE_META, BUFFER_LOCK_SHARE);
+	bool current =
+		((AnnMeta *) PageGetContents(BufferGetPage(buffer)))->revision ==
+		revision;
+
+	UnlockReleaseBuffer(buffer);
+	return current;
+}
+
+uint32
+ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
+				uint32 revision, const AnnEntry *entry)
+{
+	Buffer first;
 	Buffer last;
 	Buffer target;
 	Buffer records;
@@ -506,15 +637,20 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 	Page target_page;
 	Page records_page;
 	OffsetNumber item;
+	uint32 entries;
 	bool fresh;
 	bool found;
 	int block_index;
 	int slot;
 
+	if (!is_current(index, revision))
+		return 0;
+	first = ann_page_read(index, head, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
+
 	/* find places: list page, then record page */
 	found = find_list_page(index, layout, first, &last, &block_index, &slot);
-	target = found ? last : extend(index);
-	records = find_record_page(index, layout, &fresh);
+	target = found ? last : ann_page_extend(index);
+	records = ann_page_find_records(index, layout, &fresh);
 
 	/* change up to four pages in one record */
 	state = GenericXLogStart(index);
@@ -530,20 +666,21 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 							 ? first_page
 							 : GenericXLogRegisterBuffer(state, last, 0);
 
-		init_page(target_page, ANN_PAGE_LIST, ann_special(first_page)->list);
+		ann_page_init(target_page, ANN_PAGE_LIST, entry->list, entry->stamp);
 		ann_special(last_page)->next = BufferGetBlockNumber(target);
 		block_index = slot = 0;
 	}
 	ann_special(first_page)->insert = BufferGetBlockNumber(target);
+	entries = ++ann_special(first_page)->entries;
 	records_page = GenericXLogRegisterBuffer(
 		state, records, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
 	if (fresh)
-		init_page(records_page, ANN_PAGE_RECORDS, 0);
-	item = put_record(layout, records_page, entry);
+		ann_page_init(records_page, ANN_PAGE_RECORDS, 0, 0);
+	item = ann_page_put_record(layout, records_page, entry);
 	if (item == InvalidOffsetNumber)
 		elog(ERROR, "record does not fit its page");
-	put_entry(layout, target_page, block_index, slot, entry,
-			  BufferGetBlockNumber(records), item);
+	ann_page_put_entry(layout, target_page, block_index, slot, entry,
+					   BufferGetBlockNumber(records), item);
 	GenericXLogFinish(state);
 
 	UnlockReleaseBuffer(records);
@@ -552,23 +689,16 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 	if (last != first)
 		UnlockReleaseBuffer(last);
 	UnlockReleaseBuffer(first);
+	return entries;
 }
 
 /* ---- vacuum ---- */
 
-/* Where the record of a removed entry is. */
-typedef struct RecordPlace
-{
-	BlockNumber block;
-	OffsetNumber item;
-	ItemPointerData tid;
-} RecordPlace;
-
 static int
 compare_places(const void *a, const void *b)
 {
-	const RecordPlace *x = a;
-	const RecordPlace *y = b;
+	const AnnRecordPlace *x = a;
+	const AnnRecordPlace *y = b;
 
 	if (x->block != y->block)
 		return x->block < y->block ? -1 : 1;
@@ -579,11 +709,11 @@ compare_places(const void *a, const void *b)
  * Remove records that no entry names any more. A crash before this leaves
  * records that take space and do no harm.
  */
-static void
-remove_records(Relation index, RecordPlace *places, int n,
-			   BufferAccessStrategy strategy)
+void
+ann_page_remove_records(Relation index, AnnRecordPlace *places, int n,
+						BufferAccessStrategy strategy)
 {
-	qsort(places, n, sizeof(RecordPlace), compare_places);
+	qsort(places, n, sizeof(AnnRecordPlace), compare_places);
 	for (int i = 0; i < n;)
 	{
 		BlockNumber block = places[i].block;
@@ -600,14 +730,17 @@ remove_records(Relation index, RecordPlace *places, int n,
 		for (; i < n && places[i].block == block; i++)
 		{
 			OffsetNumber item = places[i].item;
+			AnnRecord *record;
 			ItemId id;
 
 			if (item > PageGetMaxOffsetNumber(page))
 				continue;
 			id = PageGetItemId(page, item);
-			if (ItemIdIsUsed(id) &&
-				ItemPointerEquals(&((AnnRecord *) PageGetItem(page, id))->tid,
-								  &places[i].tid))
+			if (!ItemIdIsUsed(id))
+				continue;
+			record = (AnnRecord *) PageGetItem(page, id);
+			if (record->stamp == places[i].stamp &&
+				ItemPointerEquals(&record->tid, &places[i].tid))
 			{
 				PageIndexTupleDeleteNoCompact(page, item);
 				PageSetHasFreeLinePointers(page);
@@ -652,8 +785,9 @@ ann_page_vacuum(Relation index, const AnnLayout *layout, BlockNumber head,
 	Buffer first = InvalidBuffer;
 	Buffer buffer =
 		ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-	RecordPlace *places;
+	AnnRecordPlace *places;
 	GenericXLogState *state;
+	AnnPageSpecial *special;
 	AnnVacuumed result;
 	Page page;
 
@@ -674,7 +808,8 @@ ann_page_vacuum(Relation index, const AnnLayout *layout, BlockNumber head,
 		first =
 			ann_page_read(index, head, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	places = palloc(sizeof(RecordPlace) * ANN_BLOCK * layout->blocks_per_page);
+	places =
+		palloc(sizeof(AnnRecordPlace) * ANN_BLOCK * layout->blocks_per_page);
 	result.removed = result.remaining = 0;
 	state = GenericXLogStart(index);
 	page = GenericXLogRegisterBuffer(state, buffer, 0);
@@ -697,21 +832,23 @@ ann_page_vacuum(Relation index, const AnnLayout *layout, BlockNumber head,
 			places[result.removed].block = entries.record_page[slot];
 			places[result.removed].item = entries.record_item[slot];
 			places[result.removed].tid = entries.tid[slot];
+			places[result.removed].stamp = ann_special(page)->stamp;
 			result.removed++;
 		}
 	}
 	/* inserting starts at the first page of the chain again */
-	if (BufferIsValid(first))
-		ann_special(GenericXLogRegisterBuffer(state, first, 0))->insert = head;
-	else
-		ann_special(page)->insert = head;
+	special = ann_special(BufferIsValid(first)
+							  ? GenericXLogRegisterBuffer(state, first, 0)
+							  : page);
+	special->insert = head;
+	special->entries -= Min(special->entries, (uint32) result.removed);
 	result.next = ann_special(page)->next;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 	if (BufferIsValid(first))
 		UnlockReleaseBuffer(first);
 
-	remove_records(index, places, result.removed, strategy);
+	ann_page_remove_records(index, places, result.removed, strategy);
 	pfree(places);
 	return result;
 }

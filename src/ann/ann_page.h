@@ -3,27 +3,39 @@
  * ann_page.h
  *		Pages of the index: format, reading, and every change to them.
  *
- * An index is a metapage, pages of centroids, and for each list a chain of
- * list pages with blocks of 32 sign codes. Byte codes lie as items on record
- * pages, which lists share; a list entry names page and item.
+ * An index is a metapage, a chain of directory pages, a chain of pages of
+ * centroids, and for each list a chain of list pages with blocks of 32 sign
+ * codes. Byte codes lie as items on record pages, which lists share; a list
+ * entry names page and item.
  *
  * Metapage (block 0), from the page contents on:
  *	OFFSET	SIZE	DESCRIPTION
  *	0		4		magic number 0x696E7465
- *	4		4		format version, 1
+ *	4		4		format version, 2
  *	8		4		metric (AnnMetric)
  *	12		4		dimensions of the column
- *	16		4		lists, at least 1
+ *	16		4		live lists, at least 1
  *	20		4		filter columns, 0 to 4
  *	24		4		first page of centroids
  *	28		4		pages of centroids
- *	32		8		rows indexed by the build
+ *	32		8		rows when the lists to probe were counted
  *	40		96		lists to probe for each of 12 levels of recall, for the
  *					nearest 10 and the nearest 100; zeros when not calibrated
+ *	136		4		live lists when these were counted
+ *	140		4		entries of a list that the build aims at
+ *	144		4		revision: how often live lists changed
+ *	148		4		stamp given last
+ *	152		4		entries of the directory
+ *	156		4		first page of the directory
+ *	160		4		last page of the directory
+ *	164		4		last page of centroids in use
+ *	168		4		words in use on it
+ *	172		8		first pages of two chains being written, or invalid
  *
- * Page of centroids: 4-byte words of one stream over all such pages. Per list
- * the first page of its chain, the squared norm of the centroid (float), and
- * the rotated centroid (floats, padded dimensions).
+ * Directory page: AnnListEntry, 32 bytes each, by slot.
+ *
+ * Page of centroids: 4-byte words of one stream over all such pages. The
+ * directory says where a rotated centroid (floats, padded dimensions) starts.
  *
  * List page: blocks of ann_block_size() bytes. In a block:
  *	OFFSET		SIZE	DESCRIPTION
@@ -36,12 +48,13 @@
  *	+..			4		bit of each entry in use
  *	+..			4		zero
  *
- * Record: byte factors (16), heap tuple (6), zero (2), list (4), zero (4),
- * byte code.
+ * Record: byte factors (16), heap tuple (6), zero (2), slot of the list (4),
+ * its stamp (4), byte code.
  *
- * Special space of every page (16 bytes): next page of the chain or invalid
- * (4), list (4), blocks in use (2), kind (2), where inserting starts (4, on
- * the first page of a chain).
+ * Special space of every page (24 bytes): next page of the chain or invalid
+ * (4), slot of the list (4), blocks or directory entries in use (2), kind (2),
+ * where inserting starts (4, on the first page of a list), stamp of the list
+ * (4), entries of the list (4, on its first page).
  *
  *-------------------------------------------------------------------------
  */
@@ -55,9 +68,13 @@
 #include "ann/ann_rabitq.h"
 
 #define ANN_MAGIC 0x696E7465
-#define ANN_VERSION 1
+#define ANN_VERSION 2
 #define ANN_METAPAGE 0
 #define ANN_MAX_FILTERS 4
+
+/* Rows in a list of an index of up to a million rows. */
+#define ANN_LIST_SIZE 250
+
 #define ANN_LEVELS 12
 
 typedef enum AnnPageKind
@@ -66,6 +83,8 @@ typedef enum AnnPageKind
 	ANN_PAGE_CENTROIDS = 0xA702,
 	ANN_PAGE_LIST = 0xA703,
 	ANN_PAGE_RECORDS = 0xA704,
+	ANN_PAGE_DIRECTORY = 0xA706,
+	ANN_PAGE_FREE = 0xA707,
 } AnnPageKind;
 
 typedef struct AnnPageSpecial
@@ -75,7 +94,30 @@ typedef struct AnnPageSpecial
 	uint16 nblocks;
 	uint16 kind;
 	BlockNumber insert;
+	uint32 stamp;
+	uint32 entries;
 } AnnPageSpecial;
+
+/* Stamp of the lists that a build writes. */
+#define ANN_FIRST_STAMP 1
+
+typedef enum AnnListState
+{
+	ANN_LIST_EMPTY, /* has place for a centroid, and nothing else */
+	ANN_LIST_LIVE,
+	ANN_LIST_DEAD, /* replaced; older scans may still read it */
+} AnnListState;
+
+typedef struct AnnListEntry
+{
+	BlockNumber head;
+	uint32 stamp; /* no two lists have slot and stamp in common */
+	float norm_squared;
+	uint32 state;
+	BlockNumber centroid_block;
+	uint32 centroid_word;
+	uint64 dead_since; /* full transaction id */
+} AnnListEntry;
 
 typedef struct AnnMeta
 {
@@ -90,6 +132,16 @@ typedef struct AnnMeta
 	int64 tuples;
 	uint32 probes10[ANN_LEVELS];
 	uint32 probes100[ANN_LEVELS];
+	uint32 calibrated;
+	uint32 list_size;
+	uint32 revision;
+	uint32 stamp;
+	uint32 slots;
+	BlockNumber directory_start;
+	BlockNumber directory_last;
+	BlockNumber centroid_last;
+	uint32 centroid_words;
+	BlockNumber draft[2];
 } AnnMeta;
 
 typedef struct AnnRecord
@@ -98,7 +150,7 @@ typedef struct AnnRecord
 	ItemPointerData tid;
 	uint16 unused;
 	uint32 list;
-	uint32 unused2;
+	uint32 stamp;
 	uint8 bytes[FLEXIBLE_ARRAY_MEMBER];
 } AnnRecord;
 
@@ -129,7 +181,8 @@ typedef struct AnnLayout
 /* A vector ready to be stored. */
 typedef struct AnnEntry
 {
-	uint32 list;
+	uint32 list; /* its slot */
+	uint32 stamp;
 	ItemPointerData tid;
 	AnnSignFactors sign_factors;
 	AnnByteFactors byte_factors;
@@ -186,9 +239,14 @@ extern void ann_writer_add(AnnWriter *writer, const AnnEntry *entry);
 extern void ann_writer_finish(AnnWriter *writer, const float *centroids,
 							  AnnMeta *meta);
 
-/* Add an entry to the list whose chain starts at head. */
-extern void ann_page_insert(Relation index, const AnnLayout *layout,
-							BlockNumber head, const AnnEntry *entry);
+/*
+ * Add an entry to the list whose chain starts at head, and return how many
+ * the list has then; 0 when the list was replaced since revision, and nothing
+ * was done. The caller holds the list (ann_list_lock).
+ */
+extern uint32 ann_page_insert(Relation index, const AnnLayout *layout,
+							  BlockNumber head, uint32 revision,
+							  const AnnEntry *entry);
 
 /* Decides whether a heap tuple is dead. */
 typedef bool (*AnnDead)(ItemPointer tid, void *arg);
@@ -209,5 +267,56 @@ extern AnnVacuumed ann_page_vacuum(Relation index, const AnnLayout *layout,
 								   BlockNumber head, BlockNumber block,
 								   AnnDead dead, void *arg,
 								   BufferAccessStrategy strategy);
+
+/* ---- the directory; ann_page_directory.c ---- */
+
+/* Copy the entries of all slots of meta. */
+extern void ann_directory_read(Relation index, const AnnMeta *meta,
+							   AnnListEntry *entries);
+
+extern void ann_centroid_read(Relation index, const AnnListEntry *entry,
+							  int dim, float *centroid);
+
+/*
+ * What follows changes lists as wholes. Its callers hold the lock on the
+ * directory (ann_directory_lock), so they are alone.
+ */
+
+/* A slot without list, and its entry; makes one if there is none. */
+extern uint32 ann_directory_slot(Relation index, const AnnLayout *layout,
+								 uint32 except, AnnListEntry *entry);
+
+/* Put a centroid into the place of an empty slot. */
+extern void ann_centroid_write(Relation index, const AnnListEntry *entry,
+							   int dim, const float *centroid);
+
+/*
+ * Write the chain of a list that is not in the directory yet; draft is 0 or
+ * 1. Returns its first page. After a crash ann_draft_discard finds it.
+ */
+extern BlockNumber ann_draft_write(Relation index, const AnnLayout *layout,
+								   int draft, AnnEntry *const *entries,
+								   uint32 n);
+extern void ann_draft_discard(Relation index, const AnnLayout *layout);
+
+/* Lists that take the place of others, all at once. */
+typedef struct AnnReplacement
+{
+	int nold;
+	uint32 old[2];
+	int nfresh;
+	uint32 fresh[2];
+	AnnListEntry entry[2]; /* of fresh */
+} AnnReplacement;
+
+extern void ann_directory_replace(Relation index,
+								  const AnnReplacement *replacement);
+
+/* Free the pages of dead lists that no scan can read any more, up to most. */
+extern int ann_directory_free(Relation index, const AnnLayout *layout,
+							  int most);
+
+/* Store new counts of lists to probe. */
+extern void ann_meta_calibrate(Relation index, const AnnMeta *counts);
 
 #endif /* INTEL_ANN_ANN_PAGE_H */

@@ -270,6 +270,48 @@ ann_encode(const AnnShape *shape, const float *residual, const float *centroid,
 	encode_bytes(shape, residual, centroid, norm_squared, bytes, byte_factors);
 }
 
+double
+ann_decode(const AnnShape *shape, const uint8_t *bytes,
+		   const AnnByteFactors *factors, float *residual)
+{
+	bool nibbles = shape->byte_len != shape->full_dim;
+	bool is_ip = shape->metric == ANN_IP;
+	float middle = nibbles ? 7.5f : 127.5f;
+	float step = is_ip ? -factors->scale : factors->scale / -2;
+
+	for (int i = 0; i < shape->full_dim; i++)
+	{
+		int code = bytes[nibbles ? i % shape->byte_len : i];
+
+		if (nibbles)
+			code = i < shape->byte_len ? code & 15 : code >> 4;
+		residual[i] = ((float) code - middle) * step;
+	}
+	return is_ip ? factors->error : factors->error / 2;
+}
+
+/*
+ * Let x be the vector and y what was encoded, |x - y| at most d, c the
+ * centroid and s = y - c. Then |q - x|^2 is at least |q - y|^2 - 2 d |q - y|,
+ * where |q - y| is at most |q - c| + |s|; and <q, x> at most <q, y> + d |q|,
+ * where |q| is at most |q - c| + |c|.
+ */
+void
+ann_widen(const AnnShape *shape, double distance, double centroid_norm,
+		  AnnByteFactors *factors)
+{
+	if (shape->metric == ANN_IP)
+	{
+		factors->error += (float) distance;
+		factors->add -= (float) (distance * centroid_norm);
+	}
+	else
+	{
+		factors->error += (float) (2 * distance);
+		factors->add -= (float) (2 * distance * factors->norm);
+	}
+}
+
 void
 ann_block_put(const AnnShape *shape, uint8_t *codes, int slot,
 			  const uint8_t *signs)

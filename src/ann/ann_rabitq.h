@@ -84,6 +84,20 @@ extern void ann_encode(const AnnShape *shape, const float *residual,
 					   AnnSignFactors *sign_factors, uint8_t *bytes,
 					   AnnByteFactors *byte_factors);
 
+/*
+ * The residual that a byte code stands for, and how far from it the true one
+ * is at most; infinite where the code means nothing.
+ */
+extern double ann_decode(const AnnShape *shape, const uint8_t *bytes,
+						 const AnnByteFactors *factors, float *residual);
+
+/*
+ * Let factors of the code of a vector that is known up to a distance hold for
+ * the vector itself.
+ */
+extern void ann_widen(const AnnShape *shape, double distance,
+					  double centroid_norm, AnnByteFactors *factors);
+
 /* Put the nibbles of a sign code at place slot of a block, and read them. */
 extern void ann_block_put(const AnnShape *shape, uint8_t *codes, int slot,
 						  const uint8_t *signs);

@@ -34,6 +34,7 @@
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/pg_bitutils.h"
@@ -134,7 +135,8 @@ typedef struct AnnScan
 	double end;		 /* nothing beyond this distance is wanted */
 	double missed;	 /* entries left out for the sake of order */
 	AnnQuery query;
-	BlockNumber *head; /* of each list */
+	AnnList *list;		 /* all of them */
+	float *norm_squared; /* of their centroids */
 
 	int nfilters;
 	ScanFilter *filters;
@@ -456,13 +458,47 @@ scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 			}
 }
 
+/*
+ * What a list consists of is not freed while a scan can read it, but for a
+ * standby, which may be behind: there it is as with any row that its primary
+ * has removed.
+ */
+static void
+report_gone(Relation index, BlockNumber block)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("canceling statement due to conflict with recovery"),
+				errdetail("A part of the index that the statement reads was "
+						  "replaced."));
+	ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+			errmsg("unexpected page in index \"%s\" at block %u",
+				   RelationGetRelationName(index), block),
+			errhint("Please REINDEX it."));
+}
+
+/* Lock a page of a list for reading. */
+static Buffer
+read_list_page(Relation index, const AnnList *list, BlockNumber block)
+{
+	Buffer buffer = ann_buffer_read(index, block);
+	Page page = BufferGetPage(buffer);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (PageIsNew(page) || ann_special(page)->kind != ANN_PAGE_LIST ||
+		ann_special(page)->list != list->slot ||
+		ann_special(page)->stamp != list->stamp)
+		report_gone(index, block);
+	return buffer;
+}
+
 /* Read the chain of the next list. */
 static void
-probe_list(Relation index, AnnScan *so, const float *norm_squared)
+probe_list(Relation index, AnnScan *so)
 {
 	const ScanList *list = &so->lists[so->nprobed];
 	ScanProbe *probe;
-	BlockNumber block = so->head[list->list];
+	BlockNumber block = so->list[list->list].head;
 
 	if (so->nprobed == so->probes_space)
 	{
@@ -476,11 +512,10 @@ probe_list(Relation index, AnnScan *so, const float *norm_squared)
 	probe->list = list->list;
 	if (!so->unordered)
 		probe->probe =
-			ann_probe(&so->query, list->product, norm_squared[list->list]);
+			ann_probe(&so->query, list->product, so->norm_squared[list->list]);
 	while (block != InvalidBlockNumber)
 	{
-		Buffer buffer =
-			ann_page_read(index, block, ANN_PAGE_LIST, BUFFER_LOCK_SHARE);
+		Buffer buffer = read_list_page(index, &so->list[list->list], block);
 		Page page = BufferGetPage(buffer);
 		int nblocks = ann_special(page)->nblocks;
 		BlockNumber next = ann_special(page)->next;
@@ -552,16 +587,14 @@ probe_lists(IndexScanDesc scan, AnnScan *so)
 
 	while (so->nprobed < so->wanted && may_probe(so))
 	{
-		const AnnCache *cache = ann_cache(scan->indexRelation);
-
 		/* one at a time with filters, whose selectivity is learnt */
 		sort_lists(so, so->nfilters > 0 ? Max(2 * so->nprobed, 16)
 										: (uint32) so->wanted);
 		if (so->nprobed + 1 < so->nsorted)
 			ann_buffer_prefetch_list(
 				scan->indexRelation, &so->layout,
-				cache->head[so->lists[so->nprobed + 1].list]);
-		probe_list(scan->indexRelation, so, cache->norm_squared);
+				so->list[so->lists[so->nprobed + 1].list].head);
+		probe_list(scan->indexRelation, so);
 		if (so->nfilters > 0)
 			so->wanted = Max(so->wanted, lists_wanted(so));
 	}
@@ -681,49 +714,73 @@ operator_bound(const AnnScan *so, double bound)
 	return bound;
 }
 
+/* Whether an entry is still what it was when its page was read. */
+static bool
+is_still_used(Relation index, const AnnScan *so, const ScanBlock *at, int slot)
+{
+	const AnnList *list = &so->list[so->probes[at->probe].list];
+	Buffer buffer = read_list_page(index, list, at->page);
+	AnnBlock block = ann_block(&so->layout, BufferGetPage(buffer), at->index);
+	bool used =
+		(*block.used & ((uint32) 1 << slot)) != 0 &&
+		ItemPointerEquals(&block.tid[slot],
+						  unconstify(ItemPointerData *, &at->tid[slot]));
+
+	UnlockReleaseBuffer(buffer);
+	return used;
+}
+
+/* Compute the bound from a record; false when it is not this row's. */
+static bool
+read_record(Relation index, const AnnScan *so, const ScanBlock *at, int slot,
+			double *bound)
+{
+	const ScanProbe *probe = &so->probes[at->probe];
+	OffsetNumber item = at->record_item[slot];
+	Buffer buffer = ann_buffer_read(index, at->record_page[slot]);
+	Page page = BufferGetPage(buffer);
+	bool found = false;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_RECORDS &&
+		item <= PageGetMaxOffsetNumber(page) &&
+		ItemIdIsUsed(PageGetItemId(page, item)))
+	{
+		AnnRecord *record =
+			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
+
+		found = record->stamp == so->list[probe->list].stamp &&
+				ItemPointerEquals(
+					&record->tid,
+					unconstify(ItemPointerData *, &at->tid[slot]));
+		if (found)
+			*bound = ann_byte_bound(&so->query, &probe->probe, record->bytes,
+									&record->factors);
+	}
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
 /*
  * Read the byte code of a candidate. What was removed meanwhile is skipped: a
- * record whose heap tuple differs belongs to another row, and a row put here
- * since is not visible to this scan.
+ * row put in its place since is not visible to this scan.
  */
 static void
 refine(Relation index, AnnScan *so, Near near)
 {
 	const ScanBlock *at = &so->blocks[near.candidate / ANN_BLOCK];
 	int slot = near.candidate % ANN_BLOCK;
-	OffsetNumber item = at->record_item[slot];
-	Refined refined = {.tid = at->tid[slot]};
-	bool used = false;
-	Buffer buffer;
-	Page page;
+	Refined refined = {.bound = -INFINITY, .tid = at->tid[slot]};
 
 	so->nrefined++;
-	if (so->unordered || so->inexact)
+	if (!so->unordered && !so->inexact &&
+		!read_record(index, so, at, slot, &refined.bound))
 	{
-		refined.bound = -INFINITY;
-		refined_push(so->cxt, &so->refined, refined);
+		/* vacuum clears the entry before it removes the record */
+		if (is_still_used(index, so, at, slot))
+			report_gone(index, at->record_page[slot]);
 		return;
 	}
-	buffer = ann_buffer_read(index, at->record_page[slot]);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	ann_page_check(index, at->record_page[slot], page, ANN_PAGE_RECORDS);
-	if (item <= PageGetMaxOffsetNumber(page) &&
-		ItemIdIsUsed(PageGetItemId(page, item)))
-	{
-		const AnnRecord *record =
-			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
-
-		used = ItemPointerEquals(unconstify(ItemPointerData *, &record->tid),
-								 &refined.tid);
-		if (used)
-			refined.bound =
-				ann_byte_bound(&so->query, &so->probes[at->probe].probe,
-							   record->bytes, &record->factors);
-	}
-	UnlockReleaseBuffer(buffer);
-	if (!used)
-		return;
 	if (isnan(refined.bound))
 		refined.bound = -INFINITY;
 	refined.bound = isinf(refined.bound) ? refined.bound
@@ -869,20 +926,23 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 
 	/* reading may have detoasted, hence sent the cache away */
 	cache = ann_cache(index);
+	so->meta = cache->meta;
 	so->nlists = so->impossible ? 0 : cache->meta.lists;
 	so->lists = MemoryContextAllocHuge(
 		so->cxt, mul_size(sizeof(ScanList), cache->meta.lists));
-	so->head = MemoryContextAllocHuge(
-		so->cxt, mul_size(sizeof(BlockNumber), cache->meta.lists));
-	memcpy(so->head, cache->head, sizeof(BlockNumber) * cache->meta.lists);
+	so->list = MemoryContextAllocHuge(
+		so->cxt, mul_size(sizeof(AnnList), cache->meta.lists));
+	memcpy(so->list, cache->list, sizeof(AnnList) * cache->meta.lists);
+	so->norm_squared = MemoryContextAllocHuge(
+		so->cxt, mul_size(sizeof(float), cache->meta.lists));
+	memcpy(so->norm_squared, cache->norm_squared,
+		   sizeof(float) * cache->meta.lists);
 	score_lists(so, cache);
 	so->k =
 		so->limit == NULL ? FIRST_K : Max(ann_limit_rows(so->limit), FIRST_K);
 	so->cut = -INFINITY;
 	so->next_cut = Max(FIRST_CUT, (Size) Min(2 * so->k, 65536));
 	so->last = -INFINITY;
-	so->k =
-		so->limit == NULL ? FIRST_K : Max(ann_limit_rows(so->limit), FIRST_K);
 	so->wanted = lists_wanted(so);
 	so->started = true;
 	MemoryContextSwitchTo(old);

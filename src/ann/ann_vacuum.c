@@ -27,46 +27,82 @@ is_dead(ItemPointer tid, void *arg)
 	return test->callback(tid, test->state);
 }
 
+/* Remove the dead entries of one list; true when there were some. */
+static bool
+vacuum_list(IndexVacuumInfo *info, const AnnLayout *layout,
+			const AnnList *list, DeadTest *test, IndexBulkDeleteResult *stats)
+{
+	BlockNumber block = list->head;
+	bool removed = false;
+
+	ann_list_lock(info->index, list, ShareLock);
+	while (block != InvalidBlockNumber)
+	{
+		AnnVacuumed page =
+			ann_page_vacuum(info->index, layout, list->head, block, is_dead,
+							test, info->strategy);
+
+		stats->tuples_removed += page.removed;
+		stats->num_index_tuples += page.remaining;
+		removed |= page.removed > 0;
+		block = page.next;
+		compat_vacuum_delay_point();
+	}
+	ann_list_unlock(info->index, list, ShareLock);
+	return removed;
+}
+
+/*
+ * Lists may be replaced while this goes on. What came since a round began has
+ * a higher stamp and may hold dead entries of a list that the round had not
+ * reached, so rounds follow until there is nothing new.
+ */
 IndexBulkDeleteResult *
 ann_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 				IndexBulkDeleteCallback callback, void *callback_state)
 {
-	Relation index = info->index;
-	AnnLayout layout = ann_cache(index)->layout;
-	uint32 lists = ann_cache(index)->meta.lists;
 	DeadTest test = {callback, callback_state};
+	uint32 done = 0; /* stamps up to this one */
 	bool removed = false;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
 	stats->num_index_tuples = 0;
-	for (uint32 list = 0; list < lists; list++)
+	for (;;)
 	{
-		BlockNumber head = ann_cache(index)->head[list];
+		const AnnCache *cache = ann_cache(info->index);
+		AnnLayout layout = cache->layout;
+		uint32 lists = cache->meta.lists;
+		uint32 stamp = cache->meta.stamp;
+		AnnList *list = MemoryContextAllocHuge(
+			CurrentMemoryContext, mul_size(sizeof(AnnList), lists));
 
-		for (BlockNumber block = head; block != InvalidBlockNumber;)
-		{
-			AnnVacuumed page = ann_page_vacuum(index, &layout, head, block,
-											   is_dead, &test, info->strategy);
-
-			stats->tuples_removed += page.removed;
-			stats->num_index_tuples += page.remaining;
-			removed |= page.removed > 0;
-			block = page.next;
-			compat_vacuum_delay_point();
-		}
+		if (stamp == done)
+			break;
+		memcpy(list, cache->list, sizeof(AnnList) * lists);
+		for (uint32 i = 0; i < lists; i++)
+			if (list[i].stamp > done)
+				removed |= vacuum_list(info, &layout, &list[i], &test, stats);
+		pfree(list);
+		stats->estimated_count = done > 0;
+		done = stamp;
 	}
 	if (removed)
-		IndexFreeSpaceMapVacuum(index);
+		IndexFreeSpaceMapVacuum(info->index);
 	return stats;
 }
 
-/* Nothing is left to do; ANALYZE calls this too, and neither writes a page. */
+/*
+ * Merge small lists and free dead ones. Where there are none, no page is
+ * written; nor by ANALYZE, which calls this too.
+ */
 IndexBulkDeleteResult *
 ann_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
-	if (info->analyze_only || stats == NULL)
+	if (info->analyze_only)
 		return stats;
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	ann_lists_clean(info->index);
+	if (stats != NULL)
+		stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	return stats;
 }

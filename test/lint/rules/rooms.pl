@@ -19,7 +19,7 @@ my @rooms = (
 	[ 'json_object(), which is the server\'s', qr/\bjson_object\s*\(/, qr{^$} ],
 	[ 'CPU features', qr/\bcpuid\b|__builtin_cpu_|__get_cpuid|<(imm|x86)intrin\.h>|<arm_neon\.h>|pg_attribute_target|__attribute__\s*\(\(\s*target\b/,
 		qr{vector/distance\w*\.[ch]|ann/ann_kernel\w*\.[ch]} ],
-	[ 'page changes', qr/\bGenericXLog\w+|\bPageSetLSN\b|\bXLogInsert\b/, qr{ann/ann_page\.c} ],
+	[ 'page changes', qr/\bGenericXLog\w+|\bPageSetLSN\b|\bXLogInsert\b/, qr{ann/ann_page\w*\.c} ],
 	[ 'functions without a bound or with a hidden state', qr/\b(vsprintf|gets|alloca|strtok)\s*\(/, qr{^$} ],
 );
 

@@ -48,9 +48,8 @@
 #define MIN_QUERIES 192
 #define QUERY_FLOATS 65536
 
-#define CALIBRATION_K 100
 /* the row that serves as query is its own nearest neighbour */
-#define CALIBRATION_KEEP (CALIBRATION_K + 1)
+#define CALIBRATION_KEEP (ANN_PLACES + 1)
 
 typedef struct Neighbour
 {
@@ -466,72 +465,16 @@ rank_lists(AnnBuild *build, const float *query, Ranked *ranked, int *place)
 		place[ranked[i].list] = i;
 }
 
-/* Where in its order of probing a query comes to each of its neighbours. */
-typedef struct Places
-{
-	int nqueries;
-	int32 *place; /* CALIBRATION_K for each query, nearest first */
-	int *count;	  /* how many of them there are */
-} Places;
-
-/* Mean recall over the queries, less its standard error. */
-static double
-sure_recall(const Places *places, int k, int lists)
-{
-	double sum = 0;
-	double squares = 0;
-	int n = 0;
-
-	for (int q = 0; q < places->nqueries; q++)
-	{
-		const int32 *place = places->place + q * CALIBRATION_K;
-		int wanted = Min(places->count[q], k);
-		int found = 0;
-		double recall;
-
-		if (wanted == 0)
-			continue;
-		for (int i = 0; i < wanted; i++)
-			found += place[i] < lists;
-		recall = (double) found / wanted;
-		sum += recall;
-		squares += recall * recall;
-		n++;
-	}
-	if (n == 0)
-		return 1;
-	return sum / n - sqrt(Max(squares - sum * sum / n, 0)) / n;
-}
-
-/* Fewest lists for the recall of a level; more lists never find less. */
-static uint32
-count_probes(const Places *places, int lists, int k, double level)
-{
-	int low = 0;
-	int high = lists;
-
-	while (high - low > 1)
-	{
-		int middle = low + (high - low) / 2;
-
-		if (sure_recall(places, k, middle) >= level)
-			high = middle;
-		else
-			low = middle;
-	}
-	return high;
-}
-
 static void
 calibrate(AnnBuild *build, AnnMeta *meta)
 {
 	Ranked *ranked = palloc(mul_size(sizeof(Ranked), build->lists));
 	int *place_of = palloc(mul_size(sizeof(int), build->lists));
-	Places places = {.nqueries = build->nqueries};
+	AnnPlaces places = {.nqueries = build->nqueries};
 
 	if (build->nqueries == 0)
 		return;
-	places.place = palloc(sizeof(int32) * CALIBRATION_K * build->nqueries);
+	places.place = palloc(sizeof(int32) * ANN_PLACES * build->nqueries);
 	places.count = palloc(sizeof(int) * build->nqueries);
 	for (int q = 0; q < build->nqueries; q++)
 	{
@@ -544,16 +487,9 @@ calibrate(AnnBuild *build, AnnMeta *meta)
 		/* the nearest is the query itself */
 		places.count[q] = Max(build->nneighbours[q] - 1, 0);
 		for (int i = 0; i < places.count[q]; i++)
-			places.place[q * CALIBRATION_K + i] = place_of[kept[i + 1].list];
+			places.place[q * ANN_PLACES + i] = place_of[kept[i + 1].list];
 	}
-	for (int level = 0; level < ANN_LEVELS; level++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		meta->probes10[level] =
-			count_probes(&places, build->lists, 10, ann_levels[level]);
-		meta->probes100[level] = count_probes(
-			&places, build->lists, CALIBRATION_K, ann_levels[level]);
-	}
+	ann_count_probes(&places, build->lists, meta);
 }
 
 /* ---- encoding ---- */

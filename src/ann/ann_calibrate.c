@@ -19,9 +19,14 @@
 #include "ann/ann_int.h"
 
 #define QUERIES 192
-#define WANTED 100
+
+/* The queries helped to place the lists, so others need some more of them. */
+#define OWN_ROWS 1.15
 /* the row that serves as query is its own nearest neighbour */
-#define KEPT (WANTED + 1)
+#define KEPT (ANN_PLACES + 1)
+
+/* Recall of the neighbours that are looked for. */
+#define SEARCH_RECALL 0.99
 
 typedef struct Neighbour
 {
@@ -49,6 +54,7 @@ typedef struct Calibration
 {
 	Relation index;
 	const AnnCache *cache; /* the directory is locked, so it stays */
+	double entries;
 	int nqueries;
 	ProbeQuery *queries;
 } Calibration;
@@ -134,7 +140,7 @@ choose_queries(Calibration *job)
 	const AnnShape *shape = &job->cache->layout.shape;
 	uint32 lists = job->cache->meta.lists;
 	double *upto = palloc(mul_size(sizeof(double), lists));
-	double total = 0;
+	double total = 0; /* entries so far */
 	uint32 list = 0;
 
 	for (uint32 i = 0; i < lists; i++)
@@ -146,6 +152,7 @@ choose_queries(Calibration *job)
 		upto[i] = total;
 		UnlockReleaseBuffer(buffer);
 	}
+	job->entries = total;
 	job->queries = palloc0(sizeof(ProbeQuery) * QUERIES);
 	for (int i = 0; i < QUERIES; i++)
 	{
@@ -162,6 +169,7 @@ choose_queries(Calibration *job)
 			continue;
 		ann_query_init(&query->query, shape, query->x,
 					   palloc(4 * shape->code_dim));
+		query->query.epsilon = (float) ann_epsilon(SEARCH_RECALL);
 		job->nqueries++;
 	}
 	pfree(upto);
@@ -316,21 +324,64 @@ rank_lists(const Calibration *job, const ProbeQuery *query, Ranked *ranked,
 		place[ranked[i].list] = i;
 }
 
-/* Fewest lists that hold the wanted part of the neighbours counted. */
-static void
-count_probes(const int64 *found, uint32 lists, uint32 *probes)
+/* Mean recall over the queries, less its standard error. */
+static double
+sure_recall(const AnnPlaces *places, int k, int lists)
 {
-	int64 total = 0;
-	int64 sum = 0;
-	int level = 0;
+	double sum = 0;
+	double squares = 0;
+	int n = 0;
 
-	for (uint32 i = 0; i < lists; i++)
-		total += found[i];
-	for (uint32 i = 0; i < lists; i++)
+	for (int q = 0; q < places->nqueries; q++)
 	{
-		sum += found[i];
-		while (level < ANN_LEVELS && sum >= ann_levels[level] * total)
-			probes[level++] = i + 1;
+		const int32 *place = places->place + q * ANN_PLACES;
+		int wanted = Min(places->count[q], k);
+		int found = 0;
+		double recall;
+
+		if (wanted == 0)
+			continue;
+		for (int i = 0; i < wanted; i++)
+			found += place[i] < lists;
+		recall = (double) found / wanted;
+		sum += recall;
+		squares += recall * recall;
+		n++;
+	}
+	if (n == 0)
+		return 1;
+	return sum / n - sqrt(Max(squares - sum * sum / n, 0)) / n;
+}
+
+/* Fewest lists for the recall of a level; more lists never find less. */
+static uint32
+count_probes(const AnnPlaces *places, int lists, int k, double level)
+{
+	int low = 0;
+	int high = lists;
+
+	while (high - low > 1)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (sure_recall(places, k, middle) >= level)
+			high = middle;
+		else
+			low = middle;
+	}
+	return high;
+}
+
+void
+ann_count_probes(const AnnPlaces *places, int lists, AnnMeta *counts)
+{
+	for (int level = 0; level < ANN_LEVELS; level++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		counts->probes10[level] =
+			count_probes(places, lists, 10, ann_levels[level]);
+		counts->probes100[level] =
+			count_probes(places, lists, ANN_PLACES, ann_levels[level]);
 	}
 }
 
@@ -339,29 +390,35 @@ count_lists(const Calibration *job, AnnMeta *counts)
 {
 	Size lists = job->cache->meta.lists;
 	Ranked *ranked = palloc(mul_size(sizeof(Ranked), lists));
-	uint32 *place = palloc(mul_size(sizeof(uint32), lists));
-	int64 *found10 = palloc0(mul_size(sizeof(int64), lists));
-	int64 *found100 = palloc0(mul_size(sizeof(int64), lists));
+	uint32 *place_of = palloc(mul_size(sizeof(uint32), lists));
+	AnnPlaces places = {.nqueries = job->nqueries};
 
+	places.place = palloc(sizeof(int32) * ANN_PLACES * job->nqueries);
+	places.count = palloc(sizeof(int) * job->nqueries);
 	for (int q = 0; q < job->nqueries; q++)
 	{
 		const ProbeQuery *query = &job->queries[q];
 
-		rank_lists(job, query, ranked, place);
-		for (int i = 1; i < query->count; i++)
-		{
-			if (i <= 10)
-				found10[place[query->near[i].list]]++;
-			found100[place[query->near[i].list]]++;
-		}
+		rank_lists(job, query, ranked, place_of);
+		/* the nearest is the query itself */
+		places.count[q] = Max(query->count - 1, 0);
+		for (int i = 0; i < places.count[q]; i++)
+			places.place[q * ANN_PLACES + i] =
+				(int32) place_of[query->near[i + 1].list];
 		CHECK_FOR_INTERRUPTS();
 	}
-	count_probes(found10, (uint32) lists, counts->probes10);
-	count_probes(found100, (uint32) lists, counts->probes100);
+	ann_count_probes(&places, (int) lists, counts);
+	for (int level = 0; level < ANN_LEVELS; level++)
+	{
+		counts->probes10[level] =
+			Min(ceil(counts->probes10[level] * OWN_ROWS), lists);
+		counts->probes100[level] =
+			Min(ceil(counts->probes100[level] * OWN_ROWS), lists);
+	}
 }
 
 void
-ann_calibrate(Relation index, double tuples)
+ann_calibrate(Relation index)
 {
 	MemoryContext cxt = AllocSetContextCreate(
 		CurrentMemoryContext, "intel ann calibrate", ALLOCSET_DEFAULT_SIZES);
@@ -374,7 +431,7 @@ ann_calibrate(Relation index, double tuples)
 	if (job.nqueries > 0)
 	{
 		count_lists(&job, &counts);
-		counts.tuples = (int64) tuples;
+		counts.tuples = (int64) job.entries;
 		ann_meta_calibrate(index, &counts);
 	}
 	MemoryContextSwitchTo(old);

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "ann/ann_int.h"
+#include "base/wait_point.h"
 
 uint32
 ann_nearest_list(const AnnCache *cache, const float *x)
@@ -63,6 +64,7 @@ insert_vector(Relation index, const AnnLayout *layout, const float *x,
 		entry->sign_factors.error = entry->byte_factors.error = INFINITY;
 	pfree(residual);
 
+	wait_point("insert-lock");
 	ann_list_lock(index, &list, ShareLock);
 	entries = ann_page_insert(index, layout, list.head, revision, entry);
 	ann_list_unlock(index, &list, ShareLock);

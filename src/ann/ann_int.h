@@ -104,11 +104,23 @@ extern void ann_list_grown(Relation index, const AnnList *list,
 /* Merge lists that have few entries left and free dead ones. */
 extern void ann_lists_clean(Relation index);
 
-/*
- * Count anew how many lists to probe; the directory is locked. tuples: about
- * how many rows the index has.
- */
-extern void ann_calibrate(Relation index, double tuples);
+/* Neighbours of a query that are counted. */
+#define ANN_PLACES 100
+
+/* Where in its order of probing a query comes to each of its neighbours. */
+typedef struct AnnPlaces
+{
+	int nqueries;
+	int32 *place; /* ANN_PLACES for each query, nearest first */
+	int *count;	  /* how many of them there are */
+} AnnPlaces;
+
+/* How many of the lists to probe for each level of recall. */
+extern void ann_count_probes(const AnnPlaces *places, int lists,
+							 AnnMeta *counts);
+
+/* Count anew how many lists to probe; the directory is locked. */
+extern void ann_calibrate(Relation index);
 
 /* Levels of recall at which a build counts the lists that are needed. */
 extern const double ann_levels[ANN_LEVELS];

@@ -22,6 +22,7 @@
 
 #include "ann/ann_int.h"
 #include "ann/ann_kmeans.h"
+#include "base/wait_point.h"
 
 /* A list of more than this times the size aimed at is split. */
 #define SPLIT_AT 2
@@ -389,9 +390,9 @@ write_part(Exchange *job, int part, uint32 stamp)
 
 /*
  * Replace lists by parts of their rows, 0 for none at all. The caller holds
- * the directory and the lists.
+ * the directory and the lists. False when there are too few rows.
  */
-static void
+static bool
 exchange_lists(Relation index, const AnnCache *cache, const uint32 *at,
 			   int nold, int parts)
 {
@@ -401,7 +402,7 @@ exchange_lists(Relation index, const AnnCache *cache, const uint32 *at,
 	for (int i = 0; i < nold; i++)
 		read_list(&job, cache, at[i]);
 	if (job.n < (uint32) parts)
-		return;
+		return false;
 	job.centroid = palloc0(sizeof(float) * 2 * job.layout.shape.full_dim);
 	job.part = palloc0(Max(job.n, 1));
 	if (parts == 2)
@@ -410,7 +411,9 @@ exchange_lists(Relation index, const AnnCache *cache, const uint32 *at,
 		set_centroid(&job, 0);
 	for (int part = 0; part < parts; part++)
 		write_part(&job, part, ++stamp);
+	wait_point("split-exchange");
 	ann_directory_replace(index, &job.by);
+	return true;
 }
 
 /* ---- when ---- */
@@ -433,15 +436,14 @@ split_list(Relation index, const AnnList *list)
 		count_entries(index, list) > SPLIT_AT * aimed_size(&cache->meta))
 	{
 		at = (uint32) place;
-		exchange_lists(index, cache, &at, 1, 2);
+		(void) exchange_lists(index, cache, &at, 1, 2);
 	}
 	ann_list_unlock(index, list, ExclusiveLock);
 	/* what recall takes is another matter with twice the lists */
 	cache = ann_cache(index);
 	if (cache->meta.lists >= CALIBRATE_FROM &&
 		cache->meta.lists >= 2 * cache->meta.calibrated)
-		ann_calibrate(index,
-					  (double) cache->meta.lists * aimed_size(&cache->meta));
+		ann_calibrate(index);
 }
 
 void
@@ -503,6 +505,7 @@ merge_list(Relation index, const AnnList *list)
 	uint32 entries = count_entries(index, list);
 	uint32 at[2];
 	AnnList partner;
+	bool merged = false;
 	int64 place;
 	int64 found;
 
@@ -522,13 +525,13 @@ merge_list(Relation index, const AnnList *list)
 		ann_list_lock(index, &partner, ExclusiveLock);
 	/* an insert may have come in between */
 	if (entries > 0)
-		exchange_lists(index, cache, at, 2, 1);
+		merged = exchange_lists(index, cache, at, 2, 1);
 	else if (count_entries(index, list) == 0)
-		exchange_lists(index, cache, at, 1, 0);
+		merged = exchange_lists(index, cache, at, 1, 0);
 	if (entries > 0)
 		ann_list_unlock(index, &partner, ExclusiveLock);
 	ann_list_unlock(index, list, ExclusiveLock);
-	return true;
+	return merged;
 }
 
 /*
@@ -549,7 +552,33 @@ calibrate_again(Relation index)
 		entries += count_entries(index, &cache->list[i]);
 	if (lists > 1.33 || lists < 0.75 || entries < 0.8 * meta->tuples ||
 		entries > 1.2 * meta->tuples)
-		ann_calibrate(index, entries);
+		ann_calibrate(index);
+}
+
+/* Look at every list once; true when some were merged. */
+static bool
+merge_lists(Relation index)
+{
+	const AnnCache *cache = ann_cache(index);
+	uint32 lists = cache->meta.lists;
+	AnnList *list = MemoryContextAllocHuge(CurrentMemoryContext,
+										   mul_size(sizeof(AnnList), lists));
+	MemoryContext each = AllocSetContextCreate(
+		CurrentMemoryContext, "intel ann merge list", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(each);
+	bool merged = false;
+
+	memcpy(list, cache->list, sizeof(AnnList) * lists);
+	for (uint32 i = 0; i < lists; i++)
+	{
+		merged |= merge_list(index, &list[i]);
+		MemoryContextReset(each);
+		compat_vacuum_delay_point();
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(each);
+	pfree(list);
+	return merged;
 }
 
 void
@@ -558,30 +587,14 @@ ann_lists_clean(Relation index)
 	MemoryContext cxt = AllocSetContextCreate(
 		CurrentMemoryContext, "intel ann merge", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	const AnnCache *cache;
 	AnnLayout layout;
-	uint32 lists;
-	AnnList *list;
 
 	(void) lock_directory(index, true);
-	cache = ann_cache(index);
-	layout = cache->layout;
-	lists = cache->meta.lists;
-	list = MemoryContextAllocHuge(cxt, mul_size(sizeof(AnnList), lists));
-	memcpy(list, cache->list, sizeof(AnnList) * lists);
+	layout = ann_cache(index)->layout;
 	ann_draft_discard(index, &layout);
 	(void) ann_directory_free(index, &layout, INT_MAX);
-	for (uint32 i = 0; i < lists; i++)
-	{
-		MemoryContext each = AllocSetContextCreate(cxt, "intel ann merge list",
-												   ALLOCSET_DEFAULT_SIZES);
-
-		MemoryContextSwitchTo(each);
-		(void) merge_list(index, &list[i]);
-		MemoryContextSwitchTo(cxt);
-		MemoryContextDelete(each);
-		compat_vacuum_delay_point();
-	}
+	while (merge_lists(index))
+		CHECK_FOR_INTERRUPTS();
 	calibrate_again(index);
 	unlock_directory(index);
 	MemoryContextSwitchTo(old);

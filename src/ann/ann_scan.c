@@ -45,6 +45,7 @@
 
 #include "ann/ann_int.h"
 #include "base/guc.h"
+#include "base/wait_point.h"
 #include "vector/vector.h"
 
 /* Candidates that the cut lets through at first, at least. */
@@ -750,9 +751,8 @@ read_record(Relation index, const AnnScan *so, const ScanBlock *at, int slot,
 			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
 
 		found = record->stamp == so->list[probe->list].stamp &&
-				ItemPointerEquals(
-					&record->tid,
-					unconstify(ItemPointerData *, &at->tid[slot]));
+				ItemPointerEquals(&record->tid, unconstify(ItemPointerData *,
+														   &at->tid[slot]));
 		if (found)
 			*bound = ann_byte_bound(&so->query, &probe->probe, record->bytes,
 									&record->factors);
@@ -946,6 +946,7 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 	so->wanted = lists_wanted(so);
 	so->started = true;
 	MemoryContextSwitchTo(old);
+	wait_point("scan-lists");
 }
 
 /* Fill in the tuple and what the executor orders it by. */

@@ -11,6 +11,7 @@
 #include "storage/indexfsm.h"
 
 #include "ann/ann_int.h"
+#include "base/wait_point.h"
 
 /* The server's callback behind the signature that ann_page.c wants. */
 typedef struct DeadTest
@@ -35,6 +36,7 @@ vacuum_list(IndexVacuumInfo *info, const AnnLayout *layout,
 	BlockNumber block = list->head;
 	bool removed = false;
 
+	wait_point("vacuum-list");
 	ann_list_lock(info->index, list, ShareLock);
 	while (block != InvalidBlockNumber)
 	{

@@ -42,6 +42,7 @@ static char *guc_simd_status = NULL; /* never read: see show_simd_status */
 int guc_step_timeout = 60000;
 double guc_target_recall = 0.95;
 char *guc_tenant_claim = NULL;
+char *guc_wait_point = NULL;
 char *guc_traceparent = NULL;
 int guc_worker_concurrency = 32;
 int guc_worker_idle_timeout = 5000;
@@ -325,6 +326,12 @@ guc_init(void)
 		"Sets the trace that calls and jobs of this session belong to.",
 		"A W3C traceparent. It is kept with the calls in intel.inference.",
 		&guc_traceparent, "", PGC_USERSET, 0, check_traceparent, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"intel.wait_point",
+		"Names a point in the code at which the session waits, for tests.",
+		"There it waits for whoever holds advisory lock (1768846437, 1).",
+		&guc_wait_point, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"intel.worker_concurrency",

@@ -81,6 +81,9 @@ extern int guc_worker_concurrency;
 /* intel.worker_idle_timeout: an idle worker leaves after this, ms */
 extern int guc_worker_idle_timeout;
 
+/* intel.wait_point: where a test holds this session; see wait_point.h */
+extern char *guc_wait_point;
+
 /* intel.max_scan_tuples: entries a search looks at, at most; 0 = no limit */
 extern int guc_max_scan_tuples;
 

@@ -99,7 +99,7 @@ $node->safe_psql('postgres', 'DROP INDEX item_again');
 # ---- crashes during insert, vacuum and build -------------------------------------
 
 $node->safe_psql('postgres', "$sql CREATE UNLOGGED TABLE scratch (v vector(32)); CREATE INDEX ON scratch USING intel (v); INSERT INTO scratch SELECT v FROM item LIMIT 500");
-my $rounds = $ENV{INTEL_CRASH_ROUNDS} || 4;
+my $rounds = $ENV{INTEL_CRASH_ROUNDS} || 8;
 my $work = "$sql INSERT INTO item SELECT 100000 * (random() * 20000)::int + i, make(i, 32), NULL, i % 50 FROM generate_series(1, 4000) i ON CONFLICT DO NOTHING; "
 	. 'DELETE FROM item WHERE id % 7 = 3 AND id > 100000; ';
 for my $round (1 .. $rounds)
@@ -146,12 +146,12 @@ for my $page (1 .. $pages - 1)
 	open(my $file, '+<:raw', $path) or die $!;
 	seek($file, $page * 8192, 0);
 	read($file, my $kept, 8192);
-	my $kind = unpack('v', substr($kept, 8192 - 6, 2));
+	my $kind = unpack('v', substr($kept, 8192 - 14, 2));
 	if ($kind == 0xA703 || $kind == 0xA704)
 	{
 		my $hurt = $kept;
 		# the kind of a page is what everything else rests on
-		substr($hurt, 8192 - 6, 2) = pack('v', 0xA705);
+		substr($hurt, 8192 - 14, 2) = pack('v', 0xA705);
 		seek($file, $page * 8192, 0);
 		print $file $hurt;
 		close $file;

@@ -17,7 +17,8 @@
  * no Limit, or below one without a count, is exact from the start.
  *
  * The plan also says where distances end to be of interest: a condition
- * "distance < r" beside the ORDER BY stops the scan at r.
+ * "distance < r" beside the ORDER BY stops the scan at r. And it has the
+ * conditions on filter columns that the planner could not give to the index.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +33,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
@@ -62,7 +64,15 @@ struct AnnPlan
 	IndexScanState *state;
 	AnnLimit *limit; /* or NULL */
 	List *ends;		 /* ExprState: values that the distance is below */
+	List *choices;	 /* Choice */
 };
+
+/* A condition "column = ANY (values)" that the planner left to the executor. */
+typedef struct Choice
+{
+	AttrNumber column; /* of the index */
+	ExprState *values;
+} Choice;
 
 /* Of all executions going on; each leaves with its memory. */
 static dlist_head limits = DLIST_STATIC_INIT(limits);
@@ -129,6 +139,24 @@ ann_plan_end(const AnnPlan *plan)
 			end = value;
 	}
 	return end;
+}
+
+int
+ann_plan_choices(const AnnPlan *plan)
+{
+	return plan == NULL ? 0 : list_length(plan->choices);
+}
+
+bool
+ann_plan_choice(const AnnPlan *plan, int at, AttrNumber *column, Datum *values)
+{
+	const Choice *choice = list_nth(plan->choices, at);
+	bool isnull;
+
+	*column = choice->column;
+	*values = ExecEvalExprSwitchContext(
+		choice->values, plan->state->ss.ps.ps_ExprContext, &isnull);
+	return !isnull;
 }
 
 /* ---- below a Limit ---- */
@@ -284,6 +312,61 @@ find_ends(IndexScanState *state)
 	return ends;
 }
 
+/* ---- conditions on filter columns ---- */
+
+/* The filter column of the index that a node is; 0 if it is none. */
+static AttrNumber
+find_filter(Relation index, Node *node)
+{
+	Var *var =
+		(Var *) (IsA(node, RelabelType) ? (Node *) ((RelabelType *) node)->arg
+										: node);
+
+	if (!IsA(var, Var) || var->varattno <= 0)
+		return 0;
+	for (int i = 1; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		if (index->rd_index->indkey.values[i] == var->varattno)
+			return (AttrNumber) (i + 1);
+	return 0;
+}
+
+/*
+ * Before 17 the planner cannot combine IN with an order of distances, and
+ * leaves it to the executor as a filter. The scan can make use of it as of an
+ * index condition, since the executor looks again.
+ */
+static List *
+find_choices(IndexScanState *state)
+{
+	Relation index = state->iss_RelationDesc;
+	List *choices = NIL;
+	ListCell *cell;
+
+	foreach (cell, state->ss.ps.plan->qual)
+	{
+		ScalarArrayOpExpr *any = lfirst(cell);
+		AttrNumber column;
+		Node *values;
+		Choice *choice;
+
+		if (!IsA(any, ScalarArrayOpExpr) || !any->useOr)
+			continue;
+		values = lsecond(any->args);
+		column = find_filter(index, linitial(any->args));
+		if (column == 0 || contain_var_clause(values) ||
+			contain_volatile_functions(values) || contain_subplans(values) ||
+			any->inputcollid != index->rd_indcollation[column - 1] ||
+			get_op_opfamily_strategy(
+				any->opno, index->rd_opfamily[column - 1]) != ANN_STRATEGY)
+			continue;
+		choice = palloc(sizeof(Choice));
+		choice->column = column;
+		choice->values = ExecInitExpr((Expr *) values, &state->ss.ps);
+		choices = lappend(choices, choice);
+	}
+	return choices;
+}
+
 /* ---- looking through a plan ---- */
 
 static void
@@ -316,6 +399,7 @@ begin_plan(PlanState *state)
 	plan = palloc0(sizeof(AnnPlan));
 	plan->state = scan;
 	plan->ends = find_ends(scan);
+	plan->choices = find_choices(scan);
 	dlist_push_head(&plans, &plan->node);
 	callback = palloc0(sizeof(MemoryContextCallback));
 	callback->func = forget_plan;

@@ -166,6 +166,30 @@ extern void ann_limit_miss(AnnLimit *limit);
 /* No row of this distance or more is wanted. */
 extern double ann_plan_end(const AnnPlan *plan);
 
+/*
+ * Arrays of values, one of which a filter column must have; false: null. Good
+ * until the executor's context for each row is reset.
+ */
+extern int ann_plan_choices(const AnnPlan *plan);
+extern bool ann_plan_choice(const AnnPlan *plan, int at, AttrNumber *column,
+							Datum *values);
+
+/* The hashes that one condition on a filter column accepts. */
+typedef struct AnnFilter
+{
+	int filter; /* the column, from 0 on */
+	int nhashes;
+	uint32 *hashes;
+} AnnFilter;
+
+/* Conditions of a scan; impossible: some accept nothing. */
+extern AnnFilter *ann_filters_read(IndexScanDesc scan, const AnnPlan *plan,
+								   int *count, bool *impossible);
+
+/* Which of the entries in use of a block pass all conditions. */
+extern uint32 ann_filters_match(const AnnFilter *filters, int count,
+								const AnnBlock *block);
+
 /* Called once by ann_init. */
 extern void ann_executor_init(void);
 

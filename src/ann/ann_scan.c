@@ -32,15 +32,12 @@
 #include <math.h>
 
 #include "access/relscan.h"
-#include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/pg_bitutils.h"
-#include "utils/array.h"
 #include "utils/float.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "ann/ann_int.h"
@@ -114,14 +111,6 @@ typedef struct RefinedHeap
 	Size space;
 } RefinedHeap;
 
-/* The hashes that one condition on a filter column accepts. */
-typedef struct ScanFilter
-{
-	int filter;
-	int nhashes;
-	uint32 *hashes;
-} ScanFilter;
-
 typedef struct AnnScan
 {
 	MemoryContext cxt; /* reset by rescan */
@@ -140,7 +129,7 @@ typedef struct AnnScan
 	float *norm_squared; /* of their centroids */
 
 	int nfilters;
-	ScanFilter *filters;
+	AnnFilter *filters;
 	bool impossible; /* some condition accepts nothing */
 
 	/* lists */
@@ -224,82 +213,6 @@ static AnnCounters last_scan;
 
 DEFINE_HEAP(near, NearHeap, Near)
 DEFINE_HEAP(refined, RefinedHeap, Refined)
-
-/* ---- filters ---- */
-
-static void
-add_hash(Relation index, ScanFilter *filter, Datum value)
-{
-	filter->hashes[filter->nhashes++] =
-		ann_hash_key(index, filter->filter + 2, value);
-}
-
-/* = ANY (array): nulls in the array match nothing. */
-static void
-add_array(Relation index, ScanFilter *filter, Datum value)
-{
-	ArrayType *array = DatumGetArrayTypeP(value);
-	int16 typlen;
-	bool typbyval;
-	char typalign;
-	Datum *values;
-	bool *nulls;
-	int n;
-
-	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
-	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
-					  &values, &nulls, &n);
-	filter->hashes = palloc(sizeof(uint32) * (n + 1));
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			add_hash(index, filter, values[i]);
-}
-
-static void
-read_filters(IndexScanDesc scan, AnnScan *so)
-{
-	so->filters = palloc(sizeof(ScanFilter) * (scan->numberOfKeys + 1));
-	for (int i = 0; i < scan->numberOfKeys; i++)
-	{
-		ScanKey key = &scan->keyData[i];
-		ScanFilter *filter = &so->filters[so->nfilters++];
-
-		filter->filter = key->sk_attno - 2;
-		filter->nhashes = 0;
-		filter->hashes = NULL;
-		if (!(key->sk_flags & SK_ISNULL))
-		{
-			if (key->sk_flags & SK_SEARCHARRAY)
-				add_array(scan->indexRelation, filter, key->sk_argument);
-			else
-			{
-				filter->hashes = palloc(sizeof(uint32));
-				add_hash(scan->indexRelation, filter, key->sk_argument);
-			}
-		}
-		so->impossible |= filter->nhashes == 0;
-	}
-}
-
-/* Which of the entries in use pass all filters. */
-static uint32
-match_filters(const AnnScan *so, const AnnBlock *block)
-{
-	uint32 mask = *block->used;
-
-	for (int i = 0; i < so->nfilters && mask != 0; i++)
-	{
-		const ScanFilter *filter = &so->filters[i];
-		const uint32 *keys = block->keys + ANN_BLOCK * filter->filter;
-		uint32 match = 0;
-
-		for (int h = 0; h < filter->nhashes; h++)
-			for (int slot = 0; slot < ANN_BLOCK; slot++)
-				match |= (uint32) (keys[slot] == filter->hashes[h]) << slot;
-		mask &= match;
-	}
-	return mask;
-}
 
 /* ---- lists ---- */
 
@@ -428,7 +341,7 @@ finish_bounds(float *bounds, uint32 mask)
 static void
 scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 {
-	uint32 mask = match_filters(so, block);
+	uint32 mask = ann_filters_match(so->filters, so->nfilters, block);
 	float *bounds;
 	uint32 first;
 
@@ -803,6 +716,7 @@ advance(Relation index, AnnScan *so)
 		bool have = so->refined.count > 0;
 		double best = have ? so->refined.item[0].bound : INFINITY;
 
+		CHECK_FOR_INTERRUPTS();
 		if (so->near.count == 0)
 		{
 			if (so->unseen == 0 ||
@@ -922,7 +836,7 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 		so->limit == NULL || (guc_target_recall >= 1 && guc_probes == 0);
 	so->end = ann_plan_end(plan);
 	read_query(scan, so);
-	read_filters(scan, so);
+	so->filters = ann_filters_read(scan, plan, &so->nfilters, &so->impossible);
 
 	/* reading may have detoasted, hence sent the cache away */
 	cache = ann_cache(index);

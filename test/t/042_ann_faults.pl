@@ -1,0 +1,148 @@
+# Index `intel` when things go wrong: cancelled searches and builds, temporary
+# space that runs out, a disk that is full, data that breaks k-means.
+# Times are printed; what is asserted leaves room for a loaded machine.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $path = 'SET search_path = public, intel; ';
+my $node = intel_node('main', conf => "autovacuum = off\n");
+
+sub ask
+{
+	my ($query) = @_;
+	return $node->safe_psql('postgres', $path . $query);
+}
+
+ask(<<'SQL');
+CREATE FUNCTION noise(i int, dims int) RETURNS vector LANGUAGE sql IMMUTABLE AS
+	$$ SELECT array_agg((hashint4(i * 977 + d) & 65535) / 65536.0 ORDER BY d)::vector FROM generate_series(1, dims) d $$;
+CREATE TABLE big AS SELECT i AS id, (noise(i % 300, 128) + noise(i % 499, 128))::vector(128) AS v FROM generate_series(1, 24000) i;
+SQL
+
+# ---- cancel -------------------------------------------------------------------------
+
+# Start a query, cancel it once condition holds, and return the milliseconds
+# until it is gone; undef when it ended before.
+sub cancel_after
+{
+	my ($query, $condition) = @_;
+	my ($out, $err) = ('', '');
+	my $session = IPC::Run::start(
+		[ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', "SET application_name = 'victim'; SET search_path = public, intel; $query" ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	my $started = $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active' AND query LIKE '%victim%') AND ($condition)");
+	my $from = time;
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+	$session->finish;
+	my $took = 1000 * (time - $from);
+	return $err =~ /canceling statement due to user request/ ? $took : undef;
+}
+
+note sprintf('for comparison: pg_sleep is gone %.0f ms after the cancel', cancel_after('SELECT pg_sleep(60)', 'true') // -1);
+for my $phase ('finding lists', 'encoding rows', 'writing lists')
+{
+	my $took;
+	# the phase may be over when the cancel comes
+	for (1 .. 5)
+	{
+		$took = cancel_after("CREATE INDEX big_i ON big USING intel (v)", "EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase' OR phase LIKE '%writing lists')");
+		last if defined $took;
+		ask('DROP INDEX IF EXISTS big_i');
+	}
+	ok(defined $took, "a build in phase \"$phase\" can be cancelled");
+	note sprintf('build, %s: gone %.0f ms after the cancel', $phase, $took // -1);
+	cmp_ok($took // 0, '<', 2000, 'and ends soon');
+}
+ask('CREATE INDEX big_i ON big USING intel (v)');
+for my $search (
+	[ 'a search of everything', 'SELECT count(*) FROM generate_series(1, 100000) i, LATERAL (SELECT id FROM big ORDER BY v <-> noise(i, 128)) x' ],
+	[ 'a search with a condition that nothing meets', 'SELECT count(*) FROM generate_series(1, 100000) i, LATERAL (SELECT id FROM big WHERE id < 0 ORDER BY v <-> noise(i, 128) LIMIT 5) x' ])
+{
+	my ($name, $query) = @$search;
+	my $took = cancel_after("SET enable_seqscan = off; SET enable_sort = off; $query", 'true');
+	ok(defined $took, "$name can be cancelled");
+	note sprintf('%s: gone %.0f ms after the cancel', $name, $took // -1);
+	cmp_ok($took // 0, '<', 2000, 'and ends soon');
+}
+is(ask("SELECT count(*) FROM index_check('big_i')"), '0', 'the index is sound');
+
+# ---- temporary space -----------------------------------------------------------------
+
+my ($rc, $out, $err) = $node->psql('postgres', "$path SET temp_file_limit = '300kB'; SET maintenance_work_mem = '1MB'; CREATE INDEX big_again ON big USING intel (v)");
+isnt($rc, 0, 'a build without temporary space fails');
+like($err, qr/temporary file size exceeds temp_file_limit/, 'and says so');
+is(ask("SELECT count(*) FROM pg_class WHERE relname = 'big_again'"), '0', 'and leaves nothing');
+is(ask("SET maintenance_work_mem = '1MB'; CREATE INDEX big_again ON big USING intel (v); SELECT entries FROM index_stats('big_again')"), '24000', 'little memory is enough');
+cmp_ok(ask("SELECT index_recall('big_again', 40, 10)"), '>', 0.9, 'also for recall');
+
+# ---- data that breaks k-means, built and grown -----------------------------------------
+
+my %data = (
+	equal => q{array_fill(1.0, ARRAY[8])::vector},
+	two_points => q{array_fill(i % 2, ARRAY[8])::vector},
+	nearly_equal => q{array_prepend((1e-6 * i)::real, array_fill(1.0::real, ARRAY[7]))::vector},
+	giant_and_outliers => q{CASE WHEN i % 100 = 0 THEN noise(i, 8) * array_fill(1000.0 * i, ARRAY[8])::vector ELSE noise(i, 8) END},
+	one_dimension => q{ARRAY[i]::vector},
+	huge_norms => q{noise(i, 8) * array_fill(1e18, ARRAY[8])::vector});
+for my $name (sort keys %data)
+{
+	my $dims = $name eq 'one_dimension' ? 1 : 8;
+	ask("CREATE TABLE odd AS SELECT i AS id, ($data{$name})::vector($dims) AS v FROM generate_series(1, 4000) i; CREATE TABLE odd_grown (LIKE odd);"
+		. 'CREATE INDEX odd_i ON odd USING intel (v); CREATE INDEX odd_grown_i ON odd_grown USING intel (v); INSERT INTO odd_grown SELECT * FROM odd');
+	for my $index (qw(odd_i odd_grown_i))
+	{
+		is(ask("SELECT string_agg(problem, ', ') FROM index_check('$index')"), '', "$name: $index is sound");
+		my ($lists, $longest, $entries) = split /\|/, ask("SELECT lists, longest_list, entries FROM index_stats('$index')");
+		my ($ten, $hundred) = split /\|/, ask("SELECT index_recall('$index', 30, 10), index_recall('$index', 30, 100)");
+		note "$name: $index has $lists lists, the longest $longest; recall $ten (10), $hundred (100)";
+		cmp_ok($ten, '>=', 0.9, "$name: $index finds the nearest 10");
+		cmp_ok($hundred, '>=', 0.88, "$name: $index finds the nearest 100");
+		cmp_ok($longest, '<=', 4 * $entries / $lists, "$name: $index is balanced") if $index eq 'odd_grown_i';
+	}
+	ask('DELETE FROM odd_grown WHERE id % 20 <> 0; VACUUM odd_grown');
+	ask('VACUUM odd_grown');
+	is(ask("SET enable_seqscan = off; SELECT count(*) FROM (SELECT 1 FROM odd_grown ORDER BY v <-> (SELECT v FROM odd LIMIT 1)) x"), '200', "$name: what is left is found");
+	is(ask("SELECT count(*) FROM index_check('odd_grown_i')"), '0', "$name: after merging it is sound");
+	ask('DROP TABLE odd, odd_grown');
+}
+$node->stop;
+
+# ---- a full disk: no file may grow beyond a limit ----------------------------------------
+
+my $full = PostgreSQL::Test::Cluster->new('full');
+$full->init(extra => ['--wal-segsize=1']);
+$full->append_conf('postgresql.conf', "shared_preload_libraries = 'intel'\nautovacuum = off\nfsync = off\n");
+$full->start;
+$full->safe_psql('postgres', 'CREATE EXTENSION intel');
+$full->safe_psql('postgres', $path . 'CREATE TABLE t (id int, v vector(64)); CREATE INDEX t_i ON t USING intel (v); ALTER TABLE t ALTER v SET STORAGE PLAIN;'
+	. 'CREATE FUNCTION noise(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$ SELECT array_agg((hashint4(i * 977 + d) & 65535) / 65536.0 ORDER BY d)::vector FROM generate_series(1, 64) d $$');
+$full->stop;
+my $limit = 2500;    # kB
+is(system('bash', '-c', "ulimit -f $limit; exec pg_ctl -D '" . $full->data_dir . "' -l '" . $full->logfile . "' -w start > /dev/null"), 0, 'a server that may not write large files');
+$full->_update_pid(1);
+my ($inserted, $failed) = (0, '');
+for my $batch (0 .. 60)
+{
+	($rc, $out, $err) = $full->psql('postgres', "$path INSERT INTO t SELECT i, noise(i) FROM generate_series($batch * 300 + 1, $batch * 300 + 300) i");
+	if ($rc != 0) { $failed = $err; last; }
+	$inserted += 300;
+}
+like($failed, qr/could not (extend|write)/, "the disk was full after $inserted rows");
+is($full->safe_psql('postgres', "$path SELECT string_agg(problem, ', ') FROM index_check('t_i')"), '', 'the index is sound');
+is($full->safe_psql('postgres', "$path SET enable_seqscan = off; SELECT count(*) FROM (SELECT 1 FROM t ORDER BY v <-> noise(1)) x"), $inserted, 'and has what was committed');
+$full->stop;
+$full->start;
+$full->safe_psql('postgres', "$path INSERT INTO t SELECT i, noise(i) FROM generate_series($inserted + 1, $inserted + 3000) i");
+is($full->safe_psql('postgres', "$path SET enable_seqscan = off; SELECT count(*) FROM (SELECT 1 FROM t ORDER BY v <-> noise(1)) x"), $inserted + 3000, 'it goes on with more space');
+$full->safe_psql('postgres', 'VACUUM t');
+is($full->safe_psql('postgres', "$path SELECT string_agg(problem, ', ') FROM index_check('t_i')"), '', 'and is sound');
+$full->stop;
+
+done_testing();

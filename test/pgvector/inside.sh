@@ -29,7 +29,7 @@ cat >>/data/postgresql.conf <<-CONF
 	unix_socket_directories = '/tmp'
 	fsync = off
 	shared_preload_libraries = 'intel'
-	shared_buffers = ${SHARED_BUFFERS:-1GB}
+	shared_buffers = ${SHARED_BUFFERS:-2560MB}
 	max_wal_size = 8GB
 	autovacuum = off
 	jit = off

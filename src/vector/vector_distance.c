@@ -11,8 +11,6 @@
  */
 #include "postgres.h"
 
-#include "utils/varbit.h"
-
 #include "vector/vector_int.h"
 
 INTEL_FUNCTION(l2_distance);
@@ -214,36 +212,66 @@ intel_halfvec_spherical_distance(PG_FUNCTION_ARGS)
 
 /* ---- bit ----------------------------------------------------------------- */
 
-static void
-check_same_length(VarBit *a, VarBit *b)
+/*
+ * A bit string for reading only. Bits after the last one are zero in every bit
+ * string, and so never count.
+ */
+typedef struct BitView
 {
-	if (VARBITLEN(a) != VARBITLEN(b))
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("different bit lengths %d and %d", VARBITLEN(a),
-					   VARBITLEN(b)));
+	int32 length; /* in bits */
+	size_t nbytes;
+	const uint8 *bits;
+} BitView;
+
+static BitView
+bit_view(const struct varlena *value)
+{
+	const char *data = VARDATA_ANY(value);
+	size_t size = VARSIZE_ANY_EXHDR(value);
+	BitView view = {.length = -1};
+
+	if (size >= sizeof(int32))
+	{
+		memcpy(&view.length, data, sizeof(int32));
+		view.nbytes = size - sizeof(int32);
+		view.bits = (const uint8 *) data + sizeof(int32);
+	}
+	if (unlikely(view.length < 0 ||
+				 view.nbytes != ((size_t) view.length + 7) / 8))
+		ereport(
+			ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+			errmsg("bit string of %d bits has %zu bytes", view.length, size));
+	return view;
 }
 
-/* Bits after the last one are zero in every bit string, and so never count. */
+static void
+check_same_length(BitView a, BitView b)
+{
+	if (a.length != b.length)
+		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+				errmsg("different bit lengths %d and %d", a.length, b.length));
+}
+
 Datum
 intel_hamming_distance(PG_FUNCTION_ARGS)
 {
-	VarBit *a = PG_GETARG_VARBIT_P(0);
-	VarBit *b = PG_GETARG_VARBIT_P(1);
+	BitView a = bit_view(vector_getarg(fcinfo, 0));
+	BitView b = bit_view(vector_getarg(fcinfo, 1));
 
 	check_same_length(a, b);
-	PG_RETURN_FLOAT8((double) vector_kernels->hamming(VARBITBYTES(a),
-													  VARBITS(a), VARBITS(b)));
+	PG_RETURN_FLOAT8(
+		(double) vector_kernels->hamming(a.nbytes, a.bits, b.bits));
 }
 
 Datum
 intel_jaccard_distance(PG_FUNCTION_ARGS)
 {
-	VarBit *a = PG_GETARG_VARBIT_P(0);
-	VarBit *b = PG_GETARG_VARBIT_P(1);
+	BitView a = bit_view(vector_getarg(fcinfo, 0));
+	BitView b = bit_view(vector_getarg(fcinfo, 1));
 	VectorOverlap sums;
 
 	check_same_length(a, b);
-	sums = vector_kernels->overlap(VARBITBYTES(a), VARBITS(a), VARBITS(b));
+	sums = vector_kernels->overlap(a.nbytes, a.bits, b.bits);
 	if (sums.both == 0)
 		PG_RETURN_FLOAT8(1);
 	PG_RETURN_FLOAT8(1 - (double) sums.both / (double) sums.any);

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "vector/distance.h"
+#include "vector/distance_loops.h"
 #include "vector/half.h"
 
 #define LANES 16
@@ -182,21 +183,7 @@ overlap(size_t nbytes, const uint8_t *a, const uint8_t *b)
 	return sums;
 }
 
-static const VectorKernels scalar_kernels = {
-	.name = "scalar",
-	.l2_squared = l2_squared,
-	.inner_product = inner_product,
-	.l1 = l1,
-	.cosine = cosine,
-	.norm_squared = norm_squared,
-	.half_l2_squared = half_l2_squared,
-	.half_inner_product = half_inner_product,
-	.half_l1 = half_l1,
-	.half_cosine = half_cosine,
-	.half_to_float = halves_to_floats,
-	.hamming = hamming,
-	.overlap = overlap,
-};
+static const VectorKernels scalar_kernels = KERNEL_TABLE("scalar");
 
 const VectorKernels *vector_kernels = &scalar_kernels;
 

@@ -3,16 +3,14 @@
  * distance_avx2.c
  *		Distance kernels for x86-64 with AVX2, FMA and F16C.
  *
- * Four registers of eight lanes each: enough independent sums to hide the
- * latency of a fused multiply-add. What is left after the last 32 elements
- * goes in steps of eight, and the rest through a masked load, which does not
- * touch memory beyond the vector.
+ * Registers of eight lanes; the loops are those of distance_loops.h.
  *
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
 #include "vector/distance.h"
+#include "vector/distance_loops.h"
 
 #if defined(__x86_64__)
 
@@ -21,6 +19,21 @@
 
 #define TARGET __attribute__((target("avx2,fma,f16c,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
+
+typedef __m256 Lanes;
+#define LANES 8
+
+INLINE Lanes
+zero(void)
+{
+	return _mm256_setzero_ps();
+}
+
+INLINE Lanes
+plus(Lanes a, Lanes b)
+{
+	return _mm256_add_ps(a, b);
+}
 
 INLINE __m256
 load(const VectorFloat *p)
@@ -47,13 +60,6 @@ sum(__m256 v)
 	s = _mm_add_ps(s, _mm_movehl_ps(s, s));
 	s = _mm_add_ss(s, _mm_movehdup_ps(s));
 	return _mm_cvtss_f32(s);
-}
-
-INLINE float
-sum4(const __m256 *v)
-{
-	return sum(
-		_mm256_add_ps(_mm256_add_ps(v[0], v[1]), _mm256_add_ps(v[2], v[3])));
 }
 
 INLINE __m256
@@ -94,76 +100,7 @@ load_some_half(const VectorHalf *p, size_t count)
 	return load_half(some);
 }
 
-/*
- * The loop that l2, inner product and L1 share. ADD is one of the above;
- * LOAD_SOME loads the last 1 to 7 elements.
- */
-#define DEFINE_KERNEL(name, TYPE, ADD, LOAD, LOAD_SOME)                       \
-	TARGET static float name(size_t n, const TYPE *a, const TYPE *b)          \
-	{                                                                         \
-		__m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(),            \
-						 _mm256_setzero_ps(), _mm256_setzero_ps()};           \
-		size_t i = 0;                                                         \
-                                                                              \
-		for (; i + 32 <= n; i += 32)                                          \
-		{                                                                     \
-			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
-			acc[1] = ADD(acc[1], LOAD(a + i + 8), LOAD(b + i + 8));           \
-			acc[2] = ADD(acc[2], LOAD(a + i + 16), LOAD(b + i + 16));         \
-			acc[3] = ADD(acc[3], LOAD(a + i + 24), LOAD(b + i + 24));         \
-		}                                                                     \
-		for (; i + 8 <= n; i += 8)                                            \
-			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
-		if (i < n)                                                            \
-			acc[1] = ADD(acc[1], LOAD_SOME(a + i, n - i),                     \
-						 LOAD_SOME(b + i, n - i));                            \
-		return sum4(acc);                                                     \
-	}
-
-DEFINE_KERNEL(l2_squared, VectorFloat, add_l2, load, load_some)
-DEFINE_KERNEL(inner_product, VectorFloat, add_product, load, load_some)
-DEFINE_KERNEL(l1, VectorFloat, add_l1, load, load_some)
-DEFINE_KERNEL(half_l2_squared, VectorHalf, add_l2, load_half, load_some_half)
-DEFINE_KERNEL(half_inner_product, VectorHalf, add_product, load_half,
-			  load_some_half)
-DEFINE_KERNEL(half_l1, VectorHalf, add_l1, load_half, load_some_half)
-
-/* One step of the three sums of the cosine. */
-INLINE void
-add_cosine(__m256 *acc, __m256 a, __m256 b)
-{
-	acc[0] = _mm256_fmadd_ps(a, b, acc[0]);
-	acc[1] = _mm256_fmadd_ps(a, a, acc[1]);
-	acc[2] = _mm256_fmadd_ps(b, b, acc[2]);
-}
-
-#define DEFINE_COSINE(name, TYPE, LOAD, LOAD_SOME)                            \
-	TARGET static VectorCosine name(size_t n, const TYPE *a, const TYPE *b)   \
-	{                                                                         \
-		__m256 even[3] = {_mm256_setzero_ps(), _mm256_setzero_ps(),           \
-						  _mm256_setzero_ps()};                               \
-		__m256 odd[3] = {_mm256_setzero_ps(), _mm256_setzero_ps(),            \
-						 _mm256_setzero_ps()};                                \
-		size_t i = 0;                                                         \
-                                                                              \
-		for (; i + 16 <= n; i += 16)                                          \
-		{                                                                     \
-			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
-			add_cosine(odd, LOAD(a + i + 8), LOAD(b + i + 8));                \
-		}                                                                     \
-		for (; i + 8 <= n; i += 8)                                            \
-			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
-		if (i < n)                                                            \
-			add_cosine(odd, LOAD_SOME(a + i, n - i),                          \
-					   LOAD_SOME(b + i, n - i));                              \
-                                                                              \
-		return (VectorCosine){.dot = sum(_mm256_add_ps(even[0], odd[0])),     \
-							  .norm_a = sum(_mm256_add_ps(even[1], odd[1])),  \
-							  .norm_b = sum(_mm256_add_ps(even[2], odd[2]))}; \
-	}
-
-DEFINE_COSINE(cosine, VectorFloat, load, load_some)
-DEFINE_COSINE(half_cosine, VectorHalf, load_half, load_some_half)
+DEFINE_DISTANCES()
 
 TARGET static void
 halves_to_floats(size_t n, const VectorHalf *from, VectorFloat *to)
@@ -256,21 +193,7 @@ overlap(size_t nbytes, const uint8_t *a, const uint8_t *b)
 	return sums;
 }
 
-static const VectorKernels avx2_kernels = {
-	.name = "avx2",
-	.l2_squared = l2_squared,
-	.inner_product = inner_product,
-	.l1 = l1,
-	.cosine = cosine,
-	.norm_squared = norm_squared,
-	.half_l2_squared = half_l2_squared,
-	.half_inner_product = half_inner_product,
-	.half_l1 = half_l1,
-	.half_cosine = half_cosine,
-	.half_to_float = halves_to_floats,
-	.hamming = hamming,
-	.overlap = overlap,
-};
+static const VectorKernels avx2_kernels = KERNEL_TABLE("avx2");
 
 /* clang's __builtin_cpu_supports does not know F16C */
 static int

@@ -3,14 +3,14 @@
  * distance_avx512.c
  *		Distance kernels for x86-64 with AVX-512.
  *
- * As distance_avx2.c with registers of 16 lanes, and masked loads for the
- * end. Halves are widened to float on load: the arithmetic of AVX512-FP16
+ * Registers of 16 lanes; the loops are those of distance_loops.h. Halves are widened to float on load: the arithmetic of AVX512-FP16
  * would sum in half precision, which loses the neighbours' order. Bits are
  * counted by VPOPCNTDQ where the CPU has it.
  *
  *-------------------------------------------------------------------------
  */
 #include "vector/distance.h"
+#include "vector/distance_loops.h"
 
 #if defined(__x86_64__)
 
@@ -18,6 +18,27 @@
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
+
+typedef __m512 Lanes;
+#define LANES 16
+
+INLINE Lanes
+zero(void)
+{
+	return _mm512_setzero_ps();
+}
+
+INLINE Lanes
+plus(Lanes a, Lanes b)
+{
+	return _mm512_add_ps(a, b);
+}
+
+INLINE float
+sum(Lanes v)
+{
+	return _mm512_reduce_add_ps(v);
+}
 
 INLINE __m512
 load(const VectorFloat *p)
@@ -65,74 +86,7 @@ add_l1(__m512 acc, __m512 a, __m512 b)
 	return _mm512_add_ps(acc, _mm512_abs_ps(_mm512_sub_ps(a, b)));
 }
 
-/* The loop that l2, inner product and L1 share. */
-#define DEFINE_KERNEL(name, TYPE, ADD, LOAD, LOAD_SOME)                       \
-	TARGET static float name(size_t n, const TYPE *a, const TYPE *b)          \
-	{                                                                         \
-		__m512 acc[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(),            \
-						 _mm512_setzero_ps(), _mm512_setzero_ps()};           \
-		size_t i = 0;                                                         \
-                                                                              \
-		for (; i + 64 <= n; i += 64)                                          \
-		{                                                                     \
-			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
-			acc[1] = ADD(acc[1], LOAD(a + i + 16), LOAD(b + i + 16));         \
-			acc[2] = ADD(acc[2], LOAD(a + i + 32), LOAD(b + i + 32));         \
-			acc[3] = ADD(acc[3], LOAD(a + i + 48), LOAD(b + i + 48));         \
-		}                                                                     \
-		for (; i + 16 <= n; i += 16)                                          \
-			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
-		if (i < n)                                                            \
-			acc[1] = ADD(acc[1], LOAD_SOME(a + i, n - i),                     \
-						 LOAD_SOME(b + i, n - i));                            \
-		return _mm512_reduce_add_ps(_mm512_add_ps(                            \
-			_mm512_add_ps(acc[0], acc[1]), _mm512_add_ps(acc[2], acc[3])));   \
-	}
-
-DEFINE_KERNEL(l2_squared, VectorFloat, add_l2, load, load_some)
-DEFINE_KERNEL(inner_product, VectorFloat, add_product, load, load_some)
-DEFINE_KERNEL(l1, VectorFloat, add_l1, load, load_some)
-DEFINE_KERNEL(half_l2_squared, VectorHalf, add_l2, load_half, load_some_half)
-DEFINE_KERNEL(half_inner_product, VectorHalf, add_product, load_half,
-			  load_some_half)
-DEFINE_KERNEL(half_l1, VectorHalf, add_l1, load_half, load_some_half)
-
-INLINE void
-add_cosine(__m512 *acc, __m512 a, __m512 b)
-{
-	acc[0] = _mm512_fmadd_ps(a, b, acc[0]);
-	acc[1] = _mm512_fmadd_ps(a, a, acc[1]);
-	acc[2] = _mm512_fmadd_ps(b, b, acc[2]);
-}
-
-#define DEFINE_COSINE(name, TYPE, LOAD, LOAD_SOME)                            \
-	TARGET static VectorCosine name(size_t n, const TYPE *a, const TYPE *b)   \
-	{                                                                         \
-		__m512 even[3] = {_mm512_setzero_ps(), _mm512_setzero_ps(),           \
-						  _mm512_setzero_ps()};                               \
-		__m512 odd[3] = {_mm512_setzero_ps(), _mm512_setzero_ps(),            \
-						 _mm512_setzero_ps()};                                \
-		size_t i = 0;                                                         \
-                                                                              \
-		for (; i + 32 <= n; i += 32)                                          \
-		{                                                                     \
-			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
-			add_cosine(odd, LOAD(a + i + 16), LOAD(b + i + 16));              \
-		}                                                                     \
-		for (; i + 16 <= n; i += 16)                                          \
-			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
-		if (i < n)                                                            \
-			add_cosine(odd, LOAD_SOME(a + i, n - i),                          \
-					   LOAD_SOME(b + i, n - i));                              \
-                                                                              \
-		return (VectorCosine){                                                \
-			.dot = _mm512_reduce_add_ps(_mm512_add_ps(even[0], odd[0])),      \
-			.norm_a = _mm512_reduce_add_ps(_mm512_add_ps(even[1], odd[1])),   \
-			.norm_b = _mm512_reduce_add_ps(_mm512_add_ps(even[2], odd[2]))};  \
-	}
-
-DEFINE_COSINE(cosine, VectorFloat, load, load_some)
-DEFINE_COSINE(half_cosine, VectorHalf, load_half, load_some_half)
+DEFINE_DISTANCES()
 
 TARGET static double
 norm_squared(size_t n, const VectorFloat *a)
@@ -211,21 +165,7 @@ overlap(size_t nbytes, const uint8_t *a, const uint8_t *b)
 						   .any = (uint64_t) _mm512_reduce_add_epi64(any)};
 }
 
-static VectorKernels avx512_kernels = {
-	.name = "avx512",
-	.l2_squared = l2_squared,
-	.inner_product = inner_product,
-	.l1 = l1,
-	.cosine = cosine,
-	.norm_squared = norm_squared,
-	.half_l2_squared = half_l2_squared,
-	.half_inner_product = half_inner_product,
-	.half_l1 = half_l1,
-	.half_cosine = half_cosine,
-	.half_to_float = halves_to_floats,
-	.hamming = hamming,
-	.overlap = overlap,
-};
+static VectorKernels avx512_kernels = KERNEL_TABLE("avx512");
 
 const VectorKernels *
 distance_avx512(void)

@@ -2,19 +2,43 @@
  *
  * distance_neon.c
  *		Distance kernels for arm64, where NEON, its fused multiply-add and
- *		its conversion of halves belong to every CPU.
+ *		its conversion of halves belong to every CPU. The loops are those of
+ *		distance_loops.h.
  *
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
 #include "vector/distance.h"
+#include "vector/distance_loops.h"
 
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
 
+#define TARGET
 #define INLINE static inline __attribute__((always_inline))
+
+typedef float32x4_t Lanes;
+#define LANES 4
+
+INLINE Lanes
+zero(void)
+{
+	return vdupq_n_f32(0);
+}
+
+INLINE Lanes
+plus(Lanes a, Lanes b)
+{
+	return vaddq_f32(a, b);
+}
+
+INLINE float
+sum(Lanes v)
+{
+	return vaddvq_f32(v);
+}
 
 /* Through bytes, since the pointer may have any alignment. */
 INLINE float32x4_t
@@ -68,71 +92,7 @@ add_l1(float32x4_t acc, float32x4_t a, float32x4_t b)
 	return vaddq_f32(acc, vabdq_f32(a, b));
 }
 
-/* The loop that l2, inner product and L1 share. */
-#define DEFINE_KERNEL(name, TYPE, ADD, LOAD, LOAD_SOME)                       \
-	static float name(size_t n, const TYPE *a, const TYPE *b)                 \
-	{                                                                         \
-		float32x4_t acc[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), \
-							  vdupq_n_f32(0)};                                \
-		size_t i = 0;                                                         \
-                                                                              \
-		for (; i + 16 <= n; i += 16)                                          \
-			for (int j = 0; j < 4; j++)                                       \
-				acc[j] =                                                      \
-					ADD(acc[j], LOAD(a + i + 4 * j), LOAD(b + i + 4 * j));    \
-		for (; i + 4 <= n; i += 4)                                            \
-			acc[0] = ADD(acc[0], LOAD(a + i), LOAD(b + i));                   \
-		if (i < n)                                                            \
-			acc[1] = ADD(acc[1], LOAD_SOME(a + i, n - i),                     \
-						 LOAD_SOME(b + i, n - i));                            \
-		return vaddvq_f32(                                                    \
-			vaddq_f32(vaddq_f32(acc[0], acc[1]), vaddq_f32(acc[2], acc[3]))); \
-	}
-
-DEFINE_KERNEL(l2_squared, VectorFloat, add_l2, load, load_some)
-DEFINE_KERNEL(inner_product, VectorFloat, add_product, load, load_some)
-DEFINE_KERNEL(l1, VectorFloat, add_l1, load, load_some)
-DEFINE_KERNEL(half_l2_squared, VectorHalf, add_l2, load_half, load_some_half)
-DEFINE_KERNEL(half_inner_product, VectorHalf, add_product, load_half,
-			  load_some_half)
-DEFINE_KERNEL(half_l1, VectorHalf, add_l1, load_half, load_some_half)
-
-INLINE void
-add_cosine(float32x4_t *acc, float32x4_t a, float32x4_t b)
-{
-	acc[0] = vfmaq_f32(acc[0], a, b);
-	acc[1] = vfmaq_f32(acc[1], a, a);
-	acc[2] = vfmaq_f32(acc[2], b, b);
-}
-
-#define DEFINE_COSINE(name, TYPE, LOAD, LOAD_SOME)                            \
-	static VectorCosine name(size_t n, const TYPE *a, const TYPE *b)          \
-	{                                                                         \
-		float32x4_t even[3] = {vdupq_n_f32(0), vdupq_n_f32(0),                \
-							   vdupq_n_f32(0)};                               \
-		float32x4_t odd[3] = {vdupq_n_f32(0), vdupq_n_f32(0),                 \
-							  vdupq_n_f32(0)};                                \
-		size_t i = 0;                                                         \
-                                                                              \
-		for (; i + 8 <= n; i += 8)                                            \
-		{                                                                     \
-			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
-			add_cosine(odd, LOAD(a + i + 4), LOAD(b + i + 4));                \
-		}                                                                     \
-		for (; i + 4 <= n; i += 4)                                            \
-			add_cosine(even, LOAD(a + i), LOAD(b + i));                       \
-		if (i < n)                                                            \
-			add_cosine(odd, LOAD_SOME(a + i, n - i),                          \
-					   LOAD_SOME(b + i, n - i));                              \
-                                                                              \
-		return (VectorCosine){                                                \
-			.dot = vaddvq_f32(vaddq_f32(even[0], odd[0])),                    \
-			.norm_a = vaddvq_f32(vaddq_f32(even[1], odd[1])),                 \
-			.norm_b = vaddvq_f32(vaddq_f32(even[2], odd[2]))};                \
-	}
-
-DEFINE_COSINE(cosine, VectorFloat, load, load_some)
-DEFINE_COSINE(half_cosine, VectorHalf, load_half, load_some_half)
+DEFINE_DISTANCES()
 
 static double
 norm_squared(size_t n, const VectorFloat *a)
@@ -206,21 +166,7 @@ overlap(size_t nbytes, const uint8_t *a, const uint8_t *b)
 	return sums;
 }
 
-static const VectorKernels neon_kernels = {
-	.name = "neon",
-	.l2_squared = l2_squared,
-	.inner_product = inner_product,
-	.l1 = l1,
-	.cosine = cosine,
-	.norm_squared = norm_squared,
-	.half_l2_squared = half_l2_squared,
-	.half_inner_product = half_inner_product,
-	.half_l1 = half_l1,
-	.half_cosine = half_cosine,
-	.half_to_float = halves_to_floats,
-	.hamming = hamming,
-	.overlap = overlap,
-};
+static const VectorKernels neon_kernels = KERNEL_TABLE("neon");
 
 const VectorKernels *
 distance_neon(void)

@@ -264,18 +264,19 @@ intel_sparsevec_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
 	const uint8_t *data = (const uint8_t *) buf->data + buf->cursor;
+	size_t size = buf->len - buf->cursor;
 	SparseVector *result;
 	int dim;
 	int nnz;
 
-	vector_report_wire_error(
-		"sparsevec",
-		sparse_wire_head(data, buf->len - buf->cursor, &dim, &nnz));
+	vector_report_wire_error("sparsevec",
+							 sparse_wire_head(data, size, &dim, &nnz));
 	vector_check_typmod(PG_GETARG_INT32(2), dim);
 	result = sparse_new(dim, nnz);
-	vector_report_wire_error(
-		"sparsevec", sparse_wire_elements(data, dim, nnz, result->indices,
-										  SPARSEVEC_VALUES(result)));
+	vector_report_wire_error("sparsevec",
+							 sparse_wire_elements(data, size, dim, nnz,
+												  result->indices,
+												  SPARSEVEC_VALUES(result)));
 	buf->cursor += sparse_wire_size(nnz);
 	PG_RETURN_POINTER(result);
 }

@@ -345,7 +345,7 @@ vector_report_wire_error(const char *type_name, VectorWireStatus status)
 			sparse_check_nnz((int64) SPARSEVEC_MAX_NNZ + 1);
 			break;
 		case VECTOR_WIRE_MORE_THAN_DIM:
-			ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					errmsg("%s cannot have more elements than dimensions",
 						   type_name));
 			break;
@@ -389,17 +389,17 @@ dense_recv(FunctionCallInfo fcinfo, const DenseType *type)
 {
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
 	const uint8_t *data = (const uint8_t *) buf->data + buf->cursor;
+	size_t size = buf->len - buf->cursor;
 	Vector *result;
 	int dim;
 
-	vector_report_wire_error(
-		type->name, dense_wire_head(data, buf->len - buf->cursor,
-									type->element_size, type->max_dim, &dim));
+	vector_report_wire_error(type->name,
+							 dense_wire_head(data, size, type->max_dim, &dim));
 	vector_check_typmod(PG_GETARG_INT32(2), dim);
 	result = dense_new(type, dim);
 	vector_report_wire_error(
 		type->name,
-		dense_wire_elements(data, type->element_size, dim, result->x));
+		dense_wire_elements(data, size, type->element_size, dim, result->x));
 	buf->cursor += dense_wire_size(type->element_size, dim);
 	PG_RETURN_POINTER(result);
 }

@@ -45,7 +45,9 @@ vector_prefetch_next(const void *value, size_t size)
 	size_t place = (size_t) ((uintptr_t) end - (uintptr_t) BufferBlocks);
 	size_t buffer = place / BLCKSZ;
 
-	/* beyond the limit: not in shared buffers */
+	/* a value elsewhere, such as a computed one, has no row below it */
+	if (buffer >= (size_t) NBuffers)
+		return;
 	if (place % BLCKSZ < size + ROW_REST && buffer + 1 < (size_t) NBuffers &&
 		next_buffer_follows(buffer))
 	{

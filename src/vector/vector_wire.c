@@ -44,8 +44,7 @@ dense_wire_size(size_t element_size, int dim)
 }
 
 VectorWireStatus
-dense_wire_head(const uint8_t *data, size_t size, size_t element_size,
-				int max_dim, int *dim)
+dense_wire_head(const uint8_t *data, size_t size, int max_dim, int *dim)
 {
 	*dim = 0;
 	if (size < DENSE_HEAD)
@@ -57,24 +56,29 @@ dense_wire_head(const uint8_t *data, size_t size, size_t element_size,
 		return VECTOR_WIRE_MANY_DIMENSIONS;
 	if (read16(data + 2) != 0)
 		return VECTOR_WIRE_UNUSED;
-	if (size < dense_wire_size(element_size, *dim))
-		return VECTOR_WIRE_SHORT;
 	return VECTOR_WIRE_OK;
 }
 
 VectorWireStatus
-dense_wire_elements(const uint8_t *data, size_t element_size, int dim,
-					void *elements)
+dense_wire_elements(const uint8_t *data, size_t size, size_t element_size,
+					int dim, void *elements)
 {
-	data += DENSE_HEAD;
-	for (int i = 0; i < dim; i++, data += element_size)
-	{
-		uint16_t half = read16(data);
-		float value = element_size == sizeof(uint16_t)
-						  ? half_to_float(half)
-						  : half_bits_to_float(read32(data));
-		VectorWireStatus status = check_element(value);
+	const uint8_t *p = data + DENSE_HEAD;
+	const uint8_t *end = data + size;
 
+	for (int i = 0; i < dim; i++, p += element_size)
+	{
+		uint16_t half;
+		float value;
+		VectorWireStatus status;
+
+		if ((size_t) (end - p) < element_size)
+			return VECTOR_WIRE_SHORT;
+		half = read16(p);
+		value = element_size == sizeof(uint16_t)
+					? half_to_float(half)
+					: half_bits_to_float(read32(p));
+		status = check_element(value);
 		if (status != VECTOR_WIRE_OK)
 			return status;
 		if (element_size == sizeof(uint16_t))
@@ -112,19 +116,20 @@ sparse_wire_head(const uint8_t *data, size_t size, int *dim, int *nnz)
 		return VECTOR_WIRE_MORE_THAN_DIM;
 	if (read32(data + 8) != 0)
 		return VECTOR_WIRE_UNUSED;
-	if (size < sparse_wire_size(*nnz))
-		return VECTOR_WIRE_SHORT;
 	return VECTOR_WIRE_OK;
 }
 
 VectorWireStatus
-sparse_wire_elements(const uint8_t *data, int dim, int nnz, int32_t *indices,
-					 float *values)
+sparse_wire_elements(const uint8_t *data, size_t size, int dim, int nnz,
+					 int32_t *indices, float *values)
 {
 	const uint8_t *p = data + SPARSE_HEAD;
+	const uint8_t *end = data + size;
 
 	for (int i = 0; i < nnz; i++, p += sizeof(int32_t))
 	{
+		if ((size_t) (end - p) < sizeof(int32_t))
+			return VECTOR_WIRE_SHORT;
 		indices[i] = (int32_t) read32(p);
 		if (indices[i] < 0 || indices[i] >= dim)
 			return VECTOR_WIRE_INDEX_BOUNDS;
@@ -137,6 +142,8 @@ sparse_wire_elements(const uint8_t *data, int dim, int nnz, int32_t *indices,
 	{
 		VectorWireStatus status;
 
+		if ((size_t) (end - p) < sizeof(float))
+			return VECTOR_WIRE_SHORT;
 		values[i] = half_bits_to_float(read32(p));
 		status = check_element(values[i]);
 		if (status != VECTOR_WIRE_OK)

@@ -35,18 +35,20 @@ typedef enum VectorWireStatus
 } VectorWireStatus;
 
 /*
- * Check the head of a dense vector of elements of 2 or 4 bytes, and that size
- * bytes hold it all. Sets *dim also when something else is wrong.
+ * Check the head of a dense vector, at the start of a message of size bytes.
+ * Sets *dim also when something else is wrong.
  */
 extern VectorWireStatus dense_wire_head(const uint8_t *data, size_t size,
-										size_t element_size, int max_dim,
-										int *dim);
+										int max_dim, int *dim);
 
-/* Bytes of a whole dense vector. */
+/* Bytes of a whole dense vector, with elements of 2 or 4 bytes. */
 extern size_t dense_wire_size(size_t element_size, int dim);
 
-/* Read the dim elements that dense_wire_head found. */
-extern VectorWireStatus dense_wire_elements(const uint8_t *data,
+/*
+ * Read the dim elements that dense_wire_head found, from the same message. The
+ * first thing wrong is reported, be it an element or the end of the message.
+ */
+extern VectorWireStatus dense_wire_elements(const uint8_t *data, size_t size,
 											size_t element_size, int dim,
 											void *elements);
 
@@ -54,8 +56,8 @@ extern VectorWireStatus dense_wire_elements(const uint8_t *data,
 extern VectorWireStatus sparse_wire_head(const uint8_t *data, size_t size,
 										 int *dim, int *nnz);
 extern size_t sparse_wire_size(int nnz);
-extern VectorWireStatus sparse_wire_elements(const uint8_t *data, int dim,
-											 int nnz, int32_t *indices,
-											 float *values);
+extern VectorWireStatus sparse_wire_elements(const uint8_t *data, size_t size,
+											 int dim, int nnz,
+											 int32_t *indices, float *values);
 
 #endif /* INTEL_VECTOR_VECTOR_WIRE_H */

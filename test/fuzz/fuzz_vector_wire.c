@@ -22,18 +22,20 @@ read_dense(const uint8_t *data, size_t size, size_t element_size)
 	void *elements;
 	int dim;
 
-	if (dense_wire_head(data, size, element_size, VECTOR_MAX_DIM, &dim) !=
+	if (dense_wire_head(data, size, VECTOR_MAX_DIM, &dim) !=
 		VECTOR_WIRE_OK)
 		return;
 	assert(dim >= 1 && dim <= VECTOR_MAX_DIM);
-	assert(dense_wire_size(element_size, dim) <= size);
 	elements = malloc(dim * element_size);
-	if (dense_wire_elements(data, element_size, dim, elements) ==
+	if (dense_wire_elements(data, size, element_size, dim, elements) ==
 		VECTOR_WIRE_OK)
+	{
+		assert(dense_wire_size(element_size, dim) <= size);
 		for (int i = 0; i < dim; i++)
 			assert(isfinite(element_size == sizeof(float)
 								? ((float *) elements)[i]
 								: half_to_float(((uint16_t *) elements)[i])));
+	}
 	free(elements);
 }
 
@@ -49,17 +51,19 @@ read_sparse(const uint8_t *data, size_t size)
 		return;
 	assert(dim >= 1 && dim <= SPARSEVEC_MAX_DIM);
 	assert(nnz >= 0 && nnz <= SPARSEVEC_MAX_NNZ && nnz <= dim);
-	assert(sparse_wire_size(nnz) <= size);
 	indices = malloc(nnz * sizeof(int32_t));
 	values = malloc(nnz * sizeof(float));
-	if (sparse_wire_elements(data, dim, nnz, indices, values) ==
+	if (sparse_wire_elements(data, size, dim, nnz, indices, values) ==
 		VECTOR_WIRE_OK)
+	{
+		assert(sparse_wire_size(nnz) <= size);
 		for (int i = 0; i < nnz; i++)
 		{
 			assert(indices[i] > (i > 0 ? indices[i - 1] : -1));
 			assert(indices[i] < dim);
 			assert(isfinite(values[i]) && values[i] != 0);
 		}
+	}
 	free(indices);
 	free(values);
 }

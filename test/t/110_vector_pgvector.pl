@@ -149,6 +149,99 @@ is(scalar @different, 0, 'both extensions give the same answers to ' . scalar(@s
 # pgvector makes values from arrays that its own text input then refuses.
 is(sqlstate($node, 'SELECT array_fill(1::real, ARRAY[16001])::intel.sparsevec'), '54000', 'too many elements are refused from arrays too');
 
+# ---- the same binary messages ------------------------------------------------------
+
+# Elements as they are sent: 4 bytes, or 2 of a half; NaN and infinity by name.
+my %float = (1 => "\x3f\x80\0\0", -2 => "\xc0\0\0\0", 0 => "\0\0\0\0", NaN => "\x7f\xc0\0\0", Inf => "\x7f\x80\0\0", -Inf => "\xff\x80\0\0");
+my %half = (1 => "\x3c\0", -2 => "\xc0\0", 0 => "\0\0", NaN => "\x7e\0", Inf => "\x7c\0", -Inf => "\xfc\0");
+
+sub dense_message
+{
+	my ($element, $dim, $unused, @x) = @_;
+	return pack('n n', $dim & 0xffff, $unused) . join '', map { $element->{$_} } @x;
+}
+
+sub sparse_message
+{
+	my ($dim, $nnz, $unused, $indices, @x) = @_;
+	return pack('N3', $dim & 0xffffffff, $nnz & 0xffffffff, $unused) . pack('N*', map { $_ & 0xffffffff } @$indices) . join '', map { $float{$_} } @x;
+}
+my %messages = (
+	sparsevec => [
+		sparse_message(3, 2, 0, [ 0, 2 ], 1, -2), sparse_message(2, 0, 0, []), sparse_message(1, 1, 0, [0], 1), sparse_message(0, 0, 0, []),
+		sparse_message(-1, 0, 0, []), sparse_message(1_000_000_000, 1, 0, [999_999_999], 1), sparse_message(1_000_000_001, 0, 0, []),
+		sparse_message(3, -1, 0, []), sparse_message(1, 2, 0, [ 0, 1 ], 1, 1), sparse_message(20000, 16001, 0, [ 0 .. 16000 ], (1) x 16001),
+		sparse_message(20000, 16000, 0, [ 0 .. 15999 ], (1) x 16000), sparse_message(3, 1, 1, [0], 1), sparse_message(3, 1, 0, [-1], 1),
+		sparse_message(3, 1, 0, [3], 1), sparse_message(3, 2, 0, [ 1, 1 ], 1, 1), sparse_message(3, 2, 0, [ 2, 1 ], 1, 1),
+		map { sparse_message(2, 1, 0, [0], $_) } (0, 'NaN', 'Inf', '-Inf') ]);
+for my $type ('vector', 'halfvec')
+{
+	my $element = $type eq 'vector' ? \%float : \%half;
+	$messages{$type} = [
+		map { dense_message($element, @$_) }
+		  [ 2, 0, 1, -2 ], [ 2, 0, 0, 0 ], [ 1, 0, 1 ], [ 0, 0 ], [ -1, 0 ], [ 3, 0, 1, 1, 1 ], [ 2, 1, 1, 1 ], [ 16000, 0, (1) x 16000 ],
+		[ 16001, 0, (1) x 16001 ], [ 2, 0, 'NaN', 1 ], [ 2, 0, 1, 'Inf' ], [ 2, 0, 1, '-Inf' ], [ 2, 0, 1 ] ];
+}
+my @wire;
+for my $type (sort keys %messages)
+{
+	for my $message (@{ $messages{$type} })
+	{
+		push @wire, [ $type, $_ ] for ($message, "$message\0", length($message) < 40 ? map({ substr($message, 0, $_) } 0 .. length($message) - 1) : ());
+	}
+}
+my $copy = $node->basedir . '/wire';
+for my $i (0 .. $#wire)
+{
+	open(my $f, '>:raw', "$copy.$i") or die;
+	print $f "PGCOPY\n\377\r\n\0" . pack('N2 n N', 0, 0, 1, length($wire[$i][1])) . $wire[$i][1] . pack('n', 0xffff);
+	close $f;
+}
+
+# Per message and type modifier the SQLSTATE, or what was read.
+sub received
+{
+	my ($path) = @_;
+	$node->safe_psql('postgres', <<'SQL');
+CREATE OR REPLACE FUNCTION received(copy text, digest text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE code text;
+BEGIN
+	EXECUTE copy;
+	EXECUTE digest INTO STRICT code;
+	RETURN code;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE;
+	RETURN 'ERROR ' || code;
+END $$;
+SQL
+	$node->safe_psql('postgres', "CREATE TABLE wire_${path}_$_ (x $path.$_); CREATE TABLE wire_${path}_${_}_2 (x $path.$_(2))") for keys %messages;
+	my $script = "SET search_path = $path, public, pg_temp;\n";
+	for my $i (0 .. $#wire)
+	{
+		for my $table ("wire_${path}_$wire[$i][0]", "wire_${path}_$wire[$i][0]_2")
+		{
+			$script .= qq{SELECT public.received(\$q\$COPY public.$table FROM '$copy.$i' (FORMAT binary)\$q\$, }
+			  . qq{'SELECT md5(string_agg($wire[$i][0]_send(x)::text, '','')) FROM public.$table');\nTRUNCATE public.$table;\n};
+		}
+	}
+	my $file = $node->basedir . "/wire_$path.sql";
+	open(my $f, '>', $file) or die;
+	print $f $script;
+	close $f;
+	my @answers = split /\n/, $node->safe_psql('postgres', "\\i $file");
+	$node->safe_psql('postgres', "DROP TABLE wire_${path}_$_, wire_${path}_${_}_2") for keys %messages;
+	return @answers;
+}
+my @read = received('public');
+my @read_ours = received('intel');
+is(scalar @read, 2 * @wire, 'pgvector answers every binary message');
+my @unlike = grep { $read[$_] ne ($read_ours[$_] // '') } 0 .. $#read;
+is(scalar @unlike, 0, 'both extensions read the same from ' . scalar(@wire) . ' binary messages')
+  or diag map { unpack('H80', $wire[ $_ / 2 ][1]) . " as $wire[$_ / 2][0]\n  pgvector: $read[$_]\n  intel:    $read_ours[$_]\n" }
+  @unlike[ 0 .. ($#unlike > 20 ? 20 : $#unlike) ];
+my %read_state = map { /ERROR (\w{5})/ ? ($1 => 1) : /^\w{32}$/ ? (value => 1) : (nothing => 1) } @read;
+is(join(' ', sort keys %read_state), '08P01 22000 22P03 54000 value', 'values and errors of every kind among them');
+
 # ---- adopt -----------------------------------------------------------------------
 
 my $rows = q{ FROM generate_series(1, 300) i};

@@ -90,7 +90,7 @@ generated: $(REDACT_TABLES)
 
 # ---- for developers ------------------------------------------------------
 
-.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-ann bench-vector bench-redact eval-redact demo demo-psql demo-stop arm64
+.PHONY: help deps test lint format strict asan fuzz matrix bench surface bench-ann bench-vector bench-redact eval-redact demo demo-psql demo-stop arm64 llama
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -119,6 +119,9 @@ demo-stop: ## stop the cluster of the demo
 
 matrix: ## the suites on this server and on Debian's PostgreSQL 17 and 18
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/matrix/run.sh
+
+llama: ## a real llama.cpp server through intel, in the folder of Debian sid
+	@test/llama/run.sh
 
 fuzz: ## libFuzzer on every pure part, FUZZ_SECONDS (60) each
 	@test/fuzz/run.sh fuzz $(FUZZ)

@@ -136,3 +136,16 @@ SELECT intel.complete('x', 'm');
 SELECT intel.embed('x', 'e');
 DELETE FROM intel.model WHERE provider = 'cloud';
 DELETE FROM intel.provider WHERE name = 'cloud';
+
+-- ---- access for what is no role ------------------------------------------------
+SELECT intel.grant_access('-');
+SELECT intel.revoke_access(4294967295::oid::regrole);
+-- rows of dropped roles go when access is next administered
+SET session_replication_role = replica;
+INSERT INTO intel.model_grant VALUES ('builtin-answer', 4294967294::oid::regrole);
+RESET session_replication_role;
+CREATE ROLE intel_test_access;
+SELECT intel.grant_access('intel_test_access');
+SELECT count(*) FROM intel.model_grant WHERE grantee::oid = 4294967294::oid;
+SELECT intel.revoke_access('intel_test_access');
+DROP ROLE intel_test_access;

@@ -14,7 +14,10 @@
 
 #include "base/json.h"
 
-/* Integers beyond 64 bits become reals: a provider's number is no reason to refuse its answer. */
+/*
+ * Integers beyond 64 bits are refused: reading them as reals would change
+ * what a user wrote, unnoticed.
+ */
 #define PARSE_FLAGS (JSON_DECODE_ANY)
 
 static void

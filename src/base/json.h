@@ -25,8 +25,8 @@ extern json_t *json_adopt(json_t *doc);
 
 /*
  * Parse text of len bytes. Returns a document adopted by the current context,
- * or NULL when it is not JSON, not UTF-8, or nested deeper than jansson
- * allows (2048); never raises for bad input.
+ * or NULL when it is not JSON, not UTF-8, has an integer beyond 64 bits, or
+ * is nested deeper than jansson allows (2048); never raises for bad input.
  */
 extern json_t *json_parse(const char *text, size_t len);
 

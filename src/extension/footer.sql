@@ -21,6 +21,20 @@ COMMENT ON FUNCTION @extschema@._sending_functions() IS
     'internal: functions that grant_access opens to a role';
 REVOKE ALL ON FUNCTION @extschema@._sending_functions() FROM PUBLIC;
 
+CREATE FUNCTION @extschema@._check_grantee(role regrole) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE STRICT
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
+            RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role);
+        END IF;
+    END
+    $$;
+COMMENT ON FUNCTION @extschema@._check_grantee(regrole) IS
+    'internal: raises unless there is such a role; "-" and the number of a dropped one are not';
+REVOKE ALL ON FUNCTION @extschema@._check_grantee(regrole) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE STRICT
     SET search_path = pg_catalog, pg_temp
@@ -28,6 +42,7 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
     DECLARE
         f regprocedure;
     BEGIN
+        PERFORM @extschema@._check_grantee(role), @extschema@._prune_grants();
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role);
         END LOOP;
@@ -54,6 +69,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
     DECLARE
         f regprocedure;
     BEGIN
+        PERFORM @extschema@._check_grantee(role), @extschema@._prune_grants();
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
         END LOOP;

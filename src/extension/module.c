@@ -14,6 +14,7 @@
 #include "ann/ann.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/jansson_memory.h"
 #include "llm/llm.h"
 #include "vector/vector.h"
 #include "worker/worker.h"
@@ -28,6 +29,7 @@ INTEL_FUNCTION(version);
 void
 _PG_init(void)
 {
+	jansson_memory_watch();
 	vector_init();
 	guc_init();
 	ann_init();

@@ -12,7 +12,7 @@ CREATE TABLE @extschema@.provider (
         CHECK (length(base_url) <= 1000
                AND base_url ~* '^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~-]+)*/?$'),
     secret text
-        CHECK (secret ~ '^(env|file):[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'),
+        CHECK (secret ~ '^(env|file|vault):[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'),
     enabled boolean NOT NULL DEFAULT true,
     timeout_ms integer
         CHECK (timeout_ms BETWEEN 1 AND 3600000),
@@ -42,7 +42,7 @@ COMMENT ON COLUMN @extschema@.provider.kind IS
 COMMENT ON COLUMN @extschema@.provider.base_url IS
     'https address without user, query or fragment; null: the public address of the kind';
 COMMENT ON COLUMN @extschema@.provider.secret IS
-    'reference to the key: env:NAME or file:NAME; null: no key is sent';
+    'reference to the key: env:NAME, file:NAME or vault:NAME; null: no key is sent';
 COMMENT ON COLUMN @extschema@.provider.enabled IS
     'false switches the provider off: calls are refused before anything is sent';
 COMMENT ON COLUMN @extschema@.provider.timeout_ms IS
@@ -109,6 +109,16 @@ CREATE TABLE @extschema@.model_grant (
 COMMENT ON TABLE @extschema@.model_grant IS
     'which roles, and members of roles, may use a model; 0 is everybody';
 
+CREATE TABLE @extschema@.egress_host (
+    host text PRIMARY KEY
+        CHECK (host ~ '^((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])$'
+               AND length(host) <= 255)
+);
+COMMENT ON TABLE @extschema@.egress_host IS
+    'hosts that may be called, whatever providers say; while it is empty, those of all providers';
+COMMENT ON COLUMN @extschema@.egress_host.host IS
+    'name or address as it stands in base_url, or *.domain for all names below a domain';
+
 CREATE INDEX model_provider_idx ON @extschema@.model (provider);
 CREATE INDEX model_fallback_idx ON @extschema@.model (fallback);
 
@@ -125,12 +135,14 @@ INSERT INTO @extschema@.model_grant
 GRANT SELECT ON @extschema@.provider, @extschema@.model, @extschema@.model_grant
     TO PUBLIC;
 
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.egress_host', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.provider',
     'WHERE name <> ''builtin''');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.model',
     'WHERE name NOT IN (''builtin-embedding'', ''builtin-answer'', ''builtin-rerank'')');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.model_grant',
-    'WHERE NOT (model IN (''builtin-embedding'', ''builtin-answer'', ''builtin-rerank'') AND grantee::oid = 0::oid)');
+    'WHERE NOT (model IN (''builtin-embedding'', ''builtin-answer'', ''builtin-rerank'') AND grantee::oid = 0::oid)
+        AND (grantee::oid = 0::oid OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = grantee))');
 
 CREATE FUNCTION @extschema@._catalog_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'intel__catalog_changed'
@@ -155,11 +167,31 @@ CREATE TRIGGER model_changed
 CREATE TRIGGER model_grant_changed
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.model_grant
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._catalog_changed();
+CREATE TRIGGER egress_host_changed
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.egress_host
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._catalog_changed();
 -- also when session_replication_role switches ordinary triggers off
 ALTER TABLE @extschema@.provider ENABLE ALWAYS TRIGGER provider_guard;
 ALTER TABLE @extschema@.provider ENABLE ALWAYS TRIGGER provider_changed;
 ALTER TABLE @extschema@.model ENABLE ALWAYS TRIGGER model_changed;
 ALTER TABLE @extschema@.model_grant ENABLE ALWAYS TRIGGER model_grant_changed;
+ALTER TABLE @extschema@.egress_host ENABLE ALWAYS TRIGGER egress_host_changed;
+
+-- A row that names a dropped role would serve whoever gets its number later.
+CREATE FUNCTION @extschema@._prune_grants() RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        WITH gone AS (
+            DELETE FROM @extschema@.model_grant g
+             WHERE g.grantee::oid <> 0::oid
+               AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = g.grantee)
+            RETURNING 1)
+        SELECT count(*) FROM gone
+    $$;
+COMMENT ON FUNCTION @extschema@._prune_grants() IS
+    'internal: removes grants of models to roles that were dropped';
+REVOKE ALL ON FUNCTION @extschema@._prune_grants() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@._address_class(address text) RETURNS text
     AS 'MODULE_PATHNAME', 'intel__address_class'

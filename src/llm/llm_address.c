@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "llm/llm_address.h"
 
@@ -174,4 +175,22 @@ llm_address_class_text(const char *text)
 	if (inet_pton(AF_INET6, text, &ip6) == 1)
 		return class_of_ip6(ip6.s6_addr);
 	return LLM_ADDRESS_FORBIDDEN;
+}
+
+bool
+llm_address_host_matches(const char *url, const char *pattern)
+{
+	const char *host = strstr(url, "://");
+	size_t len;
+	size_t below;
+
+	if (host == NULL)
+		return false;
+	host += 3;
+	len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+	if (pattern[0] != '*')
+		return strlen(pattern) == len && strncasecmp(host, pattern, len) == 0;
+	pattern++; /* ".example.com" */
+	below = strlen(pattern);
+	return len > below && strncasecmp(host + len - below, pattern, below) == 0;
 }

@@ -32,4 +32,10 @@ extern bool llm_address_allowed(const struct sockaddr *address, socklen_t len,
 /* The same for an address in text form, without zone or port. */
 extern LlmAddress llm_address_class_text(const char *text);
 
+/*
+ * Is the host of url the one of pattern, or with "*." in front, below it? Both
+ * in any case; url is of the form that the table of providers demands.
+ */
+extern bool llm_address_host_matches(const char *url, const char *pattern);
+
 #endif /* INTEL_LLM_ADDRESS_H */

@@ -39,7 +39,9 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "llm/llm_address.h"
 #include "llm/llm_catalog.h"
+#include "llm/llm_secret.h"
 
 INTEL_FUNCTION(_catalog_changed);
 INTEL_FUNCTION(_provider_guard);
@@ -102,16 +104,22 @@ enum
 
 enum
 {
+	HOST_HOST = 1
+};
+
+enum
+{
 	TABLE_PROVIDER,
 	TABLE_MODEL,
 	TABLE_GRANT,
 	TABLE_RATE_LIMIT,
 	TABLE_BUDGET,
+	TABLE_HOST,
 	NTABLES
 };
 
 static const char *const table_names[NTABLES] = {
-	"provider", "model", "model_grant", "rate_limit", "budget"};
+	"provider", "model", "model_grant", "rate_limit", "budget", "egress_host"};
 
 typedef struct ProviderEntry
 {
@@ -124,6 +132,7 @@ static MemoryContext cache_cxt = NULL;
 static HTAB *models = NULL;
 static LlmLimit *limits = NULL;
 static int nlimits = 0;
+static List *hosts = NIL; /* of char *: patterns of egress_host */
 static bool cache_valid = false;
 static uint64 generation = 0;
 static Oid tables[NTABLES];
@@ -383,6 +392,8 @@ read_table(int i, HTAB *providers)
 			add_model(providers, tuple, desc);
 		else if (i == TABLE_GRANT)
 			add_grant(tuple, desc);
+		else if (i == TABLE_HOST)
+			hosts = lappend(hosts, copy_text(tuple, desc, HOST_HOST));
 		else
 			add_limit(tuple, desc, i == TABLE_BUDGET);
 	}
@@ -409,6 +420,7 @@ load(void)
 	cache_cxt = AllocSetContextCreate(TopMemoryContext, "intel llm catalogue",
 									  ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(cache_cxt);
+	hosts = NIL;
 	models = create_hash("intel models", sizeof(LlmModel));
 	limits = NULL;
 	nlimits = 0;
@@ -523,6 +535,20 @@ llm_catalog_fallback(const char *name)
 	return model != NULL && is_granted(model) ? pstrdup(model->name) : NULL;
 }
 
+bool
+llm_catalog_host_allowed(const char *url)
+{
+	ListCell *lc;
+
+	ensure_loaded();
+	foreach (lc, hosts)
+	{
+		if (llm_address_host_matches(url, lfirst(lc)))
+			return true;
+	}
+	return hosts == NIL;
+}
+
 /* Statement trigger on each table of the catalogue. */
 Datum
 intel__catalog_changed(PG_FUNCTION_ARGS)
@@ -552,21 +578,24 @@ same_text(HeapTuple a, HeapTuple b, TupleDesc desc, int column)
 static void
 check_secret(const char *secret)
 {
-	if (secret != NULL && strncmp(secret, "env:", 4) != 0 &&
-		strncmp(secret, "file:", 5) != 0)
+	if (secret != NULL && !llm_secret_is_reference(secret))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("column \"secret\" of a provider is no reference"),
-				 errhint("Write \"env:NAME\" or \"file:NAME\"; a key itself "
-						 "does not belong into a table. If this was a key, "
-						 "it may be in the server's log now.")));
+				 errhint("Write \"env:NAME\", \"file:NAME\" or "
+						 "\"vault:NAME\"; a key itself does not belong into "
+						 "a table. If this was a key, it may be in the "
+						 "server's log now.")));
+	if (secret != NULL && llm_secret_is_vault(secret))
+		llm_secret_check_vault();
 }
 
 /*
  * BEFORE INSERT OR UPDATE row trigger on provider. A key belongs to the place
  * it was given for: whoever moves the provider elsewhere has to name the key
- * again, so that a changed address alone, by mistake or by somebody who may
- * update only that column, never carries a key to another host.
+ * again, so that a changed address alone (or other certificates to trust), by
+ * mistake or by somebody who may update only that column, never carries a key
+ * to another host.
  */
 Datum
 intel__provider_guard(PG_FUNCTION_ARGS)
@@ -576,6 +605,7 @@ intel__provider_guard(PG_FUNCTION_ARGS)
 	HeapTuple after;
 	TupleDesc desc;
 	bool moved;
+	bool named; /* the statement sets the secret, or has set it */
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
@@ -592,14 +622,16 @@ intel__provider_guard(PG_FUNCTION_ARGS)
 		return PointerGetDatum(before);
 	}
 	after = trigger->tg_newtuple;
-	check_secret(copy_text(after, desc, PROVIDER_SECRET));
+	named = bms_is_member(PROVIDER_SECRET - FirstLowInvalidHeapAttributeNumber,
+						  trigger->tg_updatedcols);
+	if (named || !same_text(before, after, desc, PROVIDER_SECRET))
+		check_secret(copy_text(after, desc, PROVIDER_SECRET));
 
 	moved = !same_text(before, after, desc, PROVIDER_BASE_URL) ||
-			!same_text(before, after, desc, PROVIDER_KIND);
+			!same_text(before, after, desc, PROVIDER_KIND) ||
+			!same_text(before, after, desc, PROVIDER_CA_CERTIFICATE);
 	if (moved && copy_text(before, desc, PROVIDER_SECRET) != NULL &&
-		copy_text(after, desc, PROVIDER_SECRET) != NULL &&
-		!bms_is_member(PROVIDER_SECRET - FirstLowInvalidHeapAttributeNumber,
-					   trigger->tg_updatedcols))
+		copy_text(after, desc, PROVIDER_SECRET) != NULL && !named)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot move a provider together with its secret"),

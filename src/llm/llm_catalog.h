@@ -89,6 +89,12 @@ extern int llm_catalog_limits(const LlmLimit **limits);
  */
 extern char *llm_catalog_fallback(const char *name);
 
+/*
+ * May calls go to the host of this URL? They may, while the table egress_host
+ * is empty, and else when a row of it fits. Needs a transaction.
+ */
+extern bool llm_catalog_host_allowed(const char *url);
+
 /* A number that changes whenever the catalogue was read again. */
 extern uint64 llm_catalog_generation(void);
 

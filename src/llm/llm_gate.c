@@ -196,11 +196,17 @@ build_request(LlmCallState *state, const LlmProvider *provider)
 	int len = strlen(base);
 	LlmProblem problem;
 
-	if (!state->kind->build(&state->ask, &state->wire, &problem))
+	if (!llm_wire_build(state->kind, &state->ask, &state->wire, &problem))
 		refuse_request(&problem);
 	while (len > 0 && base[len - 1] == '/')
 		len--;
 	state->url = psprintf("%.*s%s", len, base, state->wire.path);
+	if (!llm_catalog_host_allowed(state->url))
+		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
+						errmsg("host of provider \"%s\" is not among those "
+							   "that may be called",
+							   provider->name),
+						errhint("They are listed in intel.egress_host.")));
 	state->allow_private = provider->allow_private_network;
 	state->ca_certificate = provider->ca_certificate;
 }
@@ -332,7 +338,7 @@ llm_call_repair(LlmCall *call)
 	/* the answer is new text; what was redacted before stays as it is */
 	redact_request(&state->ask, state->redaction_policy);
 	llm_wire_free(&state->wire);
-	if (!state->kind->build(&state->ask, &state->wire, &problem))
+	if (!llm_wire_build(state->kind, &state->ask, &state->wire, &problem))
 		refuse_request(&problem);
 
 	state->is_repaired = true;

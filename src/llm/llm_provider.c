@@ -17,6 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/jansson_memory.h"
 #include "llm/llm_provider_int.h"
 
 /* A wait beyond a day is as good as a day. */
@@ -38,6 +39,20 @@ llm_kind_find(const char *name)
 			return kinds[i];
 	}
 	return NULL;
+}
+
+bool
+llm_wire_build(const LlmKind *kind, const LlmAsk *ask, LlmWire *wire,
+			   LlmProblem *problem)
+{
+	unsigned long failures = jansson_memory_failures();
+	bool built = kind->build(ask, wire, problem);
+
+	if (failures != jansson_memory_failures())
+		built = llm_problem(problem, "out of memory");
+	if (!built)
+		llm_wire_free(wire);
+	return built;
 }
 
 /* ---- headers ------------------------------------------------------------ */
@@ -485,19 +500,39 @@ llm_reply_malformed(LlmReply *reply, const char *format, ...)
 	llm_reply_fault(reply, LLM_FAULT_MALFORMED, LLM_PERMANENT);
 }
 
+json_t *
+llm_json_load(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *doc = json_loadb(text, len, 0, &error);
+
+	if (doc == NULL && json_error_code(&error) == json_error_numeric_overflow)
+		doc = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, NULL);
+	return doc;
+}
+
+void
+llm_reply_check_memory(LlmReply *reply, unsigned long failures_before)
+{
+	if (failures_before == jansson_memory_failures())
+		return;
+	llm_reply_free(reply);
+	llm_reply_fault(reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
+}
+
 void
 llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 			   const LlmHeaders *headers, const char *body, size_t len,
 			   LlmReply *reply)
 {
+	unsigned long failures = jansson_memory_failures();
 	json_t *doc;
 
 	memset(reply, 0, sizeof(*reply));
 	reply->retry_after_ms = -1;
 	reply->usage = LLM_NO_USAGE;
 
-	/* refuses what is not UTF-8, NUL characters, and absurd nesting */
-	doc = json_loadb(body, len, 0, NULL);
+	doc = llm_json_load(body, len);
 
 	if (status < 200 || status > 299)
 	{
@@ -518,6 +553,7 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 			llm_reply_fault(reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
 	}
 	json_decref(doc);
+	llm_reply_check_memory(reply, failures);
 }
 
 void

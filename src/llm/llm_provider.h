@@ -134,7 +134,7 @@ typedef struct LlmKind
 	const char *auth_header;  /* what stands before the key */
 	const char *fixed_header; /* a header that every request has, or NULL */
 
-	/* false with *problem when the provider cannot do it, or malloc fails */
+	/* for llm_wire_build, which looks whether memory has run out */
 	bool (*build)(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem);
 	/* read a 2xx answer: llm_reply_* of llm_provider_int.h fill in *reply */
 	void (*parse)(const LlmAsk *ask, const json_t *doc, LlmReply *reply);
@@ -142,6 +142,13 @@ typedef struct LlmKind
 	void (*event)(LlmStream *stream, const json_t *doc);
 	bool streams_lines; /* events are lines of JSON, not server-sent events */
 } LlmKind;
+
+/*
+ * Build the request of a kind: false with *problem, and nothing in *wire,
+ * when the provider cannot do it, or memory ran out at any step.
+ */
+extern bool llm_wire_build(const LlmKind *kind, const LlmAsk *ask,
+						   LlmWire *wire, LlmProblem *problem);
 
 /* The kind of this name, or NULL. The kind "builtin" has no functions. */
 extern const LlmKind *llm_kind_find(const char *name);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jansson_memory.h"
 #include "llm/llm_provider_int.h"
 
 #define MAX_MESSAGES 10000
@@ -558,8 +559,8 @@ take_stream(const json_t *request, LlmAsk *ask, LlmProblem *problem)
 	return true;
 }
 
-bool
-llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
+static bool
+check_request(LlmTask task, const json_t *request, LlmAsk *ask,
 			  LlmProblem *problem)
 {
 	const char *key;
@@ -601,6 +602,17 @@ llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
 			return take_documents(request, ask, problem);
 	}
 	return llm_problem(problem, "unknown task");
+}
+
+bool
+llm_ask_check(LlmTask task, const json_t *request, LlmAsk *ask,
+			  LlmProblem *problem)
+{
+	unsigned long failures = jansson_memory_failures();
+
+	return check_request(task, request, ask, problem) &&
+		   (failures == jansson_memory_failures() ||
+			llm_problem(problem, "out of memory"));
 }
 
 void
@@ -731,8 +743,8 @@ collect_message(const json_t *message, json_t *texts, json_t *fixed)
 	return true;
 }
 
-json_t *
-llm_ask_texts(const LlmAsk *ask)
+static json_t *
+collect_texts(const LlmAsk *ask)
 {
 	json_t *texts = json_array();
 	json_t *fixed = json_array();
@@ -763,6 +775,18 @@ llm_ask_texts(const LlmAsk *ask)
 	}
 	return json_pack("{s:o, s:o, s:o}", "texts", texts, "fixed", fixed,
 					 "options", written);
+}
+
+json_t *
+llm_ask_texts(const LlmAsk *ask)
+{
+	unsigned long failures = jansson_memory_failures();
+	json_t *texts = collect_texts(ask);
+
+	if (failures == jansson_memory_failures())
+		return texts;
+	json_decref(texts);
+	return NULL;
 }
 
 /* Take the next string of texts; NULL when there is none. */
@@ -812,8 +836,8 @@ set_options(LlmAsk *ask, const json_t *written)
 	return true;
 }
 
-bool
-llm_ask_set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
+static bool
+set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
 {
 	const json_t *texts = json_object_get(redacted, "texts");
 	json_t *before = llm_ask_texts(ask);
@@ -852,6 +876,16 @@ llm_ask_set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
 		return llm_problem(problem,
 						   "redaction changed the shape of an option");
 	return true;
+}
+
+bool
+llm_ask_set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
+{
+	unsigned long failures = jansson_memory_failures();
+
+	return set_texts(ask, redacted, problem) &&
+		   (failures == jansson_memory_failures() ||
+			llm_problem(problem, "out of memory"));
 }
 
 /* ---- helpers of the providers ------------------------------------------- */

@@ -41,6 +41,16 @@ extern bool llm_wire_set(LlmWire *wire, const char *path, json_t *body,
 
 /* ---- answers ---- */
 
+/*
+ * A document of a provider, or NULL: what is not UTF-8, NUL characters and
+ * absurd nesting are refused. Integers beyond 64 bits are no reason to refuse
+ * an answer; where there is one, all its integers are read as reals.
+ */
+extern json_t *llm_json_load(const char *text, size_t len);
+/* Fail a reply while whose reading memory ran out. */
+extern void llm_reply_check_memory(LlmReply *reply,
+								   unsigned long failures_before);
+
 /* An answer that cannot be used. */
 extern void llm_reply_malformed(LlmReply *reply, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -20,8 +20,13 @@ llm_count(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
 
-	return json_is_integer(value) && json_integer_value(value) >= 0
-			   ? json_integer_value(value)
+	double real = json_real_value(value);
+
+	if (json_is_integer(value))
+		return json_integer_value(value) >= 0 ? json_integer_value(value) : -1;
+	/* see llm_json_load */
+	return json_is_real(value) && real >= 0 && real <= 9007199254740992.0
+			   ? (int64_t) real
 			   : -1;
 }
 

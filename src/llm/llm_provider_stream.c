@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jansson_memory.h"
 #include "llm/llm_provider_int.h"
 
 #define MAX_TOOL_CALLS 128
@@ -226,6 +227,7 @@ llm_stream_take_reply(LlmStream *stream, LlmReply *whole)
 static void
 read_event(LlmStream *stream, const char *data, size_t len)
 {
+	unsigned long failures = jansson_memory_failures();
 	json_t *doc;
 
 	stream->n_events++;
@@ -234,13 +236,14 @@ read_event(LlmStream *stream, const char *data, size_t len)
 		stream->is_complete = true;
 		return;
 	}
-	doc = json_loadb(data, len, 0, NULL);
+	doc = llm_json_load(data, len);
 	if (!json_is_object(doc) && !json_is_array(doc))
 		llm_reply_malformed(&stream->reply, "event %zu is not JSON in UTF-8",
 							stream->n_events);
 	else if (!llm_reply_error(&stream->reply, doc))
 		stream->kind->event(stream, doc);
 	json_decref(doc);
+	llm_reply_check_memory(&stream->reply, failures);
 }
 
 /* A line of server-sent events: only data matters, its JSON says the rest. */
@@ -404,7 +407,12 @@ llm_stream_finish(LlmStream *stream, LlmReply *reply)
 		return;
 	if (stream->finish != NULL ||
 		(stream->is_complete && (stream->text.len > 0 || stream->n_calls > 0)))
+	{
+		unsigned long failures = jansson_memory_failures();
+
 		make_reply(stream, reply);
+		llm_reply_check_memory(reply, failures);
+	}
 	else if (stream->n_events == 0)
 		llm_reply_malformed(reply, "it is no stream of events");
 	else if (stream->is_complete)

@@ -1,4 +1,4 @@
-/* sources: src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_stream.c src/llm/llm_provider_openai.c src/llm/llm_provider_responses.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c src/llm/llm_address.c */
+/* sources: src/base/jansson_memory.c src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_stream.c src/llm/llm_provider_openai.c src/llm/llm_provider_responses.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c src/llm/llm_address.c */
 /* libs: -ljansson -lm */
 /*
  * Formats of providers: whatever a server answers, there is an outcome; a
@@ -122,7 +122,7 @@ build_all(const LlmAsk *ask)
 		LlmWire wire = {NULL, NULL};
 		LlmProblem problem = {""};
 
-		if (llm_kind_find(kinds[i])->build(ask, &wire, &problem))
+		if (llm_wire_build(llm_kind_find(kinds[i]), ask, &wire, &problem))
 		{
 			json_t *body = json_loads(wire.body, 0, NULL);
 

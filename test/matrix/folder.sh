@@ -2,7 +2,8 @@
 # Make or refresh the folder in which one Debian suite with its own PostgreSQL
 # lives: test/matrix/folder.sh SUITE MAJOR. Root only.
 #
-# The folder is ${INTEL_MATRIX_CACHE:-/var/cache/intel-matrix}/SUITE. A file
+# The folder is ${INTEL_MATRIX_CACHE:-/var/cache/intel-matrix}/SUITE.
+# INTEL_MATRIX_PACKAGES are packages that it shall have besides. A file
 # .ready inside holds the package list it was made for, so a run that needs
 # nothing new touches no network. Exit 0: ready. Exit 75: the mirror does not
 # answer, with the reason on the last line. Anything else: broken.
@@ -20,7 +21,11 @@ wanted=$(echo $packages)
 mkdir -p "$cache" || exit 1
 exec 9>"$cache/$suite.lock"
 flock 9
-[ "$(cat "$dir/.ready" 2>/dev/null)" = "$wanted" ] && exit 0
+extra=
+for package in ${INTEL_MATRIX_PACKAGES:-}; do
+	compgen -G "$dir/var/lib/dpkg/info/$package.list" >/dev/null || extra+=" $package"
+done
+[ "$(cat "$dir/.ready" 2>/dev/null)" = "$wanted" ] && [ -z "$extra" ] && exit 0
 
 unreachable() {
 	echo "$mirror: $1"
@@ -60,7 +65,13 @@ unshare --mount --propagation private -- bash -c '
 	mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" || exit 1
 	export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 	chroot "$0" apt-get -q update &&
-	chroot "$0" apt-get -q install -y --no-install-recommends '"$wanted"' &&
+	chroot "$0" apt-get -q install -y --no-install-recommends '"$wanted$extra"' &&
 	chroot "$0" apt-get -q clean' "$dir" >>"$cache/$suite.log" 2>&1 9>&- </dev/null ||
-	{ grep -E '^E:' "$cache/$suite.log" | tail -3; exit 1; }
+	{
+		# what a suite does not have is no fault of the folder
+		[ -n "$extra" ] && grep -q '^E: Unable to locate package' "$cache/$suite.log" &&
+			unreachable "no package$extra"
+		grep -E '^E:' "$cache/$suite.log" | tail -3
+		exit 1
+	}
 echo "$wanted" >"$dir/.ready"

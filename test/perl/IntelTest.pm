@@ -314,7 +314,8 @@ sub sqlstate
 
 Start test/mock/llm_server.py on a free port of the loopback interface. It
 ends with this process. Options: dimensions, record (file for the bytes
-received), tls (1: with a certificate of its own; method cert_file).
+received), tls (1: with a certificate of its own; method cert_file), or cert
+and key (files in PEM).
 
 Methods: port, url($path), control(@rules), requests, raw, stats,
 wait_requests($count, $seconds), reset, stop. Rules: see test/mock/README.md.
@@ -352,6 +353,13 @@ sub start
 			'-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1',
 			'-keyout', "$dir/key.pem", '-out', $self->{cert});
 		push @command, '--cert', $self->{cert}, '--key', "$dir/key.pem";
+	}
+
+	if ($options{cert})
+	{
+		$self->{scheme} = 'https';
+		$self->{cert} = $options{cert};
+		push @command, '--cert', $options{cert}, '--key', $options{key};
 	}
 
 	# The server ends when this pipe closes, however this process ends.

@@ -228,6 +228,52 @@ my $measured = $node->safe_psql('postgres', q{
 	SELECT state || ' ' || (ms BETWEEN 190 AND 300) FROM measure();});
 is($measured, '57014 true', 'statement_timeout ends a call within 100 ms');
 
+# A name server that does not answer: libcurl asks in a thread of its own, and
+# a call does not wait for that thread to end.
+SKIP:
+{
+	skip 'libraries cannot be preloaded beside those of the sanitizers', 5 if $ENV{SANITIZE};
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	append_to_file("$dir/slow.c", <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (name && strncmp(name, "slow.", 5) == 0)
+		sleep(20);
+	if (name && (strncmp(name, "slow.", 5) == 0 || strncmp(name, "failing.", 8) == 0))
+		return EAI_AGAIN;
+	return real(name, service, hints, found);
+}
+C
+	skip 'no C compiler', 5 if PostgreSQL::Test::Utils::system_log($ENV{CC} || 'cc', '-shared', '-fPIC', '-o', "$dir/slow.so", "$dir/slow.c", '-ldl') != 0;
+	my $slow = intel_node('slow', env => { LD_PRELOAD => "$dir/slow.so" });
+	$slow->safe_psql('postgres', q{
+		INSERT INTO intel.provider (name, kind, base_url) VALUES ('slow', 'openai', 'https://slow.example/v1'), ('failing', 'openai', 'https://failing.example/v1');
+		INSERT INTO intel.model (name, provider, model_id, task) VALUES ('slow', 'slow', 'm', 'chat'), ('failing', 'failing', 'm', 'chat');
+		CREATE FUNCTION measure(statement text, OUT ms numeric, OUT state text) LANGUAGE plpgsql AS $$
+		DECLARE t timestamptz := clock_timestamp();
+		BEGIN
+			EXECUTE statement;
+		EXCEPTION WHEN OTHERS OR query_canceled THEN
+			state := SQLSTATE;
+			ms := extract(epoch FROM clock_timestamp() - t) * 1000;
+		END $$});
+	is($slow->safe_psql('postgres', q{SET statement_timeout = '200ms'; SELECT state || ' ' || (ms BETWEEN 190 AND 300) FROM measure($$SELECT intel.complete('x', 'slow')$$)}),
+		'57014 true', 'a cancel within 100 ms while a name is looked up');
+	is($slow->safe_psql('postgres', q{SELECT state || ' ' || (ms BETWEEN 290 AND 600) FROM measure($$SELECT intel.complete('x', 'slow', '{"timeout_ms": 300}')$$)}),
+		'IN001 true', 'a name that takes too long');
+	is($slow->safe_psql('postgres', q{SELECT state FROM measure($$SELECT intel.stream('x', 'slow', '{"idle_timeout_ms": 300}')$$)}), 'IN001', 'the same for a stream');
+	is(sqlstate($slow, q{SELECT intel.complete('x', 'failing')}), 'IN001', 'a name server that fails');
+	my $before = time();
+	$slow->stop('fast');
+	cmp_ok(time() - $before, '<', 2, 'a fast shutdown does not wait for the name server');
+}
+
 # The server stops fast while calls hang.
 $mock->reset;
 $mock->control({ do => ['hang'], always => $true });

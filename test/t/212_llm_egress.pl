@@ -147,6 +147,63 @@ my $other = start_mock(tls => 1);
 sql("UPDATE intel.provider SET base_url = 'https://localhost:" . $other->port . "/v1' WHERE name = 'tls'");
 is(state(q{SELECT intel.complete('x', 'tls')}), 'IN002', 'nor for another certificate');
 
+# Certificates of an authority of one's own: only the right one will do.
+{
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $openssl = sub { PostgreSQL::Test::Utils::system_log('openssl', @_) == 0 or die "openssl @_"; return; };
+	foreach my $ca ('ours', 'theirs')
+	{
+		$openssl->('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', "/CN=$ca", '-keyout', "$dir/$ca.key", '-out', "$dir/$ca.pem");
+	}
+	my $signed = sub {
+		my ($name, $alt, $ca, @time) = @_;
+		append_to_file("$dir/$name.ext", "subjectAltName=$alt\n");
+		$openssl->('req', '-newkey', 'rsa:2048', '-nodes', '-subj', "/CN=$name", '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr");
+		$openssl->('x509', '-req', '-in', "$dir/$name.csr", '-CA', "$dir/$ca.pem", '-CAkey', "$dir/$ca.key", '-CAcreateserial',
+			'-extfile', "$dir/$name.ext", '-out', "$dir/$name.pem", @time);
+		return;
+	};
+	my $here = 'DNS:localhost,IP:127.0.0.1';
+	$signed->('right', $here, 'ours', '-days', '2');
+	$signed->('wrongname', 'DNS:elsewhere.example', 'ours', '-days', '2');
+	$signed->('expired', $here, 'ours', '-days', '-1');
+	$signed->('stranger', $here, 'theirs', '-days', '2');
+	my $server;
+	my $authority = slurp_file("$dir/ours.pem");
+	foreach my $case ([ wrongname => 'IN002' ], [ expired => 'IN002' ], [ stranger => 'IN002' ], [ right => '00000' ])
+	{
+		my ($name, $want) = @$case;
+		my $bytes = "$dir/$name.bytes";
+		$server = start_mock(cert => "$dir/$name.pem", key => "$dir/$name.key", record => $bytes);
+		sql("UPDATE intel.provider SET base_url = 'https://localhost:" . $server->port . "/v1', ca_certificate = '$authority' WHERE name = 'tls'");
+		is(state(q{SELECT intel.complete('x', 'tls')}), $want, "TLS: $name");
+		is(state(q{SELECT intel.stream('x', 'tls')}), $want, "TLS: $name, a stream");
+		is((-s $bytes // 0) > 0, $want eq '00000', "TLS: $name: bytes are sent only to the right one");
+	}
+	# without an authority of its own the provider has the system's
+	sql(q{UPDATE intel.provider SET ca_certificate = NULL WHERE name = 'tls'});
+	is(state(q{SELECT intel.complete('x', 'tls')}), 'IN002', 'TLS: the authority is trusted nowhere else');
+}
+
+# ---- a list of hosts above all providers ------------------------------------------------
+
+provider('listed', "http://127.0.0.1:$port/v1");
+my @hosts = ([ 'api.openai.com', 'IN002' ], [ '127.0.0.1', '00000' ], [ '*.0.0.1', '00000' ], [ '*.0.1', '00000' ], [ '*.27.0.0.1', 'IN002' ],
+	[ '127.0.0.11', 'IN002' ], [ '127.0.0', 'IN002' ], [ 'localhost', 'IN002' ], [ '[::1]', 'IN002' ]);
+foreach my $case (@hosts)
+{
+	$mock->reset;
+	sql("TRUNCATE intel.egress_host; INSERT INTO intel.egress_host VALUES ('$case->[0]')");
+	is(state(q{SELECT intel.complete('x', 'listed')}), $case->[1], "only $case->[0] may be called");
+	is(scalar @{ $mock->requests }, $case->[1] eq '00000' ? 1 : 0, 'sent only there');
+}
+is(state(q{SELECT intel.complete('Question: x')}), '00000', 'builtin models need no host');
+sql(q{UPDATE intel.provider SET base_url = 'http://LOCALHOST:} . $port . q{/v1' WHERE name = 'listed'; UPDATE intel.egress_host SET host = 'localhost'});
+is(state(q{SELECT intel.complete('x', 'listed')}), '00000', 'a host in any case');
+is(state("INSERT INTO intel.egress_host VALUES ('$_')"), '23514', "no pattern: $_") foreach '*', '*.', 'https://x', 'a b', 'x:80', '';
+is(state(q{SET ROLE pg_read_all_data; DELETE FROM intel.egress_host}), '42501', 'the list is not for everybody');
+sql('TRUNCATE intel.egress_host');
+
 # ---- keys -------------------------------------------------------------------------------
 
 my $canary = 'sk-canary-5f1c9a77e0b24d';
@@ -204,6 +261,64 @@ is(state(q{SELECT intel.complete('x', 'key')}), '55000', 'a variable that is not
 sql(q{UPDATE intel.provider SET secret = 'env:HOME' WHERE name = 'key'});
 is(state(q{SELECT intel.complete('x', 'key')}), '55000', 'the prefix keeps other variables out');
 sql(q{UPDATE intel.provider SET secret = 'file:good' WHERE name = 'key'});
+
+# Keys of a vault: read as its owner, wherever the call comes from.
+is(state(q{INSERT INTO intel.provider (name, kind, secret) VALUES ('early', 'openai', 'vault:later')}), '00000', 'a reference before there is a vault');
+sql(q{INSERT INTO intel.model (name, provider, model_id, task) VALUES ('early', 'early', 'm', 'chat')});
+is(state(q{SELECT intel.complete('x', 'early')}), '55000', 'no vault, no key');
+sql(<<"SQL");
+CREATE ROLE vault_owner;
+CREATE SCHEMA vault AUTHORIZATION vault_owner;
+SET ROLE vault_owner;
+CREATE TABLE vault.secrets (name text, secret text);
+CREATE VIEW vault.decrypted_secrets AS SELECT name, secret, reverse(secret) AS decrypted_secret FROM vault.secrets;
+INSERT INTO vault.secrets VALUES ('good', reverse('sk-vault-key')), ('twice', 'x'), ('twice', 'y'), ('twolines', reverse(E'a\nX-Evil: 1')), ('long', repeat('k', 8193)), ('none', NULL);
+RESET ROLE;
+CREATE ROLE app_vault; CREATE ROLE clerk;
+SELECT intel.grant_access('app_vault');
+GRANT USAGE ON SCHEMA intel TO clerk; GRANT SELECT, INSERT, UPDATE ON intel.provider TO clerk;
+INSERT INTO intel.provider (name, kind, base_url, secret, allow_private_network) VALUES ('vaulted', 'openai', 'http://127.0.0.1:$port/v1', 'vault:good', true);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('vaulted', 'vaulted', 'm', 'chat');
+INSERT INTO intel.model_grant VALUES ('vaulted', 'app_vault');
+SQL
+$mock->reset;
+is(state(q{SET ROLE app_vault; SELECT intel.complete('x', 'vaulted')}), '00000', 'a caller who may not read the vault');
+like($mock->raw, qr/Authorization: Bearer sk-vault-key\r\n/i, 'has its key sent');
+is(state(q{SET ROLE app_vault; SELECT * FROM vault.decrypted_secrets}), '42501', 'and cannot see it');
+is(state(q{SET ROLE app_vault; BEGIN READ ONLY; SELECT intel.complete('x', 'vaulted')}), '00000', 'also in a transaction that reads only');
+foreach my $case ([ twice => '55000' ], [ twolines => '55000' ], [ long => '55000' ], [ none => '55000' ], [ absent => '55000' ])
+{
+	sql("UPDATE intel.provider SET secret = 'vault:$case->[0]' WHERE name = 'vaulted'");
+	$mock->reset;
+	is(state(q{SELECT intel.complete('x', 'vaulted')}), $case->[1], "vault: $case->[0]");
+	is(scalar @{ $mock->requests }, 0, "vault: $case->[0]: nothing is sent");
+}
+sql(q{UPDATE intel.provider SET secret = 'vault:good' WHERE name = 'vaulted'});
+# who keeps the table of providers, but may not read the vault, gets no key out of it
+is(state(q{SET ROLE clerk; INSERT INTO intel.provider (name, kind, base_url, secret) VALUES ('mine', 'openai', 'https://evil.example', 'vault:good')}), '42501',
+	'no new provider with a key of the vault');
+is(state(q{SET ROLE clerk; UPDATE intel.provider SET base_url = 'https://evil.example' WHERE name = 'vaulted'}), '55000', 'nor another address');
+is(state(q{SET ROLE clerk; UPDATE intel.provider SET base_url = 'https://evil.example', secret = 'vault:good' WHERE name = 'vaulted'}), '42501', 'named again or not');
+is(state(q{SET ROLE clerk; UPDATE intel.provider SET ca_certificate = '-----BEGIN CERTIFICATE-----' WHERE name = 'vaulted'}), '55000', 'nor other certificates');
+is(state(q{SET ROLE clerk; UPDATE intel.provider SET timeout_ms = 500 WHERE name = 'vaulted'}), '00000', 'other columns are his');
+# a vault that somebody else has put up runs with his rights, not with the caller's
+sql(q{
+	DROP SCHEMA vault CASCADE;
+	CREATE ROLE mallory; CREATE TABLE loot (who text); GRANT INSERT ON loot TO PUBLIC; GRANT CREATE ON DATABASE postgres TO mallory;
+	SET ROLE mallory;
+	CREATE SCHEMA vault;
+	CREATE FUNCTION vault.grab() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO public.loot VALUES (current_user); RETURN 'sk-' || current_user; END $$;
+	GRANT USAGE ON SCHEMA vault TO PUBLIC;
+	CREATE VIEW vault.decrypted_secrets AS SELECT 'good' AS name, vault.grab() AS decrypted_secret;
+	GRANT SELECT ON vault.decrypted_secrets TO PUBLIC;});
+$mock->reset;
+state(q{SELECT intel.complete('x', 'vaulted')});
+unlike($mock->raw, qr/sk-(?!mallory)/, 'the view of a stranger runs as the stranger');
+is(sql(q{SELECT count(*) FROM loot WHERE who <> 'mallory'}), '0', 'and nobody else');
+sql(q{ALTER VIEW vault.decrypted_secrets OWNER TO CURRENT_USER});
+is(state(q{SELECT intel.complete('x', 'vaulted')}), '42501', 'nor does a view in a schema of somebody else count');
+sql(q{DROP SCHEMA vault CASCADE; DELETE FROM intel.model WHERE name IN ('vaulted', 'early'); DELETE FROM intel.provider WHERE name IN ('vaulted', 'early')});
 
 # A key that changes is used at once; a role that loses the model loses the key.
 sql(q{CREATE ROLE app; SELECT intel.grant_access('app');

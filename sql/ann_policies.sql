@@ -89,6 +89,16 @@ FETCH 2 FROM c;
 MOVE 100 FROM c;
 COMMIT;
 DEALLOCATE ann_near;
+-- rows of a LIMIT beyond work_mem go through files, also when it is rescanned or left early
+SET work_mem = '64kB';
+SELECT count(*), count(DISTINCT id) FROM (SELECT id, repeat('x', 100), v <-> ann_vec(9001, 12) AS d FROM ann_p ORDER BY v <-> ann_vec(9001, 12) LIMIT 3000) x;
+SELECT i, (SELECT count(w) FROM (SELECT repeat('x', 100) AS w FROM ann_p ORDER BY v <-> ann_vec(i, 12) LIMIT 2000) x) FROM generate_series(1, 3) i;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id > 0 AS found, repeat('x', 10) AS wide FROM ann_p ORDER BY v <-> ann_vec(9001, 12) LIMIT 3000;
+FETCH 1 FROM c;
+CLOSE c;
+COMMIT;
+RESET work_mem;
 
 -- IN rejects entries inside the index on every server, whether EXPLAIN shows an index condition or a filter; also from a policy
 ALTER TABLE ann_p DISABLE ROW LEVEL SECURITY;

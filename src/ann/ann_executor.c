@@ -176,6 +176,20 @@ find_limit(const PlanState *below)
 	elog(ERROR, "limit of a search is not known");
 }
 
+/*
+ * Rows may lie in temporary files, which must be closed before the query's
+ * resources are counted. Called at a rescan, and when the query ends well.
+ */
+static void
+end_rows(Datum arg)
+{
+	AnnLimit *limit = (AnnLimit *) DatumGetPointer(arg);
+
+	if (limit->rows != NULL)
+		tuplestore_end(limit->rows);
+	limit->rows = NULL;
+}
+
 /* Collect what LIMIT wants, or else turn to exact scans. */
 static void
 collect_rows(AnnLimit *limit)
@@ -188,7 +202,11 @@ collect_rows(AnnLimit *limit)
 	if (limit->exact)
 		return;
 	if (limit->rows == NULL)
+	{
 		limit->rows = tuplestore_begin_heap(false, false, work_mem);
+		RegisterExprContextCallback(limit->state->ps.ps_ExprContext, end_rows,
+									PointerGetDatum(limit));
+	}
 	else
 		tuplestore_clear(limit->rows);
 	wanted = state->count > PG_INT64_MAX - state->offset

@@ -15,7 +15,6 @@
 
 #include <math.h>
 
-#include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -573,7 +572,8 @@ merge_lists(Relation index)
 	{
 		merged |= merge_list(index, &list[i]);
 		MemoryContextReset(each);
-		compat_vacuum_delay_point();
+		/* no nap here: inserts may wait for the directory */
+		CHECK_FOR_INTERRUPTS();
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(each);

@@ -44,7 +44,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (scanner == NULL)
 	{
+		RedactTerms *terms = redact_terms_create();
+
+		redact_terms_add(terms, "a b", 3, REDACT_CUSTOM, false);
+		redact_terms_add(terms, "Ab c-D e", 8, REDACT_PERSON, true);
+		redact_terms_add(terms, "\xe7\x8e\x8b\xe5\xb0\x8f", 6,
+						 REDACT_LOCATION, false);
 		scanner = redact_scanner_create();
+		redact_scanner_set_terms(scanner, terms);
 		memset(profile.min_score, 1, sizeof(profile.min_score));
 	}
 	redact_scanner_begin(scanner, &profile, (const char *) data, size, NULL,

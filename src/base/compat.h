@@ -21,6 +21,11 @@
 #define PG17_GE (PG_VERSION_NUM >= 170000)
 #define PG18_GE (PG_VERSION_NUM >= 180000)
 
+/* The macros of varlenas: before 16, postgres.h had them. */
+#if PG16_GE
+#include "varatt.h"
+#endif
+
 /*
  * The library is built with hidden visibility, because backends load it into
  * one global namespace. INTEL_FUNCTION(x) declares and exports intel_x, the C

@@ -21,6 +21,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "base/guc.h"
 #include "base/secret_file.h"
 #include "redact/redact_key.h"

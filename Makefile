@@ -20,6 +20,7 @@ SQL_FRAGMENTS = \
 	src/llm/llm.sql \
 	src/llm/llm_log.sql \
 	src/llm/llm_limit.sql \
+	src/llm/llm_cache.sql \
 	src/worker/worker.sql \
 	src/worker/worker_enrich.sql \
 	src/context/context.sql \

@@ -19,6 +19,8 @@
 
 int guc_breaker_failures = 5;
 int guc_breaker_open_time = 10000;
+int guc_cache_max_entries = 10000;
+int guc_cache_ttl = 0;
 char *guc_default_embedding_model = NULL;
 char *guc_default_model = NULL;
 char *guc_default_rerank_model = NULL;
@@ -160,6 +162,19 @@ guc_init(void)
 		"failing.",
 		&guc_breaker_open_time, 10000, 10, 300000, PGC_SIGHUP, GUC_UNIT_MS,
 		NULL, NULL, NULL);
+
+	DefineCustomIntVariable("intel.cache_max_entries",
+							"Sets how many answers are kept in intel.cache.",
+							"Workers remove the oldest beyond that.",
+							&guc_cache_max_entries, 10000, 0, INT_MAX / 2,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable(
+		"intel.cache_ttl",
+		"Sets for how long answers of models are given again.",
+		"The option \"cache\" of a call goes before it. 0 keeps nothing.",
+		&guc_cache_ttl, 0, 0, 366 * 24 * 3600, PGC_USERSET, GUC_UNIT_S, NULL,
+		NULL, NULL);
 
 	DefineCustomStringVariable(
 		"intel.default_embedding_model",

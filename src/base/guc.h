@@ -12,6 +12,10 @@
 /* intel.breaker_failures, intel.breaker_open_time (ms): of a model */
 extern int guc_breaker_failures;
 extern int guc_breaker_open_time;
+/* intel.cache_max_entries: answers that are kept */
+extern int guc_cache_max_entries;
+/* intel.cache_ttl: of calls without the option cache, seconds; 0: none */
+extern int guc_cache_ttl;
 /* intel.default_embedding_model: of embed without a model */
 extern char *guc_default_embedding_model;
 /* intel.default_model: of complete and chat without a model */

@@ -161,6 +161,13 @@ extern void llm_spend_set_writer(void);
 extern bool llm_spend_waiting(bool exactly);
 extern void llm_spend_flush(bool exactly);
 
+/*
+ * Keep the answer of a call that wants it. Needs a transaction. And remove
+ * answers that are not to be kept any longer.
+ */
+extern void llm_cache_store(const LlmCall *call);
+extern void llm_cache_prune(void);
+
 /* Remove rows that are older than intel.inference_retention. */
 extern void llm_log_prune(void);
 

@@ -140,6 +140,12 @@ void
 llm_call_run_local(LlmCall *call)
 {
 	llm_call_begin(call);
+	if (call->state->cached_result != NULL)
+	{
+		call->result = call->state->cached_result;
+		call->outcome = LLM_SUCCEEDED;
+		return;
+	}
 	if (call->task == LLM_TASK_EMBED)
 		run_embed(call);
 	else if (call->task == LLM_TASK_RERANK)

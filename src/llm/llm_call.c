@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "llm/llm_int.h"
+#include "llm/llm_cache.h"
 #include "llm/llm_limit.h"
 #include "llm/llm_log.h"
 #include "llm/llm_secret.h"
@@ -27,6 +28,7 @@ llm_init(void)
 	llm_log_register();
 	llm_limit_register();
 	llm_spend_register();
+	llm_cache_register();
 }
 
 /* Runs when the context of a call goes, however it goes. Must not raise. */

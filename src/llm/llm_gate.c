@@ -23,6 +23,7 @@
 #include "base/guc.h"
 #include "base/json.h"
 #include "base/query.h"
+#include "llm/llm_cache.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_int.h"
 #include "llm/llm_log.h"
@@ -285,6 +286,7 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 	add_defaults(doc, model->options);
 	copy_limits(state, model);
 	llm_log_take_members(call, doc);
+	llm_cache_take_members(call, doc);
 	if (task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT)
 		json_object_del(doc, "fallback");
 	call->is_local = provider.kind->build == NULL;
@@ -316,6 +318,7 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 		if (provider.secret != NULL)
 			read_key(state, provider.secret);
 	}
+	llm_cache_look(call);
 	MemoryContextSwitchTo(old);
 	return call;
 }

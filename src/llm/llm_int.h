@@ -18,6 +18,8 @@
 
 struct LlmTransfer;
 
+#define LLM_CACHE_KEY_LEN 32
+
 #define LLM_BUILTIN_DIMENSIONS 384
 
 /*
@@ -64,6 +66,12 @@ typedef struct LlmCallState
 	bool was_sent;
 	dlist_node holder; /* while nholds > 0 */
 	LlmCall *call;	   /* whose private half this is */
+
+	/* cache; see llm_cache.c */
+	int cache_ttl;	 /* seconds; 0: not to be kept */
+	bool has_flight; /* this session calls for all that want this answer */
+	uint8 cache_key[LLM_CACHE_KEY_LEN];
+	char *cached_result; /* NULL: the call is to be made */
 
 	instr_time started;
 	TimestampTz started_at;		  /* 0: not yet */

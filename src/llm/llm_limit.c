@@ -30,6 +30,7 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <time.h>
 
@@ -223,7 +224,7 @@ add_scope(char *scope, const char *name, const char *value)
 	if (snprintf(scope + used, room, "%s%s=%s", used > 0 ? " " : "", name,
 				 value) < (int) room)
 		return;
-	snprintf(scope + METER_SCOPE_MAX - 18, 18, "~%016" INT64_MODIFIER "x",
+	snprintf(scope + METER_SCOPE_MAX - 18, 18, "~%016" PRIx64,
 			 hash_bytes_extended((const unsigned char *) value, strlen(value),
 								 used));
 }

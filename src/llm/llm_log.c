@@ -262,9 +262,10 @@ fill_entry(const LlmCall *call, LogEntry *entry)
 	entry->task = call->task;
 	strlcpy(entry->model, call->model, NAMEDATALEN);
 	strlcpy(entry->provider, call->provider, NAMEDATALEN);
-	strcpy(entry->status, call->outcome == LLM_SUCCEEDED ? "succeeded"
-						  : call->outcome == LLM_PENDING ? "cancelled"
-														 : "failed");
+	strcpy(entry->status, state->cached_result != NULL	   ? "cached"
+						  : call->outcome == LLM_SUCCEEDED ? "succeeded"
+						  : call->outcome == LLM_PENDING   ? "cancelled"
+														   : "failed");
 	if (call->outcome == LLM_PENDING)
 		entry->sqlstate = ERRCODE_QUERY_CANCELED;
 	else if (call->outcome != LLM_SUCCEEDED)

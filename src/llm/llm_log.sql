@@ -28,7 +28,7 @@ CREATE TABLE @extschema@.inference (
 COMMENT ON TABLE @extschema@.inference IS
     'every attempt to call a model: names, counts and codes, nothing that users or models wrote';
 COMMENT ON COLUMN @extschema@.inference.status IS
-    'succeeded, failed or cancelled';
+    'succeeded, failed or cancelled; cached: nothing was sent';
 COMMENT ON COLUMN @extschema@.inference.error_code IS
     'SQLSTATE of the failure';
 COMMENT ON COLUMN @extschema@.inference.input_tokens IS

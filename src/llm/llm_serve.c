@@ -3,8 +3,9 @@
  * llm_serve.c
  *		A call with everything around it: limits, breakers, fallbacks, log.
  *
- * The chain of a request: its model, that model's fallback, and so on, and at
- * last the value that the request itself gives as "fallback". A session walks
+ * The chain of a request: its model, that model's fallback, and so on, then an
+ * answer in the cache that has expired, and at last the value that the request
+ * itself gives as "fallback". A session walks
  * it to the end at once. A job has time: it takes the first model that is on
  * and whose breaker is closed, waits where there is none, and falls back on
  * the given value when its attempts are used up.
@@ -23,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "llm/llm_cache.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_limit.h"
 
@@ -128,6 +130,7 @@ refusal_of_call(const LlmCall *call, LlmRefusal *refusal)
 static bool
 run_call(LlmCall *call, LlmRefusal *refusal)
 {
+	llm_cache_wait(call);
 	for (;;)
 	{
 		if (!llm_call_admit(call, false, refusal))
@@ -135,7 +138,10 @@ run_call(LlmCall *call, LlmRefusal *refusal)
 		llm_call_run(call);
 		llm_call_settle(call);
 		if (call->outcome == LLM_SUCCEEDED)
+		{
+			llm_cache_store(call);
 			return true;
+		}
 		refusal_of_call(call, refusal);
 		if (!llm_call_repair(call))
 			return false;
@@ -147,6 +153,7 @@ llm_serve(LlmTask task, Jsonb *request)
 {
 	LlmRefusal first = {0};
 	char *model = NULL;
+	char *stale = NULL;
 	char *result;
 
 	for (int hop = 0; hop < MAX_HOPS; hop++)
@@ -164,6 +171,8 @@ llm_serve(LlmTask task, Jsonb *request)
 		}
 		if (hop == 0)
 			first = refusal;
+		if (hop == 0 && call != NULL)
+			stale = llm_cache_stale(call);
 		model = next_model(task, model);
 		/* the row of a failure survives only where somebody goes on */
 		if (call != NULL)
@@ -173,6 +182,11 @@ llm_serve(LlmTask task, Jsonb *request)
 		}
 		if (model == NULL)
 			break;
+	}
+	if (stale != NULL)
+	{
+		llm_cache_note_stale();
+		return stale;
 	}
 	result = llm_given_fallback(task, request);
 	if (result == NULL)

@@ -510,7 +510,10 @@ settle_call(Job *job)
 	id = llm_log_attempt(call, true);
 	job->calls += call->outcome == LLM_SUCCEEDED;
 	if (call->outcome == LLM_SUCCEEDED)
+	{
+		llm_cache_store(call);
 		result = llm_call_result(call, id);
+	}
 	job->input_tokens += Max(call->usage.input, 0);
 	job->output_tokens += Max(call->usage.output, 0);
 	job->latency_ms += call->latency_ms;

@@ -40,7 +40,7 @@
 extern INTEL_EXPORT void intel_worker_main(Datum arg);
 
 /* how often old rows of the log are removed, by a worker that is awake */
-#define PRUNE_EVERY_MS (3600 * 1000)
+#define PRUNE_EVERY_MS (600 * 1000)
 
 typedef struct Worker
 {
@@ -266,6 +266,7 @@ flush_calls(Worker *worker)
 		worker->prune_at = TimestampTzPlusMilliseconds(now, PRUNE_EVERY_MS);
 		begin("intel: remove old calls");
 		llm_log_prune();
+		llm_cache_prune();
 		commit(worker);
 	}
 }

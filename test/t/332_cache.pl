@@ -1,0 +1,117 @@
+# The cache of answers: off unless asked for, exact, apart for roles and
+# tenants, refreshed by one at a time.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', conf => "intel.breaker_failures = 0\n");
+my $mock = start_mock(dimensions => 8);
+my $url = $mock->url('/v1');
+
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms)
+	VALUES ('mock', 'openai', '$url', true, 5000);
+INSERT INTO intel.model (name, provider, model_id, task)
+	VALUES ('chat', 'mock', 'm-1', 'chat'), ('emb', 'mock', 'm-2', 'embed');
+INSERT INTO intel.model_grant VALUES ('chat', 0), ('emb', 0);
+CREATE ROLE alice;
+SELECT intel.grant_access('alice');
+SQL
+
+my $sent = 0;
+sub value { return $node->safe_psql('postgres', $_[0]); }
+
+# How many requests were sent since the last call of this.
+sub sent
+{
+	my $before = $sent;
+	$sent = $mock->stats->{requests};
+	return $sent - $before;
+}
+
+# Run the same statement in eight sessions at once; the outputs.
+sub together
+{
+	my ($sql) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my @runs;
+
+	append_to_file("$dir/sql", $sql);
+	push @runs, IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', "$dir/sql" ],
+		'<', '/dev/null', '>&', "$dir/$_.out") foreach 1 .. 8;
+	$_->finish foreach @runs;
+	return join '', map { slurp_file("$dir/$_.out") } 1 .. 8;
+}
+
+my $plain = q{SELECT intel.complete('one', 'chat')};
+my $cached = q{SELECT intel.complete('one', 'chat', '{"cache": 600}')};
+
+value($plain) for 1 .. 2;
+is(sent(), 2, 'without the option nothing is cached');
+is(value($cached), 'echo: one', 'with it') for 1 .. 3;
+is(sent(), 1, 'one call is enough');
+value(q{SET intel.cache_ttl = '10min'; } . $plain);
+is(sent(), 0, 'the setting is the option of all calls');
+value(q{SET intel.cache_ttl = '10min'; SELECT intel.complete('Question: x'), (SELECT string_agg(s, '') FROM intel.stream('one', 'chat') s)});
+is(value('SELECT count(*) FROM intel.cache') . sent(), '11', 'streams and builtin models are not cached');
+value(q{SELECT intel.complete('two', 'chat', '{"cache": 600}')});
+value(q{SELECT intel.complete('one', 'chat', '{"cache": 600, "temperature": 0.5}')});
+is(sent(), 2, 'another text or option is another answer');
+value(qq{SET request.jwt.claims = '{"tenant_id": "t$_"}'; $cached}) for 1, 2, 1, 2;
+is(sent(), 2, 'tenants do not share');
+value("SET ROLE alice; $cached") for 1 .. 2;
+is(sent(), 1, 'nor do roles');
+is(value('SET ROLE alice; SELECT count(*) FROM intel.cache'), '1', 'and see their own only');
+value(q{UPDATE intel.model SET options = '{"cache": 600}' WHERE name = 'emb'});
+value(q{SELECT intel.embed(ARRAY['a', 'b'], 'emb')}) for 1 .. 2;
+is(sent(), 1, 'a model can ask for it, for embeddings, too');
+my $job = value(q{SELECT intel.submit('complete', '{"prompt": "one", "model": "chat", "cache": 600}')});
+is(value("SELECT (w).result ->> 'content' FROM intel.wait($job) w"), 'echo: one', 'a job');
+is(sent(), 0, 'takes what is there');
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "three", "model": "chat", "cache": 600}')});
+value("SELECT intel.wait($job)");
+is(value(q{SELECT intel.complete('three', 'chat', '{"cache": 600}')}) . sent(), 'echo: three1', 'and leaves what it got');
+is(value(q{SELECT status FROM intel.inference ORDER BY id DESC LIMIT 1}), 'cached', 'the log says so');
+is(value(q{SELECT hits || ' ' || (misses = 8) FROM intel.cache_stats()}), '9 true', 'hits and misses are counted');
+is(sqlstate($node, q{SELECT intel.complete('x', 'chat', '{"cache": "long"}')}), '22023', 'a time is a number');
+
+# ---- stampedes -----------------------------------------------------------------
+
+$mock->control({ do => [ { kind => 'slow', seconds => 1.5 } ], always => \1 });
+my $answers = () = together(q{SELECT intel.complete('crowd', 'chat', '{"cache": 600}');}) =~ /echo: crowd/g;
+is("$answers " . sent(), '8 1', 'eight sessions at once make one call');
+value(q{UPDATE intel.cache SET took_ms = 1000000000 WHERE result ~ 'crowd'});
+$answers = () = together(q{SELECT intel.complete('crowd', 'chat', '{"cache": 600}');}) =~ /echo: crowd/g;
+is($answers, 8, 'an answer that is refreshed before its time');
+is(sent(), 1, 'is refreshed by one, while the others take it');
+$mock->reset;
+$sent = 0;
+
+# ---- the end of an answer ---------------------------------------------------------
+
+value(q{UPDATE intel.cache SET expires_at = now() - interval '1 s'});
+value($cached);
+is(sent(), 1, 'what has expired is asked for again');
+value(q{UPDATE intel.cache SET expires_at = now() - interval '1 s'});
+$mock->control({ do => ['500'], always => \1 });
+is(value(q{SELECT intel.complete('one', 'chat', '{"cache": 600, "fallback": "sorry"}')}), 'echo: one', 'unless the call fails');
+is(value(q{SELECT intel.complete('new', 'chat', '{"cache": 600, "fallback": "sorry"}')}), 'sorry', 'where there is none, the given value follows');
+# the worker may have been first
+value('SELECT intel.prune_cache()');
+is(value('SELECT count(*) = count(DISTINCT key) AND count(*) > 5 FROM intel.cache'), 't', 'replaced answers are removed');
+value(q{UPDATE intel.cache SET expires_at = now() - interval '2 days' WHERE result ~ 'three'});
+value('SELECT intel.prune_cache()');
+is(value(q{SELECT count(*) FROM intel.cache WHERE result ~ 'three'}), '0', 'and old ones');
+$node->append_conf('postgresql.conf', "intel.cache_max_entries = 2\n");
+$node->reload;
+wait_for_sql($node, q{SELECT current_setting('intel.cache_max_entries') = '2'}, 'the new setting');
+value('SELECT intel.prune_cache()');
+is(value('SELECT count(*) FROM intel.cache'), '2', 'no more than intel.cache_max_entries stay');
+
+done_testing();

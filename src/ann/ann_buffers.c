@@ -111,20 +111,28 @@ ann_buffer_prefetch_record(Relation index, const AnnLayout *layout,
 
 void
 ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
-						 BlockNumber block)
+						 BlockNumber block, bool filtered)
 {
 	const char *page = remembered_page(index, block);
 
 	if (page == NULL)
 		return;
 	prefetch(page + BLCKSZ - sizeof(AnnPageSpecial), 1);
-	ann_block_prefetch(layout, page, 0);
+	ann_block_prefetch(layout, page, 0, filtered);
 }
 
 void
-ann_block_prefetch(const AnnLayout *layout, const char *page, int index)
+ann_block_prefetch(const AnnLayout *layout, const char *page, int index,
+				   bool filtered)
 {
-	prefetch(page + MAXALIGN(SizeOfPageHeaderData) +
-				 (Size) index * layout->block_size,
-			 layout->block_size);
+	AnnBlock block = ann_block(layout, (Page) page, index);
+
+	if (!filtered)
+	{
+		prefetch((const char *) block.codes, layout->block_size);
+		return;
+	}
+	prefetch((const char *) block.keys,
+			 sizeof(uint32) * ANN_BLOCK * layout->filters);
+	prefetch((const char *) block.used, 1);
 }

@@ -172,6 +172,8 @@ scan_blocks(AnnBuild *build, BlockNumber count, IndexBuildCallback callback)
 
 	BlockSampler_Init(&sampler, total, (int) Min(count, INT_MAX),
 					  (uint32) random_below(build, INT_MAX));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
+								 Min(count, total));
 	while (BlockSampler_HasMore(&sampler))
 	{
 		BlockNumber block = BlockSampler_Next(&sampler);
@@ -180,6 +182,7 @@ scan_blocks(AnnBuild *build, BlockNumber count, IndexBuildCallback callback)
 									 build->index_info, false, true, false,
 									 block, 1, callback, build, NULL);
 		done++;
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 	}
 	return done;
 }
@@ -569,6 +572,16 @@ encode_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		flush_batch(build);
 }
 
+/* What lists and queries leave of the memory allowed, in kB. */
+static int
+sort_memory(const AnnBuild *build)
+{
+	Size taken = ((Size) build->lists + build->nqueries) *
+				 build->layout.shape.full_dim * sizeof(float) * 2;
+
+	return (int) Max(maintenance_work_mem - (double) (taken / 1024), 64);
+}
+
 static TupleDesc
 begin_sort(AnnBuild *build)
 {
@@ -585,7 +598,7 @@ begin_sort(AnnBuild *build)
 	TupleDescInitEntry(desc, 2, "entry", BYTEAOID, -1, 0);
 	build->sort = tuplesort_begin_heap(
 		desc, 1, &column, &operator, & collation, &nulls_first,
-		maintenance_work_mem, NULL, TUPLESORT_NONE);
+		sort_memory(build), NULL, TUPLESORT_NONE);
 	build->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	build->payload = palloc0(size);
 	SET_VARSIZE(build->payload, size);
@@ -687,6 +700,8 @@ ann_build(Relation heap, Relation index, IndexInfo *index_info)
 	prepare_panels(&build);
 
 	set_phase(4);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, 0);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 	desc = begin_sort(&build);
 	result->heap_tuples = table_index_build_scan(
 		heap, index, index_info, true, true, encode_row, &build, NULL);

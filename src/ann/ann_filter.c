@@ -96,8 +96,7 @@ ann_filters_match(const AnnFilter *filters, int count, const AnnBlock *block)
 		uint32 match = 0;
 
 		for (int h = 0; h < filter->nhashes; h++)
-			for (int slot = 0; slot < ANN_BLOCK; slot++)
-				match |= (uint32) (keys[slot] == filter->hashes[h]) << slot;
+			match |= ann_kernels->match(keys, filter->hashes[h]);
 		mask &= match;
 	}
 	return mask;

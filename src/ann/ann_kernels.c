@@ -27,6 +27,16 @@ sum_block(int groups, const uint8_t *codes, const uint8_t *lut, uint32_t *sums)
 		}
 }
 
+static uint32_t
+match(const uint32_t *keys, uint32_t key)
+{
+	uint32_t bits = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v++)
+		bits |= (uint32_t) (keys[v] == key) << v;
+	return bits;
+}
+
 /* The tree in which all tables add their lanes. */
 static float
 sum_lanes(float *lane)
@@ -92,6 +102,7 @@ products(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels scalar_kernels = {
 	.name = "scalar",
 	.sum_block = sum_block,
+	.match = match,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
 	.dot = dot,

@@ -40,6 +40,9 @@ typedef struct AnnKernels
 	void (*sum_block)(int groups, const uint8_t *codes, const uint8_t *lut,
 					  uint32_t *sums);
 
+	/* The bit of each of ANN_BLOCK keys that equals key. */
+	uint32_t (*match)(const uint32_t *keys, uint32_t key);
+
 	/* Sum of code[i] * query[i]; n is a multiple of ANN_DIM_UNIT. */
 	float (*dot_bytes)(size_t n, const uint8_t *code, const float *query);
 

@@ -60,6 +60,21 @@ sum_block(int groups, const uint8_t *codes, const uint8_t *lut, uint32_t *sums)
 	}
 }
 
+static uint32_t
+match(const uint32_t *keys, uint32_t key)
+{
+	static const uint32_t weights[4] = {1, 2, 4, 8};
+	const uint32x4_t weight = vld1q_u32(weights);
+	const uint32x4_t wanted = vdupq_n_u32(key);
+	uint32_t bits = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v += 4)
+		bits |= vaddvq_u32(
+					vandq_u32(vceqq_u32(vld1q_u32(keys + v), wanted), weight))
+				<< v;
+	return bits;
+}
+
 /* Folded in the order of the reference. */
 static float
 fold(float32x4_t *acc)
@@ -166,6 +181,7 @@ products(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels neon_kernels = {
 	.name = "neon",
 	.sum_block = sum_block,
+	.match = match,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
 	.dot = dot,

@@ -80,6 +80,22 @@ sum_block_avx2(int groups, const uint8_t *codes, const uint8_t *lut,
 	}
 }
 
+AVX2 static uint32_t
+match_avx2(const uint32_t *keys, uint32_t key)
+{
+	const __m256i wanted = _mm256_set1_epi32((int) key);
+	uint32_t bits = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v += 8)
+	{
+		__m256i equal = _mm256_cmpeq_epi32(
+			_mm256_loadu_si256((const __m256i *) (keys + v)), wanted);
+
+		bits |= (uint32_t) _mm256_movemask_ps(_mm256_castsi256_ps(equal)) << v;
+	}
+	return bits;
+}
+
 /* Eight registers hold the 64 lanes; folded in the order of the reference. */
 INLINE AVX2 float
 fold_avx2(__m256 *acc)
@@ -202,6 +218,7 @@ products_avx2(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels avx2_kernels = {
 	.name = "avx2",
 	.sum_block = sum_block_avx2,
+	.match = match_avx2,
 	.dot_bytes = dot_bytes_avx2,
 	.dot_nibbles = dot_nibbles_avx2,
 	.dot = dot_avx2,
@@ -350,6 +367,7 @@ products_avx512(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels avx512_kernels = {
 	.name = "avx512",
 	.sum_block = sum_block_avx512,
+	.match = match_avx2,
 	.dot_bytes = dot_bytes_avx512,
 	.dot_nibbles = dot_nibbles_avx2,
 	.dot = dot_avx512,

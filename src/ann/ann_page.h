@@ -203,14 +203,15 @@ extern Buffer ann_buffer_read(Relation index, BlockNumber block);
 
 /*
  * Fetch what will be read soon into the caches of the CPU: a record, the
- * first block of a list page, a block of the page at hand.
+ * first block of a list page, a block of the page at hand. Of a block that
+ * filters may reject only what they look at.
  */
 extern void ann_buffer_prefetch_record(Relation index, const AnnLayout *layout,
 									   BlockNumber block, OffsetNumber item);
 extern void ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
-									 BlockNumber block);
+									 BlockNumber block, bool filtered);
 extern void ann_block_prefetch(const AnnLayout *layout, const char *page,
-							   int index);
+							   int index, bool filtered);
 
 extern AnnLayout ann_layout(AnnMetric metric, int dim, int filters);
 extern AnnBlock ann_block(const AnnLayout *layout, Page page, int index);

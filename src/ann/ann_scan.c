@@ -435,13 +435,14 @@ probe_list(Relation index, AnnScan *so)
 		BlockNumber next = ann_special(page)->next;
 
 		if (next != InvalidBlockNumber)
-			ann_buffer_prefetch_list(index, &so->layout, next);
+			ann_buffer_prefetch_list(index, &so->layout, next,
+									 so->nfilters > 0);
 		for (int i = 0; i < nblocks; i++)
 		{
 			AnnBlock entries = ann_block(&so->layout, page, i);
 
 			if (i + 1 < nblocks)
-				ann_block_prefetch(&so->layout, page, i + 1);
+				ann_block_prefetch(&so->layout, page, i + 1, so->nfilters > 0);
 			scan_block(so, &entries, block, i);
 		}
 		UnlockReleaseBuffer(buffer);
@@ -507,7 +508,8 @@ probe_lists(IndexScanDesc scan, AnnScan *so)
 		if (so->nprobed + 1 < so->nsorted)
 			ann_buffer_prefetch_list(
 				scan->indexRelation, &so->layout,
-				so->list[so->lists[so->nprobed + 1].list].head);
+				so->list[so->lists[so->nprobed + 1].list].head,
+				so->nfilters > 0);
 		probe_list(scan->indexRelation, so);
 		if (so->nfilters > 0)
 			so->wanted = Max(so->wanted, lists_wanted(so));

@@ -107,6 +107,17 @@ compare(const AnnKernels *kernels, size_t n, const uint8_t *data, size_t size)
 	kernels->sum_block((int) n / 4, codes, lut, sums);
 	scalar->sum_block((int) n / 4, codes, lut, expected);
 	assert(memcmp(sums, expected, sizeof(sums)) == 0);
+	for (int bit = 0; bit < 8; bit++)
+	{
+		uint32_t keys[ANN_BLOCK];
+
+		/* few values, so that some are equal */
+		for (int v = 0; v < ANN_BLOCK; v++)
+			keys[v] = (uint32_t) (codes[v] >> bit) << 24 | 7;
+		assert(kernels->match(keys, keys[bit]) ==
+			   scalar->match(keys, keys[bit]));
+		assert(kernels->match(keys, keys[bit]) >> bit & 1);
+	}
 	memset(codes, 255, 4 * n); /* nothing may overflow */
 	memset(lut, 255, 4 * n);
 	kernels->sum_block((int) n / 4, codes, lut, sums);

@@ -89,6 +89,29 @@ read_lists(Relation index, AnnCache *cache, const AnnCache *old)
 }
 
 /*
+ * Fill in a new cache and read the metapage again; frees it after an error.
+ * Apart from its caller, whose variables a jump must not touch.
+ */
+static pg_noinline uint32
+fill_cache(Relation index, AnnCache *cache, const AnnCache *old, AnnMeta *now)
+{
+	uint32 volatile lists = 0;
+
+	PG_TRY();
+	{
+		lists = read_lists(index, cache, old);
+		ann_meta_read(index, now);
+	}
+	PG_CATCH();
+	{
+		pfree(cache);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return lists;
+}
+
+/*
  * Read the directory, centroids of lists that the old cache does not have, and
  * the metapage again: when nothing changed meanwhile, all of it belongs
  * together. NULL when something did.
@@ -97,20 +120,9 @@ static AnnCache *
 load_cache(Relation index, const AnnMeta *meta, const AnnCache *old)
 {
 	AnnCache *cache = allocate_cache(index, meta);
-	uint32 volatile lists = 0;
 	AnnMeta now;
+	uint32 lists = fill_cache(index, cache, old, &now);
 
-	PG_TRY();
-	{
-		lists = read_lists(index, cache, old);
-		ann_meta_read(index, &now);
-	}
-	PG_CATCH();
-	{
-		pfree(cache);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
 	if (now.revision == meta->revision && lists == meta->lists)
 		return cache;
 	pfree(cache);

@@ -143,6 +143,10 @@ bench-ann: ## the index beside pgvector's HNSW on real vectors, and what the pla
 bench: ## the benchmarks, or BENCH="name ..."; BENCH=list names them
 	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh $(BENCH)
 
+.PHONY: bench-llm
+bench-llm: ## jobs through HTTP: throughput, latency, memory, hanging calls; time of a claim
+	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh llm claim
+
 PII_DATA ?= ../shared/data/pii/generated_large.json
 REDACT_TOOL = build/redact_scan_tool
 REDACT_PURE = $(shell grep -L '"postgres.h"' src/redact/*.c)

@@ -9,7 +9,7 @@ major=${PG_MAJOR:-15}
 packages=${PACKAGES:-"gcc make clang clang-format-14 libclang-rt-14-dev
 	postgresql-$major postgresql-server-dev-$major
 	libcurl4-openssl-dev libjansson-dev libssl-dev
-	libipc-run-perl perl python3 $*"}
+	libipc-run-perl perl python3 postgresql-$major-cron $*"}
 
 missing=
 for p in $packages; do

@@ -36,7 +36,8 @@ extern bool worker_shared_running(void);
  * Find a database whose worker is wanted now and for which max_running leaves
  * room, and mark it as starting; false when there is none. *next is the
  * earliest time at which asking again can give another answer (DT_NOEND: only
- * after a wake). Where all places are taken, an idle worker is told to leave.
+ * after a wake). Where all places are taken, an idle worker is told to leave,
+ * or a busy one whose turn is over.
  */
 extern bool worker_shared_next_start(int max_running, int *slot, Oid *database,
 									 TimestampTz *next);
@@ -64,6 +65,8 @@ extern bool worker_shared_asked_to_leave(void);
  * database from the table, since it has no use for a worker, and never fails.
  */
 extern bool worker_shared_leave(bool forget);
+/* Leave the slot to others although there is work; another turn comes. */
+extern void worker_shared_yield(void);
 
 /*
  * Wake the worker of a database, because jobs were queued or cancelled.

@@ -14,6 +14,9 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -67,9 +70,25 @@ refuse_prepare(XactEvent event, void *arg pg_attribute_unused())
 							   "or changed jobs")));
 }
 
+static object_access_hook_type next_object_access = NULL;
+
+/* DROP EXTENSION ends what its worker has in flight. */
+static void
+note_dropped_extension(ObjectAccessType access, Oid class_id, Oid object_id,
+					   int sub_id, void *arg)
+{
+	if (next_object_access != NULL)
+		next_object_access(access, class_id, object_id, sub_id, arg);
+	if (access == OAT_DROP && class_id == ExtensionRelationId &&
+		object_id == get_extension_oid("intel", true))
+		wake_at_commit |= WAKE_CANCELLED;
+}
+
 void
 worker_init(void)
 {
+	next_object_access = object_access_hook;
+	object_access_hook = note_dropped_extension;
 	RegisterXactCallback(refuse_prepare, NULL);
 	RegisterResourceReleaseCallback(wake_after_commit, NULL);
 	if (process_shared_preload_libraries_in_progress)

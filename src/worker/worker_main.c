@@ -51,6 +51,7 @@ typedef struct Worker
 	TimestampTz purge_at;
 	TimestampTz renew_at;
 	TimestampTz idle_since;
+	bool is_leaving;	  /* work was left for another turn */
 	TimestampTz prune_at; /* when to remove old rows next */
 } Worker;
 
@@ -175,7 +176,9 @@ claim_jobs(Worker *worker)
 
 	/* without room, the end of a call is the next time to look */
 	worker->due = DT_NOEND;
-	if (room <= 0)
+	if (worker_shared_asked_to_leave())
+		worker->is_leaving = true;
+	if (room <= 0 || worker->is_leaving)
 		return;
 
 	begin("intel: claim jobs");
@@ -321,6 +324,11 @@ may_leave(Worker *worker)
 
 	if (worker->jobs != NIL || worker->due <= now)
 		return false;
+	if (worker->is_leaving)
+	{
+		worker_shared_yield();
+		return true;
+	}
 	if (!worker_shared_asked_to_leave() &&
 		now < TimestampTzPlusMilliseconds(worker->idle_since,
 										  guc_worker_idle_timeout))

@@ -35,6 +35,8 @@
 /* after a start that failed: doubling from the first to the second */
 #define START_DELAY_MIN_MS 1000
 #define START_DELAY_MAX_MS (5 * 60 * 1000)
+/* a busy worker keeps its place that long when other databases want it */
+#define TURN_MS 5000
 
 typedef enum SlotState
 {
@@ -47,13 +49,15 @@ typedef struct WorkerSlot
 {
 	Oid database; /* InvalidOid: the slot is free */
 	SlotState state;
-	Latch *latch;			/* of the worker, while running */
-	int wake;				/* WAKE_ bits: why to look at the table */
-	bool idle;				/* the worker has nothing in flight */
-	bool asked_to_leave;	/* the launcher needs the place */
-	TimestampTz due;		/* something is to be done then without a wake */
-	TimestampTz not_before; /* no start before, after failures */
-	int failures;			/* starts or exits gone wrong in a row */
+	Latch *latch;			  /* of the worker, while running */
+	int wake;				  /* WAKE_ bits: why to look at the table */
+	bool idle;				  /* the worker has nothing in flight */
+	bool asked_to_leave;	  /* the launcher needs the place */
+	TimestampTz due;		  /* something is to be done then without a wake */
+	TimestampTz wanted_since; /* while wake is set */
+	TimestampTz running_since; /* while running */
+	TimestampTz not_before;	   /* no start before, after failures */
+	int failures;			   /* starts or exits gone wrong in a row */
 } WorkerSlot;
 
 typedef struct WorkerShared
@@ -92,6 +96,14 @@ slot_free(WorkerSlot *slot)
 }
 
 static void
+slot_want(WorkerSlot *slot, int reasons)
+{
+	if (!slot->wake)
+		slot->wanted_since = GetCurrentTimestamp();
+	slot->wake |= reasons;
+}
+
+static void
 slot_rest_after_failure(WorkerSlot *slot)
 {
 	int64 delay = (int64) START_DELAY_MIN_MS << Min(slot->failures, 16);
@@ -99,8 +111,8 @@ slot_rest_after_failure(WorkerSlot *slot)
 	slot->state = SLOT_RESTING;
 	slot->latch = NULL;
 	slot->asked_to_leave = false;
-	slot->wake |=
-		WAKE_QUEUED; /* what it was started for is still to be done */
+	/* what it was started for is still to be done */
+	slot_want(slot, WAKE_QUEUED);
 	slot->failures++;
 	slot->not_before = TimestampTzPlusMilliseconds(
 		GetCurrentTimestamp(), Min(delay, START_DELAY_MAX_MS));
@@ -154,7 +166,7 @@ worker_shared_wake(Oid database, int reasons)
 	slot = slot_for(database);
 	if (slot != NULL)
 	{
-		slot->wake |= reasons;
+		slot_want(slot, reasons);
 		latch = slot->state == SLOT_RUNNING ? slot->latch : shared->launcher;
 	}
 	LWLockRelease(shmem_lock());
@@ -233,12 +245,47 @@ worker_shared_running(void)
 	return running;
 }
 
+/*
+ * A worker that is to make room: an idle one, else the one that has had its
+ * place longest, when its turn is over. Sets *next to the end of a turn that
+ * must be waited for.
+ */
+static WorkerSlot *
+find_leaver(TimestampTz now, TimestampTz *next)
+{
+	WorkerSlot *leaver = NULL;
+	TimestampTz end;
+
+	for (int i = 0; i < WORKER_MAX_DATABASES; i++)
+	{
+		WorkerSlot *s = &shared->slots[i];
+
+		if (!OidIsValid(s->database) || s->state != SLOT_RUNNING)
+			continue;
+		/* its departure wakes the launcher */
+		if (s->asked_to_leave)
+			return NULL;
+		if (s->idle)
+			return s;
+		if (leaver == NULL || s->running_since < leaver->running_since)
+			leaver = s;
+	}
+	if (leaver == NULL)
+		return NULL;
+	end = TimestampTzPlusMilliseconds(leaver->running_since, TURN_MS);
+	if (end <= now)
+		return leaver;
+	*next = Min(*next, end);
+	return NULL;
+}
+
 bool
 worker_shared_next_start(int max_running, int *slot, Oid *database,
 						 TimestampTz *next)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Latch *leaver = NULL;
+	TimestampTz wanted_since = DT_NOEND;
+	Latch *latch = NULL;
 	int running = 0;
 	int wanted = -1;
 
@@ -247,6 +294,7 @@ worker_shared_next_start(int max_running, int *slot, Oid *database,
 	for (int i = 0; i < WORKER_MAX_DATABASES; i++)
 	{
 		WorkerSlot *s = &shared->slots[i];
+		TimestampTz since;
 		TimestampTz when;
 
 		if (!OidIsValid(s->database))
@@ -256,12 +304,16 @@ worker_shared_next_start(int max_running, int *slot, Oid *database,
 			running++;
 			continue;
 		}
+		since = s->wake ? s->wanted_since : s->due;
 		when = Max(s->wake ? DT_NOBEGIN : s->due, s->not_before);
 		if (when > now)
 			*next = Min(*next, when);
 		/* the one that has waited longest for its turn goes first */
-		else if (wanted < 0 || s->due < shared->slots[wanted].due)
+		else if (wanted < 0 || since < wanted_since)
+		{
 			wanted = i;
+			wanted_since = since;
+		}
 	}
 
 	if (wanted >= 0 && running < max_running)
@@ -272,23 +324,19 @@ worker_shared_next_start(int max_running, int *slot, Oid *database,
 	}
 	else if (wanted >= 0)
 	{
-		/* its departure wakes the launcher, so *next need not */
-		for (int i = 0; i < WORKER_MAX_DATABASES && leaver == NULL; i++)
-		{
-			WorkerSlot *s = &shared->slots[i];
+		WorkerSlot *leaver = find_leaver(now, next);
 
-			if (s->state == SLOT_RUNNING && s->idle && !s->asked_to_leave)
-			{
-				s->asked_to_leave = true;
-				leaver = s->latch;
-			}
+		if (leaver != NULL)
+		{
+			leaver->asked_to_leave = true;
+			latch = leaver->latch;
 		}
 		wanted = -1;
 	}
 	LWLockRelease(shmem_lock());
 
-	if (leaver != NULL)
-		SetLatch(leaver);
+	if (latch != NULL)
+		SetLatch(latch);
 	return wanted >= 0;
 }
 
@@ -353,6 +401,7 @@ worker_shared_attach(int slot)
 		s->latch = &MyProc->procLatch;
 		s->idle = false;
 		s->asked_to_leave = false;
+		s->running_since = GetCurrentTimestamp();
 		my_slot = slot;
 	}
 	LWLockRelease(shmem_lock());
@@ -398,6 +447,19 @@ worker_shared_asked_to_leave(void)
 	return asked;
 }
 
+/* Give up this process's slot, with the lock held; the launcher's latch. */
+static Latch *
+leave_slot(WorkerSlot *s)
+{
+	s->state = SLOT_RESTING;
+	s->latch = NULL;
+	s->asked_to_leave = false;
+	s->failures = 0;
+	s->not_before = DT_NOBEGIN;
+	my_slot = -1;
+	return shared->launcher;
+}
+
 bool
 worker_shared_leave(bool forget)
 {
@@ -410,13 +472,7 @@ worker_shared_leave(bool forget)
 	{
 		if (forget)
 			slot_free(s);
-		s->state = SLOT_RESTING;
-		s->latch = NULL;
-		s->asked_to_leave = false;
-		s->failures = 0;
-		s->not_before = DT_NOBEGIN;
-		launcher = shared->launcher;
-		my_slot = -1;
+		launcher = leave_slot(s);
 		left = true;
 	}
 	LWLockRelease(shmem_lock());
@@ -425,4 +481,20 @@ worker_shared_leave(bool forget)
 	if (launcher != NULL)
 		SetLatch(launcher);
 	return left;
+}
+
+void
+worker_shared_yield(void)
+{
+	WorkerSlot *s = &shared->slots[my_slot];
+	Latch *launcher;
+
+	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
+	/* behind all that want a place now */
+	s->wake |= WAKE_QUEUED;
+	s->wanted_since = GetCurrentTimestamp();
+	launcher = leave_slot(s);
+	LWLockRelease(shmem_lock());
+	if (launcher != NULL)
+		SetLatch(launcher);
 }

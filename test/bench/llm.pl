@@ -1,0 +1,201 @@
+# Jobs through HTTP against a model server in C that costs next to nothing:
+# throughput, time to the first byte, reuse, memory, and 64 calls that hang.
+#
+# BENCH_JOBS (4000) a round, BENCH_REQUESTS (100000) for the memory, 0: leave
+# it out. Every line says figure, bound and "ok" or "MISSED".
+
+use strict;
+use warnings;
+
+use HTTP::Tiny;
+use IntelTest;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $jobs = $ENV{BENCH_JOBS} || 4000;
+my $requests = $ENV{BENCH_REQUESTS} // 100_000;
+
+# ---- the model server ------------------------------------------------------------
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+system_or_bail('gcc', '-O2', '-o', "$dir/fast_server", 'bench/fast_server.c');
+my $pid = open(my $server, '-|', "$dir/fast_server", '200') or die "fast_server: $!";
+chomp(my $port = <$server>);
+my $http = HTTP::Tiny->new(timeout => 60);
+sub mock { return $http->get("http://127.0.0.1:$port/$_[0]")->{content}; }
+sub stats { return decode_json(mock('stats')); }
+sub marks { return map { split ' ' } split /\n/, mock($_[0]); }
+
+my $node = intel_node('bench', conf => <<'CONF');
+fsync = on
+intel.worker_concurrency = 256
+intel.worker_idle_timeout = 10min
+intel.job_retry_delay = 100ms
+track_commit_timestamp = on
+max_connections = 50
+max_wal_size = 4GB
+CONF
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, max_concurrency, timeout_ms)
+	VALUES ('mock', 'openai', 'http://127.0.0.1:$port/v1', true, 1000, 600000);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
+CREATE TABLE mark (n bigint, job bigint);
+SQL
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+sub say_figure
+{
+	my ($what, $figure, $ok) = @_;
+	diag(sprintf '%-58s %s%s', $what, $figure, defined $ok ? $ok ? '  ok' : '  MISSED' : '');
+	return;
+}
+sub quantile
+{
+	my ($q, @values) = @_;
+	@values = sort { $a <=> $b } @values;
+	return $values[ int($q * $#values) ];
+}
+sub submit
+{
+	my ($n, $prompt) = @_;
+	sql(qq{SELECT count(intel.submit('complete', jsonb_build_object('prompt', '$prompt ' || i, 'model', 'chat')))
+		FROM generate_series(1, $n) i});
+	return;
+}
+sub idle
+{
+	wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.job_queue WHERE status IN ('queued', 'running')}, 'the end',
+		seconds => 900);
+	return;
+}
+sub cpu_ms
+{
+	my ($worker) = worker_pids($node, 'intel worker');
+	my @fields = split ' ', slurp_file("/proc/$worker/stat") =~ s/.*\) //rs;
+	return ($fields[11] + $fields[12]) * 1000 / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# ---- throughput ---------------------------------------------------------------------
+
+my @rates;
+submit(300, 'warm');
+idle();
+my ($worker_before, $server_before) = (cpu_ms(), stats()->{cpu_ms});
+for (1 .. 3)
+{
+	sql('DELETE FROM intel.job_queue');
+	submit($jobs, 'job');
+	idle();
+	# the worker's own time: the submit is one transaction, and work begins at its commit
+	push @rates, sql('SELECT count(*) / extract(epoch FROM max(finished_at) - min(started_at)) FROM intel.job_queue');
+}
+my $worker_ms = (cpu_ms() - $worker_before) / (3 * $jobs);
+my $server_ms = (stats()->{cpu_ms} - $server_before) / (3 * $jobs);
+my $rate = quantile(0.5, @rates);
+say_figure('256 places, 200 ms replies, one worker', sprintf('%.0f jobs/s', $rate), $rate >= 800);
+say_figure('  most calls at once (a tenant may take 8 of 9 places)', stats()->{max_open});
+say_figure('  CPU of the worker, of the model server, a job', sprintf('%.2f ms, %.2f ms', $worker_ms, $server_ms));
+is(sql(q{SELECT count(*) FROM intel.job WHERE status = 'succeeded'}), $jobs, 'all succeeded');
+
+# ---- from commit to the first byte -----------------------------------------------------
+
+sub to_first_byte
+{
+	my ($n, $what) = @_;
+	sql('TRUNCATE mark; DELETE FROM intel.job_queue WHERE finished_at IS NOT NULL');
+	mock('reset');
+	for my $i (1 .. $n)
+	{
+		sql(qq{BEGIN; INSERT INTO mark SELECT $i, intel.submit('complete',
+			'{"prompt": "#$i#", "model": "chat"}'); COMMIT});
+	}
+	wait_for('all requests', sub { stats()->{requests} >= $n });
+	my %arrived = marks('marks');
+	my %committed = map { split /\|/ } split /\n/,
+	  sql('SELECT n, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint FROM mark');
+	my @ms = map { ($arrived{$_} - $committed{$_}) / 1000 } keys %arrived;
+	my ($p50, $p99) = (quantile(0.5, @ms), quantile(0.99, @ms));
+	say_figure($what, sprintf('p50 %.1f ms, p99 %.1f ms', $p50, $p99), $p50 <= 5 && $p99 <= 25);
+	return;
+}
+mock('latency/5');
+to_first_byte(300, 'commit to first byte');
+idle();
+
+# ---- 64 calls that hang ------------------------------------------------------------------
+
+my $hanging = q{SELECT count(intel.submit('complete', jsonb_build_object('prompt', 'hang #' || i + 1000000 || '#', 'model', 'chat')))
+	FROM generate_series(1, 64) i};
+sql($hanging);
+wait_for('64 calls to hang', sub { stats()->{open} >= 64 });
+to_first_byte(200, 'the same while 64 calls hang');
+
+my ($seen, $held) = split /\|/, sql(q{
+	CREATE TEMP TABLE s (held bool);
+	DO $$ BEGIN FOR i IN 1 .. 2000 LOOP
+		PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002);
+		INSERT INTO s SELECT backend_xmin IS NOT NULL OR xact_start IS NOT NULL
+			FROM pg_stat_activity WHERE backend_type = 'intel worker';
+	END LOOP; END $$;
+	SELECT count(*), count(*) FILTER (WHERE held) FROM s});
+say_figure('samples of the worker without transaction and snapshot', sprintf('%.2f %% of %d', 100 * (1 - $held / $seen), $seen),
+	$held / $seen <= 0.001);
+
+my @cancel;
+for my $i (1 .. 20)
+{
+	my ($cancelled) = split /\n/, sql(q{SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+		FROM (SELECT intel.cancel(id) FROM intel.job WHERE status = 'running' ORDER BY id LIMIT 1) s});
+	wait_for('the call to be dropped', sub { my %gone = marks('gone'); keys %gone >= $i });
+	my %gone = marks('gone');
+	push @cancel, (quantile(1, values %gone) - $cancelled) / 1000;
+}
+say_figure('cancel to closed connection', sprintf('p50 %.1f ms, worst %.1f ms', quantile(0.5, @cancel), quantile(1, @cancel)),
+	quantile(1, @cancel) <= 100);
+
+sql(q{SELECT intel.cancel(id) FROM intel.job WHERE status IN ('queued', 'running')});
+wait_for('the calls to go', sub { stats()->{open} == 0 });
+sql($hanging);
+wait_for('64 calls to hang again', sub { stats()->{open} >= 64 });
+sql('CREATE DATABASE elsewhere');
+my $start = time();
+sql('DROP DATABASE elsewhere');
+say_figure('DROP DATABASE elsewhere with 64 hanging', sprintf('%.2f s', time() - $start), time() - $start <= 2);
+$start = time();
+$node->stop('fast');
+say_figure('fast shutdown with 64 hanging', sprintf('%.2f s', time() - $start), time() - $start <= 2);
+$node->start;
+sql(q{SELECT intel.cancel(id) FROM intel.job WHERE status IN ('queued', 'running')});
+
+# ---- memory and connections ------------------------------------------------------------------
+
+if ($requests > 0)
+{
+	sub rss
+	{
+		my ($worker) = worker_pids($node, 'intel worker');
+		my ($kb) = slurp_file("/proc/$worker/smaps_rollup") =~ /^Private_Dirty:\s+(\d+)/m;
+		return $kb / 1024;
+	}
+	mock('latency/20');
+	mock('reset');
+	submit(2000, 'warm');
+	idle();
+	my $before = rss();
+	my ($n, $opened) = @{ stats() }{ 'requests', 'connections' };
+	for (1 .. 10)
+	{
+		sql('TRUNCATE intel.job_queue');
+		submit($requests / 10, 'job');
+		idle();
+	}
+	my $after = stats();
+	my $reuse = 100 * (1 - ($after->{connections} - $opened) / ($after->{requests} - $n));
+	say_figure(sprintf('growth of the worker over %d requests', $after->{requests} - $n),
+		sprintf('%.1f MB (%.1f to %.1f)', rss() - $before, $before, rss()), rss() - $before < 5);
+	say_figure('requests on a connection that was open', sprintf('%.2f %%', $reuse), $reuse >= 99);
+}
+kill 'TERM', $pid;
+done_testing();

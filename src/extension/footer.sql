@@ -10,10 +10,10 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
           FROM pg_proc p
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
-               '_call', '_enrich_changed', '_enrich_queue', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
+               '_call', '_call_memo', '_complete_memo', '_enrich_changed', '_enrich_queue', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
                'cancel', 'chat', 'classify', 'complete', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true',
                'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
-               'stream_chat', 'submit', 'submit_ask', 'summarize', 'translate', 'wait'
+               'stream_chat', 'submit', 'submit_ask', 'submit_each', 'summarize', 'translate', 'wait'
            )
          ORDER BY p.proname, p.oid
     $$;
@@ -51,6 +51,7 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
             INSERT (task, request, priority, max_attempts, next_attempt_at, needs, run_anyway,
                 expires_at, retention)
             ON @extschema@.job_queue TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT, DELETE ON @extschema@.job_part TO %s', role);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE
             ON @extschema@.enrichment, @extschema@.enrichment_row TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
@@ -73,7 +74,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         FOR f IN SELECT @extschema@._sending_functions() LOOP
             EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
         END LOOP;
-        EXECUTE format('REVOKE ALL ON @extschema@.enrichment, @extschema@.enrichment_row,
+        EXECUTE format('REVOKE ALL ON @extschema@.job_part, @extschema@.enrichment, @extschema@.enrichment_row,
             @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job FROM %s', role);
         EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference, @extschema@.cache FROM %s', role);
     END

@@ -135,6 +135,21 @@ CREATE VIEW @extschema@.dead_letter WITH (security_invoker = true, security_barr
 COMMENT ON VIEW @extschema@.dead_letter IS
     'jobs of the caller that were given up, with their requests; retry() queues one again';
 
+CREATE TABLE @extschema@.job_part (
+    job bigint NOT NULL REFERENCES @extschema@.job_queue ON DELETE CASCADE,
+    seq integer NOT NULL,
+    content text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (job, seq)
+);
+COMMENT ON TABLE @extschema@.job_part IS
+    'answers of jobs with "stream": true, in the parts in which they arrived';
+ALTER TABLE @extschema@.job_part ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON @extschema@.job_part
+    USING (EXISTS (SELECT FROM @extschema@.job_queue q WHERE q.id = job));
+COMMENT ON POLICY own ON @extschema@.job_part IS 'as the job';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_part', '');
+
 CREATE TABLE @extschema@.tenant_weight (
     tenant text PRIMARY KEY,
     weight integer NOT NULL CHECK (weight BETWEEN 1 AND 1000),
@@ -212,6 +227,22 @@ $$;
 COMMENT ON FUNCTION @extschema@.submit(text, jsonb, jsonb) IS
     'queue a job; it starts when the transaction has committed';
 REVOKE EXECUTE ON FUNCTION @extschema@.submit(text, jsonb, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.submit_each(task text, requests jsonb[], options jsonb DEFAULT '{}')
+    RETURNS TABLE (request jsonb, job bigint)
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR request IN SELECT DISTINCT r FROM unnest(requests) r LOOP
+        job := @extschema@.submit(submit_each.task, request, options);
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.submit_each(text, jsonb[], jsonb) IS
+    'queue a job for every different request; returns the requests with their jobs';
+REVOKE EXECUTE ON FUNCTION @extschema@.submit_each(text, jsonb[], jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@._job_wait(job bigint, timeout_ms bigint) RETURNS boolean
     AS 'MODULE_PATHNAME', 'intel_job_wait'

@@ -431,6 +431,7 @@ make_job(MemoryContext parent, const QueryResult *rows, uint64 row)
 	job->call = query_text(rows, row, 8);
 	job->step = (Oid) query_int8(rows, row, 9, InvalidOid);
 	job->lane = query_int8(rows, row, 10, 0);
+	job->part_due = DT_NOEND;
 	job->feature = query_text(rows, row, 11);
 	job->again_at = DT_NOEND;
 	job->traceparent = query_text(rows, row, 12);

@@ -321,7 +321,10 @@ prepare_call(Job *job, const char *call, Datum request)
 	job->llm_call = llm_call_prepare_job(
 		llm_task_by_name(call), DatumGetJsonbP(request), &job->refusal);
 	if (job->llm_call != NULL)
+	{
 		job->model = pstrdup(job->llm_call->model);
+		job->llm_call->wants_parts = job->llm_call->is_streamed;
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -435,6 +438,7 @@ advance_as_submitter(Job *job, const char *reply)
 {
 	const char *result = NULL;
 
+	(void) stream_write_as_submitter(job, NULL);
 	if (reply == NULL)
 		check_still_allowed();
 	if (OidIsValid(job->step))
@@ -589,6 +593,7 @@ engine_advance(Job *job, const char *reply)
 		bool to_send = false;
 		ErrorData *error;
 
+		stream_take(job);
 		if (job->llm_call != NULL)
 			reply = settle_call(job);
 		error = run_guarded(job, advance_as_submitter, reply, &to_send);
@@ -676,6 +681,19 @@ engine_call_failed(Job *job)
 	failure.retry_after_ms = call->retry_after_ms;
 	write_failure(job, &failure);
 	return false;
+}
+
+bool
+engine_write_part(Job *job)
+{
+	bool written;
+	ErrorData *error;
+
+	stream_take(job);
+	error = run_guarded(job, stream_write_as_submitter, NULL, &written);
+	if (error != NULL)
+		fail_with_error(job, error);
+	return error == NULL;
 }
 
 void

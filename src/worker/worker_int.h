@@ -117,8 +117,12 @@ typedef struct Job
 	TimestampTz again_at; /* when its wait is over; DT_NOEND: it has none */
 	bool waits;			  /* with its call prepared, until again_at */
 	LlmCall *llm_call;	  /* to be sent, or in flight; NULL between calls */
-	char *model;		  /* of the last call */
-	int64 input_tokens;	  /* of all calls; reported ones only */
+	char *part;			  /* text of a stream to be written, or NULL */
+	int n_parts;		  /* written in this attempt */
+	TimestampTz part_due; /* when to write what has arrived, or DT_NOEND */
+	TimestampTz part_written; /* when it was last done */
+	char *model;			  /* of the last call */
+	int64 input_tokens;		  /* of all calls; reported ones only */
 	int64 output_tokens;
 	int64 latency_ms;
 } Job;
@@ -230,6 +234,20 @@ extern bool wait_admit(Job *job);
 extern bool wait_for_refusal(Job *job, const LlmRefusal *refusal);
 /* Wait because the provider said so to the call; it will be sent again. */
 extern bool wait_for_provider(Job *job, int64 wait_ms);
+
+/* Write what has arrived of a streamed answer; false: the job has failed. */
+extern bool engine_write_part(Job *job);
+
+/* ---- worker_stream.c ------------------------------------------------------
+ *
+ * stream_note: text has arrived. stream_next_due: when some of it is to be
+ * written, by engine_write_part. For worker_engine.c: stream_take takes it out
+ * of the call, stream_write_as_submitter writes it.
+ */
+extern void stream_note(Job *job);
+extern TimestampTz stream_next_due(const List *jobs);
+extern void stream_take(Job *job);
+extern bool stream_write_as_submitter(Job *job, const char *reply);
 
 /* ---- worker_launcher.c ------------------------------------------------- */
 extern void worker_launcher_register(void);

@@ -40,6 +40,9 @@ INTEL_FUNCTION(job_wake);
 INTEL_FUNCTION(job_wait);
 INTEL_FUNCTION(run_jobs);
 
+/* how long a session waits that has text of a stream to write */
+#define STREAM_POLL_MS 50
+
 /* WAKE_ bits of the open transaction */
 static int wake_at_commit = 0;
 
@@ -458,10 +461,20 @@ send_and_wait(LlmHttp *http, Job *job)
 
 		while (GetCurrentTimestamp() < renew_at)
 		{
-			llm_http_wait(http, guc_lease_timeout / 3 + 1);
+			llm_http_wait(http, job->part_due != DT_NOEND
+									? STREAM_POLL_MS
+									: guc_lease_timeout / 3 + 1);
 			CHECK_FOR_INTERRUPTS();
+			while (llm_http_next_part(http) != NULL)
+				stream_note(job);
 			if (llm_http_next(http) != NULL)
 				return true;
+			if (job->part_due <= GetCurrentTimestamp())
+			{
+				if (!engine_write_part(job))
+					return false;
+				next_transaction();
+			}
 		}
 		if (engine_renew(job->cxt, list_make1(job)) != NIL)
 			return false;

@@ -19,10 +19,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "replication/syncrep.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
@@ -51,7 +53,9 @@ typedef struct Worker
 	TimestampTz purge_at;
 	TimestampTz renew_at;
 	TimestampTz idle_since;
-	bool is_leaving;	  /* work was left for another turn */
+	bool is_leaving;  /* work was left for another turn */
+	bool is_deferred; /* flush_commits waits for the disk, not commits */
+	bool has_ended;	  /* a job has ended, and its waiters have not been told */
 	TimestampTz prune_at; /* when to remove old rows next */
 } Worker;
 
@@ -64,6 +68,17 @@ begin(const char *activity)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+/*
+ * Losing this transaction's commit in a crash is harmless, or it is waited
+ * for later.
+ */
+static void
+commit_without_waiting(void)
+{
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 static void
@@ -86,6 +101,48 @@ drop_job(Worker *worker, Job *job)
 	engine_forget(job);
 }
 
+static void
+tell_waiters(Worker *worker)
+{
+	if (worker->has_ended)
+		worker_shared_job_ended();
+	worker->has_ended = false;
+}
+
+/*
+ * Commits between these two reach the disk, and the standbys that commits
+ * wait for, together. A job whose result is lost before is run again, and
+ * waiters hear of it only afterwards.
+ */
+static void
+defer_commits(Worker *worker)
+{
+	worker->is_deferred = true;
+	XactLastCommitEnd = InvalidXLogRecPtr;
+}
+
+static void
+flush_commits(Worker *worker)
+{
+	worker->is_deferred = false;
+	if (!XLogRecPtrIsInvalid(XactLastCommitEnd) &&
+		synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
+	{
+		XLogFlush(XactLastCommitEnd);
+		SyncRepWaitForLSN(XactLastCommitEnd, true);
+	}
+	tell_waiters(worker);
+}
+
+static void
+end_job(Worker *worker, Job *job)
+{
+	drop_job(worker, job);
+	worker->has_ended = true;
+	if (!worker->is_deferred)
+		tell_waiters(worker);
+}
+
 /*
  * A job's next step in a transaction of its own, from its start or after its
  * call. True when job->llm_call is to be sent.
@@ -98,6 +155,8 @@ take_step(Job *job, Worker *worker)
 	bool to_send;
 
 	begin(failed ? "intel: job failure" : "intel: job step");
+	if (worker->is_deferred)
+		commit_without_waiting();
 	if (guc_step_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
 	if (failed)
@@ -131,8 +190,7 @@ advance_job(Worker *worker, Job *job)
 		llm_call_run_local(job->llm_call);
 	}
 	worker->due = Min(worker->due, job->again_at);
-	worker_shared_job_ended();
-	drop_job(worker, job);
+	end_job(worker, job);
 }
 
 /* Ask again for the calls of jobs whose wait is over. */
@@ -156,8 +214,7 @@ resume_waiting(Worker *worker)
 		if (!stays)
 		{
 			worker->due = Min(worker->due, job->again_at);
-			worker_shared_job_ended();
-			drop_job(worker, job);
+			end_job(worker, job);
 		}
 		else if (!job->waits)
 			llm_http_start(worker->http, job->llm_call);
@@ -183,11 +240,10 @@ claim_jobs(Worker *worker)
 
 	begin("intel: claim jobs");
 	/*
-	 * Losing this commit in a crash is harmless: the job is still queued then,
-	 * and at worst sent again, which a crash at this point means anyway.
+	 * Without this commit the job is still queued, and at worst sent again,
+	 * which a crash at this point means anyway.
 	 */
-	(void) set_config_option("synchronous_commit", "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	commit_without_waiting();
 	claimed = engine_claim(worker->cxt, room, false, worker->jobs, &locked);
 	if (worker->purge_at <= GetCurrentTimestamp())
 		worker->purge_at = engine_purge();
@@ -274,6 +330,34 @@ flush_calls(Worker *worker)
 	}
 }
 
+/* Write the parts of answers whose time has come. */
+static void
+write_parts(Worker *worker)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	List *due = NIL;
+	LlmCall *call;
+	ListCell *lc;
+
+	while ((call = llm_http_next_part(worker->http)) != NULL)
+		stream_note(call->tag);
+	foreach (lc, worker->jobs)
+		if (((Job *) lfirst(lc))->part_due <= now)
+			due = lappend(due, lfirst(lc));
+	foreach (lc, due)
+	{
+		Job *job = lfirst(lc);
+		bool written;
+
+		begin("intel: part of an answer");
+		written = engine_write_part(job);
+		commit(worker);
+		if (!written)
+			end_job(worker, job);
+	}
+	list_free(due);
+}
+
 /* ---- the loop ------------------------------------------------------------ */
 
 static bool
@@ -299,7 +383,8 @@ sleep_ms(const Worker *worker)
 		until = worker->due;
 	if (worker->jobs != NIL)
 	{
-		until = Min(until, worker->renew_at);
+		until =
+			Min(until, Min(worker->renew_at, stream_next_due(worker->jobs)));
 		foreach (lc, worker->jobs)
 		{
 			const Job *job = lfirst(lc);
@@ -388,6 +473,8 @@ run(Worker *worker)
 		}
 
 		resume_waiting(worker);
+		write_parts(worker);
+		defer_commits(worker);
 		while ((call = llm_http_next(worker->http)) != NULL)
 		{
 			advance_job(worker, call->tag);
@@ -395,6 +482,7 @@ run(Worker *worker)
 			worker->due = DT_NOBEGIN;
 			worker->idle_since = GetCurrentTimestamp();
 		}
+		flush_commits(worker);
 		if (worker->due <= GetCurrentTimestamp())
 			continue;
 

@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * llm_memo.c
+ *		Answers of one statement, so that no input is asked about twice.
+ *
+ * classify, extract, is_true, summarize and translate are meant for queries
+ * over many rows, where the same text often stands in many of them. What was
+ * answered is kept by the whole request until the next statement of the
+ * client, of another user, or under another catalogue.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "llm/llm_catalog.h"
+
+INTEL_FUNCTION(_call_memo);
+
+/* of llm_functions.c */
+extern INTEL_EXPORT Datum intel__call(PG_FUNCTION_ARGS);
+
+/* A request and its answer. */
+typedef struct Answer
+{
+	uint64 hash;
+	struct Answer *next; /* of the same hash */
+	Jsonb *request;
+	Jsonb *result;
+} Answer;
+
+typedef struct Memo
+{
+	MemoryContext cxt;
+	HTAB *answers; /* the first of each hash */
+	TimestampTz statement;
+	uint64 catalog;
+	Oid user;
+	Size bytes;
+} Memo;
+
+static Memo memo = {0};
+
+/* Forget everything, and begin for the current statement and user. */
+static void
+begin_memo(void)
+{
+	HASHCTL info = {0};
+
+	if (memo.cxt == NULL)
+		memo.cxt = AllocSetContextCreate(TopMemoryContext, "intel llm memo",
+										 ALLOCSET_DEFAULT_SIZES);
+	memo.answers = NULL;
+	MemoryContextReset(memo.cxt);
+	info.keysize = sizeof(uint64);
+	info.entrysize = sizeof(Answer);
+	info.hcxt = memo.cxt;
+	memo.answers = hash_create("intel llm memo", 256, &info,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	memo.statement = GetCurrentStatementStartTimestamp();
+	memo.catalog = llm_catalog_generation();
+	memo.user = GetUserId();
+	memo.bytes = 0;
+}
+
+static bool
+memo_is_current(void)
+{
+	return memo.answers != NULL &&
+		   memo.statement == GetCurrentStatementStartTimestamp() &&
+		   memo.catalog == llm_catalog_generation() &&
+		   memo.user == GetUserId() && memo.bytes <= (Size) work_mem * 1024;
+}
+
+static Jsonb *
+copy_jsonb(const Jsonb *value)
+{
+	Jsonb *copy = MemoryContextAllocHuge(memo.cxt, VARSIZE(value));
+
+	memcpy(copy, value, VARSIZE(value));
+	return copy;
+}
+
+static void
+remember(uint64 hash, const Jsonb *request, const Jsonb *result)
+{
+	bool found;
+	Answer *first = hash_search(memo.answers, &hash, HASH_ENTER, &found);
+	Answer *answer = first;
+
+	if (found)
+	{
+		answer = MemoryContextAlloc(memo.cxt, sizeof(Answer));
+		answer->hash = hash;
+		answer->next = first->next;
+	}
+	else
+		answer->next = NULL;
+	answer->request = NULL;
+	answer->result = copy_jsonb(result);
+	answer->request = copy_jsonb(request);
+	if (found)
+		first->next = answer;
+	memo.bytes += VARSIZE(request) + VARSIZE(result) + sizeof(Answer);
+}
+
+Datum
+intel__call_memo(PG_FUNCTION_ARGS)
+{
+	Jsonb *request = PG_GETARG_JSONB_P(1);
+	uint64 hash = DatumGetUInt64(hash_any_extended(
+		(unsigned char *) VARDATA(request), VARSIZE(request) - VARHDRSZ, 0));
+	Answer *answer;
+	Jsonb *result;
+
+	if (!memo_is_current())
+		begin_memo();
+	for (answer = hash_search(memo.answers, &hash, HASH_FIND, NULL);
+		 answer != NULL; answer = answer->next)
+		if (answer->request != NULL &&
+			VARSIZE(answer->request) == VARSIZE(request) &&
+			memcmp(answer->request, request, VARSIZE(request)) == 0)
+			PG_RETURN_JSONB_P(answer->result);
+
+	result = DatumGetJsonbP(DirectFunctionCall2(
+		intel__call, PG_GETARG_DATUM(0), JsonbPGetDatum(request)));
+	/* the call may have run statements of others' in this session */
+	if (!memo_is_current())
+		begin_memo();
+	remember(hash, request, result);
+	PG_RETURN_JSONB_P(result);
+}

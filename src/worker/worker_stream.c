@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_stream.c
+ *		Answers of streamed jobs, written part by part while they arrive.
+ *
+ * What has arrived of a job's answer is written at most every FLUSH_MS, so
+ * that a fast model does not cost a transaction for every word, and what is
+ * left together with the result. The parts of an earlier attempt go when the
+ * first of a new one is written.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "base/query.h"
+#include "worker/worker_int.h"
+
+/* the time between two parts, at least */
+#define FLUSH_MS 100
+
+void
+stream_note(Job *job)
+{
+	if (job->part_due == DT_NOEND)
+		job->part_due =
+			TimestampTzPlusMilliseconds(job->part_written, FLUSH_MS);
+}
+
+TimestampTz
+stream_next_due(const List *jobs)
+{
+	TimestampTz due = DT_NOEND;
+	ListCell *lc;
+
+	foreach (lc, jobs)
+		due = Min(due, ((const Job *) lfirst(lc))->part_due);
+	return due;
+}
+
+void
+stream_take(Job *job)
+{
+	if (job->llm_call != NULL && job->llm_call->wants_parts)
+		job->part = llm_call_take_part(job->llm_call);
+	job->part_due = DT_NOEND;
+	job->part_written = GetCurrentTimestamp();
+}
+
+bool
+stream_write_as_submitter(Job *job, const char *reply pg_attribute_unused())
+{
+	QueryArg args[5];
+
+	if (job->part == NULL)
+		return true;
+	args[0] = query_arg_int8(job->id);
+	if (job->n_parts == 0)
+		(void) engine_query("DELETE FROM intel.job_part WHERE job = $1", args,
+							1);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+	args[3] = query_arg_int4(++job->n_parts);
+	args[4] = query_arg_text(job->part);
+	(void) engine_query(
+		"INSERT INTO intel.job_part (job, seq, content)"
+		" SELECT id, $4, $5 FROM intel.job_queue"
+		" WHERE id = $1 AND status = 'running' AND lease_pid = $2"
+		" AND lease_start = $3"
+		" RETURNING pg_catalog.pg_notify('intel_job_part',"
+		"	job::text || ' ' || seq::text)",
+		args, 5);
+	job->part = NULL;
+	return true;
+}

@@ -3,7 +3,7 @@
 #
 #   test/run.sh [SUITE [NAME ...]]
 #
-# SUITE is lint, regress, isolation, tap, fuzz (the saved corpus), all (the
+# SUITE is lint, unit, regress, isolation, tap, fuzz (the saved corpus), all (the
 # default) or dynamic (all but lint); NAMEs pick single tests:
 # `test/run.sh regress vector_type`, `test/run.sh tap t/001_basic.pl`. With
 # sql the NAMEs are files, run in a database with the extension; it prints
@@ -203,6 +203,7 @@ run_counted() {	# a script that closes with "N passed, N failed"
 	add "$1" "$2"
 }
 run_lint() { PG_CONFIG=$PG_CONFIG MAKE=$MAKE run_counted test/lint/run.sh; }
+run_unit() { PG_CONFIG=$PG_CONFIG MAKE=$MAKE run_counted test/unit/run.sh "$@"; }
 run_fuzz() { PG_CONFIG=$PG_CONFIG MAKE=$MAKE run_counted test/fuzz/run.sh replay "$@"; }
 
 run_sql() {
@@ -220,6 +221,7 @@ run_sql() {
 }
 
 run_dynamic() {
+	run_unit
 	run_regress
 	run_isolation
 	run_tap
@@ -227,7 +229,7 @@ run_dynamic() {
 }
 
 case $suite in
-	lint | regress | isolation | tap | fuzz | dynamic | sql) "run_$suite" "$@" ;;
+	lint | unit | regress | isolation | tap | fuzz | dynamic | sql) "run_$suite" "$@" ;;
 	all) run_lint; run_dynamic ;;
 	*) echo "unknown suite: $suite" >&2; exit 2 ;;
 esac

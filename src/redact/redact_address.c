@@ -107,6 +107,9 @@ read_token(const RedactScanner *s, uint32_t pos, Token *t)
 			if (redact_class_at(s, i) & CC_ALNUM)
 				return;
 		}
+		/* the start of a number with dots */
+		if (redact_at(s, i) == '.' && (redact_class_at(s, i + 1) & CC_DIGIT))
+			return;
 		t->kind = TOKEN_NUMBER;
 		t->end = i;
 		return;

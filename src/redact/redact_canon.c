@@ -605,6 +605,26 @@ redact_canon_step(RedactScanner *s, uint32_t slice)
 	s->canon_done = i >= s->src_len;
 }
 
+/*
+ * Let a found part of the canonical text look like the placeholder that will
+ * stand there, so that what it hid is seen.
+ */
+bool
+redact_canon_mask(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	if (!s->is_copy)
+	{
+		uint32_t len = s->len;
+
+		if (!start_copy(s, len))
+			return false;
+	}
+	memset(s->buf + start, REDACT_MASKED, end - start);
+	s->buf[start] = '<';
+	s->buf[end - 1] = '>';
+	return true;
+}
+
 /* ---- the way back --------------------------------------------------- */
 
 /* The last anchor at or before canonical position c, or -1. */

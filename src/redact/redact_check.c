@@ -45,7 +45,7 @@ number_of(const uint8_t *d, int n)
 	return value;
 }
 
-/* The sum of digits times weights, which are written as letters: A is 1. */
+/* The sum of digits times weights, which are written as letters: @ is 0, A 1. */
 static int
 weigh(const uint8_t *d, const char *weights)
 {
@@ -392,7 +392,7 @@ check_pl_regon(const uint8_t *d, int n)
 {
 	if (check_all_equal(d, n) || weigh(d, "HIBCDEFG") % 11 % 10 != d[8])
 		return false;
-	return n == 9 || weigh(d, "BDHEJIGCFABDH") % 11 % 10 == d[13];
+	return n == 9 || weigh(d, "BDHE@IGCFABDH") % 11 % 10 == d[13];
 }
 
 /* Ten digits, or twelve with the century. */

@@ -73,7 +73,10 @@ extern int check_iban_length(uint8_t c1, uint8_t c2);
 CHECK_CODES(C)
 #undef C
 
-/* Two lines of a machine-readable zone, each n characters: all check digits. */
+/*
+ * Machine-readable zones: the first two lines, each of n characters (30, 36 or
+ * 44) out of A-Z, 0-9 and '<'. All check digits.
+ */
 extern bool check_mrz(const uint8_t *line1, const uint8_t *line2, int n);
 /* Base58 with a checksum of four bytes (Bitcoin, Litecoin, Tron, XRP). */
 extern bool check_base58(const uint8_t *c, int n, bool is_xrp);

@@ -607,7 +607,7 @@ check_nz_nhi(const uint8_t *c, int n)
 	}
 	if (is_digit(c[6]))
 		return sum % 11 != 0 && (11 - sum % 11) % 10 == c[6] - '0';
-	return letters[23 - sum % 23] == c[6] || letters[22 - sum % 23] == c[6];
+	return letters[23 - sum % 24] == c[6];
 }
 
 /* ---- United States, vehicles, banks --------------------------------- */
@@ -758,15 +758,38 @@ mrz_digit(const uint8_t *c, int n)
 static bool
 mrz_ok(const uint8_t *c, int n, uint8_t digit)
 {
-	return mrz_digit(c, n) == (digit == '<' ? 0 : digit - '0');
+	return digit == '<' ? mrz_digit(c, n) == 0
+						: is_digit(digit) && mrz_digit(c, n) == digit - '0';
+}
+
+/* Parts of a line, one after the other, for the digit over all of them. */
+static int
+join(uint8_t *to, int at, const uint8_t *line, int from, int upto)
+{
+	memcpy(to + at, line + from, upto - from);
+	return at + upto - from;
 }
 
 bool
 check_mrz(const uint8_t *line1, const uint8_t *line2, int n)
 {
+	uint8_t all[64];
+	int len = 0;
+
 	if (n == 30)
+	{
+		len = join(all, len, line1, 5, 30);
+		len = join(all, len, line2, 0, 7);
+		len = join(all, len, line2, 8, 15);
+		len = join(all, len, line2, 18, 29);
 		return mrz_ok(line1 + 5, 9, line1[14]) && mrz_ok(line2, 6, line2[6]) &&
-			   mrz_ok(line2 + 8, 6, line2[14]);
+			   mrz_ok(line2 + 8, 6, line2[14]) && mrz_ok(all, len, line2[29]);
+	}
+	len = join(all, len, line2, 0, 10);
+	len = join(all, len, line2, 13, 20);
+	len = join(all, len, line2, 21, n - 1);
 	return mrz_ok(line2, 9, line2[9]) && mrz_ok(line2 + 13, 6, line2[19]) &&
-		   mrz_ok(line2 + 21, 6, line2[27]);
+		   mrz_ok(line2 + 21, 6, line2[27]) &&
+		   (n < 44 || mrz_ok(line2 + 28, 14, line2[42])) &&
+		   mrz_ok(all, len, line2[n - 1]);
 }

@@ -203,9 +203,8 @@ typedef struct Code
 	uint32_t end[MAX_CODE]; /* behind each character */
 	uint32_t stops;			/* a bit per character: a word ends behind it */
 	uint32_t digits;		/* a bit per character */
-	bool lower;				/* it has small letters */
-	bool upper;				/* and capitals */
-	uint8_t seps;			/* separators inside */
+	uint32_t lower;			/* small letters */
+	uint32_t upper;			/* capitals */
 } Code;
 
 static uint8_t
@@ -289,11 +288,11 @@ static void
 read_code(const RedactScanner *s, uint32_t start, Code *code)
 {
 	uint32_t i = start;
-	uint8_t classes = 0;
 
 	code->start = start;
 	code->n = 0;
-	code->seps = 0;
+	code->lower = 0;
+	code->upper = 0;
 	code->stops = 0;
 	code->digits = 0;
 	while (code->n < MAX_CODE)
@@ -306,9 +305,12 @@ read_code(const RedactScanner *s, uint32_t start, Code *code)
 			uint8_t after = redact_at(s, ++i);
 			uint32_t bit = 1u << code->n;
 
-			classes |= class;
 			if (class & CC_DIGIT)
 				code->digits |= bit;
+			else if (class & CC_LOWER)
+				code->lower |= bit;
+			else
+				code->upper |= bit;
 			if (!(redact_class[after] & CC_ALNUM) && after != '_')
 				code->stops |= bit;
 			code->chars[code->n] = (class & CC_LOWER) ? c & ~0x20 : c;
@@ -316,16 +318,11 @@ read_code(const RedactScanner *s, uint32_t start, Code *code)
 		}
 		else if ((c == ' ' || c == '-' || c == '.' || c == '/' || c == '+') &&
 				 code->n > 0 && is_code_char(s, i + 1))
-		{
-			code->seps++;
 			i++;
-		}
 		else
 			break;
 	}
 	code->chars[code->n] = '\0';
-	code->lower = classes & CC_LOWER;
-	code->upper = classes & CC_UPPER;
 }
 
 /* Do the letters that stand for themselves? */
@@ -368,7 +365,9 @@ match_document(const Code *code)
 	while (n < code->n && code->chars[n] >= 'A' && n < 4)
 		n++;
 	digits = n;
-	while (n < code->n && code->chars[n] <= '9')
+	/* a number behind a whole one is another */
+	while (n < code->n && code->chars[n] <= '9' &&
+		   !(n - digits >= 6 && (code->stops >> (n - 1) & 1)))
 		n++;
 	if (digits == 0 || digits > 3 || n - digits < 4 || n - digits > 14)
 		return 0;
@@ -402,16 +401,19 @@ score_code(const Code *code, int n, const CodeScheme *scheme,
 {
 	bool near = redact_ctx_has(ctx, scheme->ctx);
 	int score = near ? scheme->near : scheme->plain;
+	uint32_t first = (1u << n) - 1;
+	bool lower = code->lower & first;
+	bool upper = code->upper & first;
+	int seps = code->end[n - 1] - code->start - n;
 
 	/* words and numbers of a sentence are no code */
-	if (code->lower && (code->upper || code->seps > 0) &&
-		(scheme->check == NULL || !near))
+	if (lower && (upper || seps > 0) && (scheme->check == NULL || !near))
 		return 0;
 	if (near)
 		return score;
-	if (code->lower || redact_ctx_has(ctx, REDACT_CTX_NEGATIVE))
+	if (lower || redact_ctx_has(ctx, REDACT_CTX_NEGATIVE))
 		score -= 20;
-	if (code->seps > 0 && code->end[n - 1] - code->start > (uint32_t) n + 2)
+	if (seps > 2)
 		score -= 10;
 	return score;
 }
@@ -537,4 +539,61 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 			(redact_class_at(s, start) & CC_UPPER))
 			try_code(s, start);
 	}
+}
+
+/* ---- machine-readable zones ----------------------------------------- */
+
+#define ZONE_LONGEST 44
+
+/* How many characters of a zone stand at pos; one more than any line has. */
+static uint32_t
+zone_line(const RedactScanner *s, uint32_t pos)
+{
+	uint32_t n = 0;
+
+	while (n <= ZONE_LONGEST &&
+		   ((redact_class_at(s, pos + n) & (CC_UPPER | CC_DIGIT)) ||
+			redact_at(s, pos + n) == '<'))
+		n++;
+	return n;
+}
+
+/* The line of n characters behind the one that ends at end; 0: none. */
+static uint32_t
+next_line(const RedactScanner *s, uint32_t end, uint32_t n)
+{
+	uint32_t i = end;
+
+	while (i < end + 3 && (redact_class_at(s, i) & CC_SPACE) && i < s->len)
+		i++;
+	return i > end && zone_line(s, i) == n ? i : 0;
+}
+
+/*
+ * The zone of a passport, a visa or an identity card whose first line has the
+ * '<' at pos.
+ */
+uint32_t
+redact_verify_zone(RedactScanner *s, uint32_t pos)
+{
+	uint32_t start = pos;
+	uint32_t n;
+	uint32_t second;
+	uint32_t third;
+
+	if (pos < s->zone_end || !redact_wants(s, REDACT_PASSPORT_MRZ))
+		return pos + 1;
+	while (start > 0 && pos - start < ZONE_LONGEST &&
+		   (redact_class_at(s, start - 1) & (CC_UPPER | CC_DIGIT)))
+		start--;
+	n = zone_line(s, start);
+	s->zone_end = start + n;
+	if (n != 30 && n != 36 && n != 44)
+		return pos + 1;
+	second = next_line(s, start + n, n);
+	third = n == 30 && second > 0 ? next_line(s, second + n, n) : second;
+	if (third == 0 || !check_mrz(s->text + start, s->text + second, n))
+		return pos + 1;
+	redact_offer(s, start, third + n, REDACT_PASSPORT_MRZ, 99, "mrz");
+	return third + n;
 }

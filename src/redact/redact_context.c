@@ -138,8 +138,6 @@ add_hit(RedactScanner *s, uint32_t start, uint32_t end,
 {
 	RedactCtxHit *hit;
 
-	if (entry->ctx[0] == 0)
-		return;
 	hit = &s->ring[s->ring_next++ % CTX_RING];
 	hit->start = start;
 	hit->end = end;
@@ -168,7 +166,11 @@ tokenise(RedactScanner *s, uint32_t upto)
 			pos++;
 		if (pos < end && text[pos] == '<')
 		{
+			static const RedactWord placeholder = {0};
+
 			skip = redact_placeholder(s, pos);
+			if (skip > 0 || redact_at(s, pos + 1) == REDACT_MASKED)
+				add_hit(s, pos, pos + 1, &placeholder);
 			s->ctx_pos = pos + (skip > 0 ? skip : 1);
 			continue;
 		}
@@ -206,14 +208,16 @@ tokenise(RedactScanner *s, uint32_t upto)
 					redact_word_find(word.hash, word.folded, word.len, &entry);
 		if (known)
 		{
-			add_hit(s, word.start, pos, &entry);
+			if (entry.ctx[0] != 0)
+				add_hit(s, word.start, pos, &entry);
 			if ((entry.flags & REDACT_WORD_PHRASE) && s->ctx_prev_len > 0 &&
 				word.start - (s->ctx_prev + s->ctx_prev_len) <= 3)
 			{
 				RedactWord phrase;
 
 				if (look_up_phrase(text, s->ctx_prev, s->ctx_prev_len, &word,
-								   &phrase))
+								   &phrase) &&
+					phrase.ctx[0] != 0)
 					add_hit(s, s->ctx_prev, pos, &phrase);
 			}
 		}
@@ -260,6 +264,13 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 		if (hit->start >= end + after ||
 			(hit->start >= start && hit->end <= end))
 			continue;
+		if (hit->ctx[0] == 0 && hit->start < start)
+			break;
+		if (hit->ctx[0] == 0)
+		{
+			ctx = s->key_ctx;
+			continue;
+		}
 		add_class(&ctx, hit->ctx[0]);
 		if (hit->ctx[1] != 0)
 			add_class(&ctx, hit->ctx[1]);

@@ -31,6 +31,7 @@ typedef struct NameWord
 	bool particle;	  /* "de", "van": small, between names */
 	bool initial;	  /* "J." */
 	bool upper;		  /* all capitals */
+	bool camel;		  /* a capital behind a small letter: a program's */
 	bool surname_ish; /* by its ending */
 	bool seen;		  /* part of a name found before */
 	uint32_t hash;
@@ -116,7 +117,12 @@ read_word(const RedactScanner *s, uint32_t pos, NameWord *w)
 	{
 		uint8_t c = redact_at(s, i);
 
-		capitals += (redact_class[c] & CC_UPPER) != 0;
+		if (redact_class[c] & CC_UPPER)
+		{
+			/* but for "McLeod", "DeVito", "MacArthur" */
+			w->camel |= i - pos > 3 && (redact_class_at(s, i - 1) & CC_LOWER);
+			capitals++;
+		}
 		if ((redact_class[c] & CC_ALPHA) && w->len < WORD_LEN)
 			w->folded[w->len++] = redact_lower(c);
 		i++;
@@ -306,7 +312,8 @@ is_common(const NameWord *w)
 static bool
 is_unknown(const NameWord *w)
 {
-	return !w->known && w->len >= 3 && !w->particle && !w->initial;
+	return !w->known && w->len >= 3 && !w->particle && !w->initial &&
+		   !w->camel;
 }
 
 /* Two words of the run that are one place: "New York". */
@@ -454,11 +461,24 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 		remember(s, words, first, to);
 }
 
+/* Words [from, to) of a run, of which those before are something else. */
+static void
+judge_part(RedactScanner *s, const NameWord *words, int from, int to)
+{
+	Cues cues;
+
+	if (from >= to)
+		return;
+	read_cues(s, words[from].start, words[to - 1].end, &cues);
+	if (from > 0 && (words[from - 1].flags & REDACT_WORD_TITLE))
+		cues.title = true;
+	judge_person(s, words, from, to, &cues);
+}
+
 /* Split a run at titles, places and peoples; judge what is left. */
 static void
 judge_run(RedactScanner *s, NameWord *words, int n)
 {
-	Cues cues;
 	int from = 0;
 
 	/* an organisation ends with what it is */
@@ -490,22 +510,20 @@ judge_run(RedactScanner *s, NameWord *words, int n)
 
 		if (w->flags & REDACT_WORD_TITLE)
 		{
-			if (i > from)
-			{
-				read_cues(s, words[from].start, words[i - 1].end, &cues);
-				judge_person(s, words, from, i, &cues);
-			}
+			judge_part(s, words, from, i);
 			from = i + 1;
 		}
 		else if (i + 1 < n && is_place_pair(w, &words[i + 1]))
 		{
 			uint32_t end = words[i + 1].end;
 
+			judge_part(s, words, from, i);
 			redact_offer(s, w->start, end, REDACT_LOCATION, 70, "place");
 			from = ++i + 1;
 		}
 		else if ((w->flags & REDACT_WORD_NRP) && !w->upper)
 		{
+			judge_part(s, words, from, i);
 			redact_offer(s, w->start, w->end, REDACT_NRP, 65, "people");
 			from = i + 1;
 		}
@@ -514,23 +532,22 @@ judge_run(RedactScanner *s, NameWord *words, int n)
 								 !is_common(&words[i + 1]))) &&
 				   (w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME))))
 		{
-			if (i > from)
-			{
-				read_cues(s, words[from].start, words[i - 1].end, &cues);
-				judge_person(s, words, from, i, &cues);
-			}
+			judge_part(s, words, from, i);
 			redact_offer(s, w->start, w->end, REDACT_LOCATION,
 						 is_common(w) ? 40 : 65, "place");
 			from = i + 1;
 		}
 	}
-	if (from < n)
-	{
-		read_cues(s, words[from].start, words[n - 1].end, &cues);
-		if (from > 0 && (words[from - 1].flags & REDACT_WORD_TITLE))
-			cues.title = true;
-		judge_person(s, words, from, n, &cues);
-	}
+	judge_part(s, words, from, n);
+}
+
+/* Does a word that ends at i end there, or go on as something else? */
+static bool
+ends_word(const RedactScanner *s, uint32_t i)
+{
+	uint8_t c = redact_at(s, i);
+
+	return c != '_' && c != '@' && !(redact_class[c] & CC_DIGIT);
 }
 
 uint32_t
@@ -544,10 +561,12 @@ redact_verify_name(RedactScanner *s, uint32_t pos)
 		return pos + 1;
 	n = read_run(s, pos, words);
 	s->name_end = n > 0 ? words[n - 1].end : pos + 1;
-	/* an identifier of a program */
-	if (n == 0 || redact_at(s, s->name_end) == '_' ||
-		(redact_class_at(s, s->name_end) & CC_DIGIT) ||
-		redact_at(s, s->name_end) == '@' || redact_at(s, pos - 1) == '@' ||
+	/* a code or an identifier of a program is no word */
+	if (n > 0 && !ends_word(s, s->name_end))
+		n--;
+	while (n > 0 && words[n - 1].particle)
+		n--;
+	if (n == 0 || redact_at(s, pos - 1) == '@' ||
 		redact_at(s, pos - 1) == '.' || redact_at(s, pos - 1) == '/')
 		return s->name_end;
 	if (n == 1 && (words[0].flags & REDACT_WORD_WEEKDAY))

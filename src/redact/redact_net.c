@@ -520,6 +520,87 @@ verify_url(RedactScanner *s, uint32_t pos)
 	return host;
 }
 
+/* ---- host names alone ----------------------------------------------- */
+
+/*
+ * Is the last label one of a domain that people name without a scheme? Those
+ * that are rather the ending of a file or a word are left out.
+ */
+static bool
+is_common_tld(const RedactScanner *s, uint32_t start, uint32_t end)
+{
+	static const char known[] =
+		" com net org edu gov mil int info biz name pro mobi travel coop aero "
+		"app dev blog shop store online site website tech cloud email agency "
+		"digital world life news today live space club page link design "
+		"io co ai me tv us uk eu de fr es it nl be ch at pt ie dk se no fi pl "
+		"cz sk hu ro bg gr hr si rs ua ru by tr il ae sa eg za ng ke gh ma "
+		"in pk bd lk cn hk tw jp kr sg my th vn ph id au nz ca mx br ar cl pe "
+		"uy ve ec cr cu lt lv ee lu li mc mt cy ba mk al ge kz ";
+	char label[12] = " ";
+	uint32_t n = end - start;
+
+	if (n > sizeof(label) - 3)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		label[i + 1] = redact_lower(redact_at(s, start + i));
+	label[n + 1] = ' ';
+	label[n + 2] = '\0';
+	return strstr(known, label) != NULL;
+}
+
+/*
+ * The host name whose first dot is at pos: "www.example.com". An address or a
+ * URL that it is part of was seen before, or will cover it.
+ */
+uint32_t
+redact_verify_dot(RedactScanner *s, uint32_t pos)
+{
+	uint32_t start = pos;
+	uint32_t end;
+	uint32_t tld = 0;
+	int labels = 1;
+	int score = 45;
+
+	if (!(redact_class_at(s, pos - 1) & CC_ALNUM) ||
+		!(redact_class_at(s, pos + 1) & CC_ALNUM))
+		return pos + 1;
+	while (start > 0 && pos - start < MAX_LABEL &&
+		   ((redact_class_at(s, start - 1) & CC_ALNUM) ||
+			redact_at(s, start - 1) == '-'))
+		start--;
+	end = domain_end(s, start, &tld);
+	if (end <= pos)
+		return pos + 1;
+	for (uint32_t i = start; i < tld; i++)
+		labels += redact_at(s, i) == '.';
+	if (pos - start == 3 && labels >= 3 &&
+		redact_lower(redact_at(s, start)) == 'w' &&
+		redact_lower(redact_at(s, start + 1)) == 'w' &&
+		redact_lower(redact_at(s, start + 2)) == 'w')
+		score = 60;
+	/* a path, a variable, a version, the end of an e-mail address */
+	if (strchr("@/._\\", redact_at(s, start - 1)) != NULL &&
+		redact_at(s, start - 1) != 0)
+		return end;
+	if (strchr("@_(", redact_at(s, end)) != NULL && redact_at(s, end) != 0)
+		return pos + 1;
+	if (pos - start >= 2 && is_common_tld(s, tld, end))
+	{
+		/* what stands behind it belongs to it */
+		if (redact_at(s, end) == '/' || redact_at(s, end) == ':')
+		{
+			uint32_t from = end;
+
+			while (end - from < MAX_URL && !is_url_end(redact_at(s, end)))
+				end++;
+			end = trim_url(s, from, end);
+		}
+		redact_offer(s, start, end, REDACT_URL, score, "domain");
+	}
+	return pos + 1;
+}
+
 uint32_t
 redact_verify_colon(RedactScanner *s, uint32_t pos)
 {

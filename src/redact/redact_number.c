@@ -185,7 +185,10 @@ score_ssn(const RedactNumber *number, int n, const RedactCtx *ctx)
 
 	if (redact_number_shape(number, n, "3-2-4|3 2 4|3.2.4"))
 		return valid ? (near ? 98 : 80) : near ? 75 : 0;
-	if (!near)
+	/* its own groups with any separators, or digit by digit */
+	if (!near ||
+		(n > 1 && n < 9 &&
+		 (n != 3 || number->groups[0].len != 3 || number->groups[1].len != 2)))
 		return 0;
 	return valid ? 85 : 60;
 }
@@ -230,7 +233,9 @@ is_fraction(const RedactScanner *s, uint32_t pos)
 {
 	uint8_t c = redact_at(s, pos - 1);
 
-	return (c == '.' || c == ',') && (redact_class_at(s, pos - 2) & CC_DIGIT);
+	return (c == '.' || c == ',') &&
+		   ((redact_class_at(s, pos - 2) & CC_DIGIT) ||
+			redact_at(s, pos - 2) == '>');
 }
 
 static bool
@@ -301,6 +306,9 @@ judge_number(RedactScanner *s, uint32_t pos, const RedactNumber *number,
 		if (total < 3 ||
 			((glued || (redact_class_at(s, group->end) & CC_ALPHA)) &&
 			 total < 15))
+			continue;
+		/* cut within a number with dots */
+		if (n < number->ngroups && group->sep == '.')
 			continue;
 		if (!have_ctx)
 			ctx = short_number ? redact_context_beside(s, pos, last->end)

@@ -17,6 +17,8 @@
 #define SCAN_SLICE (8 * 1024)
 /* Text within encoded text within encoded text. */
 #define MAX_DEPTH 2
+/* Times that a text is scanned again because data is glued to data. */
+#define MAX_PASSES 3
 /* Buffers up to this size are kept between texts. */
 #define KEEP_BYTES (256 * 1024)
 
@@ -72,12 +74,14 @@ enum
 	TRIGGER_COLON,
 	TRIGGER_TOKEN, /* a capital: may be in a token */
 	TRIGGER_PLACEHOLDER,
+	TRIGGER_DOT,
 };
 
 static const uint8_t trigger[256] = {
 	['0' ... '9'] = TRIGGER_DIGIT, ['@'] = TRIGGER_AT,
 	[':'] = TRIGGER_COLON,		   ['='] = TRIGGER_COLON,
 	['A' ... 'Z'] = TRIGGER_TOKEN, ['<'] = TRIGGER_PLACEHOLDER,
+	['.'] = TRIGGER_DOT,
 };
 
 RedactScanner *
@@ -87,6 +91,8 @@ redact_scanner_create(void)
 
 	if (s != NULL)
 	{
+		s->canon_slice = CANON_SLICE;
+		s->scan_slice = SCAN_SLICE;
 		redact_index_numbers(&s->index);
 		redact_index_codes(&s->index);
 	}
@@ -162,6 +168,26 @@ redact_reserve(RedactScanner *s, void **array, uint32_t *size, uint32_t need,
 	return true;
 }
 
+/* From the start of the canonical text. */
+static void
+begin_pass(RedactScanner *s)
+{
+	s->pos = 0;
+	s->terms_pos = 0;
+	s->nspans = 0;
+	s->ring_next = 0;
+	s->ctx_from = 0;
+	s->ctx_pos = 0;
+	s->ctx_prev_len = 0;
+	s->near_end = 0;
+	memset(s->runs, 0, sizeof(s->runs));
+	memset(&s->value, 0, sizeof(s->value));
+	s->token_end = 0;
+	s->zone_end = 0;
+	s->code_end = 0;
+	s->name_end = 0;
+}
+
 void
 redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 					 const char *text, size_t len, const char *key,
@@ -178,21 +204,9 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->src = (const uint8_t *) text;
 	s->src_len = len;
 	s->status = len > REDACT_MAX_TEXT ? REDACT_TOO_LONG : REDACT_MORE;
-	s->pos = 0;
-	s->nspans = 0;
 	s->nextra = 0;
-	s->terms_pos = 0;
-	s->finished = false;
-	s->ring_next = 0;
-	s->ctx_from = 0;
-	s->ctx_pos = 0;
-	s->ctx_prev_len = 0;
-	s->near_end = 0;
-	memset(s->runs, 0, sizeof(s->runs));
-	memset(&s->value, 0, sizeof(s->value));
-	s->token_end = 0;
-	s->code_end = 0;
-	s->name_end = 0;
+	s->passes = 0;
+	begin_pass(s);
 	if (s->nnames > 0)
 		memset(s->names, 0, sizeof(s->names));
 	s->nnames = 0;
@@ -315,7 +329,9 @@ verify(RedactScanner *s, uint32_t pos, uint8_t kind)
 			return skip;
 		case TRIGGER_PLACEHOLDER:
 			skip = redact_placeholder(s, pos);
-			return pos + (skip > 0 ? skip : 1);
+			return skip > 0 ? pos + skip : redact_verify_zone(s, pos);
+		case TRIGGER_DOT:
+			return redact_verify_dot(s, pos);
 		default:
 			return pos + 1;
 	}
@@ -327,8 +343,9 @@ scan_slice(RedactScanner *s)
 {
 	const uint8_t *text = s->text;
 	uint32_t len = s->len;
-	uint32_t end = len - s->pos > SCAN_SLICE ? s->pos + SCAN_SLICE : len;
+	uint32_t end = len - s->pos > s->scan_slice ? s->pos + s->scan_slice : len;
 	uint32_t pos = s->pos;
+	bool want_url = redact_wants(s, REDACT_URL);
 
 	if (s->terms != NULL)
 		redact_terms_step(s, end);
@@ -336,7 +353,7 @@ scan_slice(RedactScanner *s)
 	{
 		uint8_t kind = trigger[text[pos]];
 
-		if (kind == TRIGGER_NONE ||
+		if (kind == TRIGGER_NONE || (kind == TRIGGER_DOT && !want_url) ||
 			(kind == TRIGGER_TOKEN && pos < s->token_end && !s->want_names))
 			pos++;
 		else
@@ -477,23 +494,91 @@ map_back(RedactScanner *s)
 	s->nspans = kept;
 }
 
+/* A byte that is no part of what stands beside it. */
+static bool
+divides(const RedactScanner *s, uint32_t i)
+{
+	static const uint8_t dividers[256] = {
+		[','] = 1,	[';'] = 1, ['.'] = 1, ['!'] = 1, ['?'] = 1, ['"'] = 1,
+		['\''] = 1, ['<'] = 1, ['>'] = 1, ['='] = 1, [':'] = 1, ['|'] = 1,
+		['('] = 1,	[')'] = 1, ['['] = 1, [']'] = 1, ['{'] = 1, ['}'] = 1,
+	};
+	uint8_t c = redact_at(s, i);
+
+	return dividers[c] || (redact_class[c] & CC_SPACE);
+}
+
+/*
+ * What something was glued to may be something too, which shows once a
+ * placeholder stands beside it: "1980-03-14jane@example.com". So if anything
+ * is glued, what was found is hidden, and all is scanned again.
+ */
+static bool
+needs_pass(const RedactScanner *s)
+{
+	for (int i = 0; i < s->nspans; i++)
+	{
+		const RedactSpan *span = &s->spans[i];
+
+		if (!divides(s, span->start - 1) ||
+			!divides(s, span->start + span->len) ||
+			redact_at(s, span->start + span->len) == '(')
+			return true;
+	}
+	return false;
+}
+
+/* Hide what was found, keep it for later, and start again. */
+static bool
+start_pass(RedactScanner *s)
+{
+	if (!redact_reserve(s, (void **) &s->extra, &s->extra_size, s->nspans,
+						sizeof(RedactSpan)))
+		return false;
+	memcpy(s->extra, s->spans, s->nspans * sizeof(RedactSpan));
+	s->nextra = s->nspans;
+	for (int i = 0; i < s->nspans; i++)
+	{
+		const RedactSpan *span = &s->spans[i];
+
+		if (!redact_canon_mask(s, span->start, span->start + span->len))
+			return false;
+	}
+	s->passes++;
+	begin_pass(s);
+	return true;
+}
+
+/* The end of a pass: another one, or the result. */
+static void
+finish_pass(RedactScanner *s)
+{
+	bool news = s->nspans > 0 || (s->passes == 0 && s->nextra > 0);
+
+	merge_extra(s);
+	if (s->status != REDACT_MORE)
+		return;
+	arbitrate(s);
+	if (news && s->passes < MAX_PASSES && needs_pass(s))
+	{
+		start_pass(s);
+		return;
+	}
+	map_back(s);
+	s->status = REDACT_DONE;
+}
+
 RedactStatus
 redact_scanner_step(RedactScanner *s)
 {
 	if (s->status != REDACT_MORE)
 		return s->status;
 	if (!s->canon_done)
-		redact_canon_step(s, CANON_SLICE);
+		redact_canon_step(s, s->canon_slice);
 	else if (s->pos < s->len)
 		scan_slice(s);
 	if (s->status == REDACT_MORE && s->canon_done && s->pos >= s->len)
-	{
-		merge_extra(s);
-		arbitrate(s);
-		map_back(s);
-		if (s->status == REDACT_MORE)
-			s->status = REDACT_DONE;
-	}
+		finish_pass(s);
 	return s->status;
 }
 

@@ -46,12 +46,15 @@ typedef struct RedactCtx
 	uint64_t bits[3];
 } RedactCtx;
 
-/* A context word that was seen: ends at pos. */
+/*
+ * A context word that was seen, or a placeholder: what stands on its other
+ * side is not near, or redacting would bring words near that were not.
+ */
 typedef struct RedactCtxHit
 {
 	uint32_t start;
 	uint32_t end;
-	uint8_t ctx[2]; /* classes; 0: none */
+	uint8_t ctx[2]; /* classes; 0: none; both 0: a placeholder */
 } RedactCtxHit;
 
 /*
@@ -121,7 +124,7 @@ struct RedactScanner
 	RedactSpan *spans;
 	int nspans;
 	int spans_size;
-	bool finished;
+	int passes; /* begun again because of glued data */
 
 	/* candidates from outside, in any order */
 	RedactSpan *extra;
@@ -143,6 +146,7 @@ struct RedactScanner
 	RedactRun runs[REDACT_ALPHABETS];
 	RedactRun value;			 /* of a "key=value" */
 	uint32_t token_end;			 /* tokens up to here have been looked at */
+	uint32_t zone_end;			 /* lines of capitals and '<' */
 	uint32_t code_end;			 /* and codes of letters and digits */
 	uint32_t name_end;			 /* and runs of capitalised words */
 	uint32_t names[NAME_MEMORY]; /* hashes of parts of names found */
@@ -151,6 +155,8 @@ struct RedactScanner
 	RedactScanner *inner; /* for decoded text; made when needed */
 	RedactIndex index;
 
+	uint32_t canon_slice; /* bytes of work between two returns */
+	uint32_t scan_slice;
 	RedactStatus status; /* REDACT_MORE, or why the scan failed */
 };
 
@@ -208,6 +214,9 @@ extern void redact_canon_map(const RedactScanner *s, uint32_t start,
 
 /* redact_terms.c: offer the terms that start before end. */
 extern void redact_terms_step(RedactScanner *s, uint32_t end);
+/* Hide what was found, as '<', bytes of no class, '>'; false when out of memory. */
+#define REDACT_MASKED 0x01
+extern bool redact_canon_mask(RedactScanner *s, uint32_t start, uint32_t end);
 
 /* redact_context.c: which context words are near [start, end)? */
 extern RedactCtx redact_context(RedactScanner *s, uint32_t start,
@@ -270,6 +279,8 @@ extern void redact_index_codes(RedactIndex *index);
 extern uint32_t redact_verify_digit(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_at(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_colon(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_zone(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_dot(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_name(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_equals(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_token(RedactScanner *s, uint32_t pos);

@@ -161,6 +161,7 @@ eval-redact: $(REDACT_TOOL) ## accuracy of redaction on labelled texts (PII_DATA
 
 bench-redact: $(REDACT_TOOL) ## speed of redaction, false positives, worst inputs
 	@test/eval/redact_bench.sh $(REDACT_TOOL)
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/run.sh sql test/eval/redact_bench.sql
 
 format: ## rewrite the C sources with clang-format
 	clang-format-14 -i src/*/*.[ch]

@@ -303,6 +303,10 @@ score_form(const Phone *p, int n)
 		return 0;
 	if (p->len[0] == 1 && p->sep[1] == '.')
 		return 0;
+	/* an amount, a fraction */
+	if (n == 2 && !p->bracket && d[0] != 0 &&
+		(p->sep[1] == '.' || p->sep[1] == '/'))
+		return 0;
 	for (int i = 1; i < n; i++)
 	{
 		if (p->sep[i] == '/' && i > 1)
@@ -317,7 +321,8 @@ score_form(const Phone *p, int n)
 	{
 		int prefix = d[1] == 0 ? 2 : 3;
 
-		if (total - prefix >= 8 && total - prefix <= 15 &&
+		if (total - prefix >= (d[prefix] == 1 ? 11 : 8) &&
+			total - prefix <= 15 &&
 			calling_code(d + prefix, total - prefix) > 0)
 			return 60;
 		return 0;

@@ -65,7 +65,7 @@ static const NumberScheme schemes[] = {
 	S(13, DE_TAX_NUMBER, NULL, DETAX, NULL, 0, 0, 70, "de_tax_number"),
 	S(9, DE_LANR, check_de_lanr, LANR, NULL, 0, 0, 85, "de_lanr"),
 	S(9, DE_BSNR, NULL, BSNR, NULL, 0, 0, 75, "de_bsnr"),
-	S(10, AT_SVNR, check_at_svnr, ATSV, "4 6|4-6", 0, 60, 90, "at_svnr"),
+	S(10, AT_SVNR, check_at_svnr, ATSV, "4 6", 0, 60, 90, "at_svnr"),
 	S(13, CH_AHV, check_ch_ahv, AHV, "3.4.4.2|3 4 4 2", 85, 97, 98, "ch_ahv"),
 	/* France, Iberia, Italy, Benelux */
 	S(15, FR_NIR, check_fr_nir, NIR, "1*2*2*2*3*3*2|13*2", 65, 95, 98,

@@ -101,7 +101,9 @@ main(int argc, char **argv)
 		double best = 1e9;
 		double begin = now();
 
-		for (int i = 0; i < 20 && (i < 2 || (argv[2][1] != '1' && now() - begin < 1)); i++)
+		for (int i = 0; i < 20 && (i < 2 || (strchr(argv[2], '1') == NULL &&
+											 now() - begin < 1));
+			 i++)
 		{
 			double from = now();
 
@@ -111,12 +113,14 @@ main(int argc, char **argv)
 				best = now() - from;
 		}
 		spans = redact_scanner_spans(scanner, &nspans);
-		fprintf(stderr, "%zu bytes, %d spans, %.6f s, %.0f MB/s\n", len, nspans,
-				best, len / best / 1e6);
+		fprintf(stderr, "%zu bytes, %d spans, %.6f s, %.0f MB/s\n", len,
+				nspans, best, len / best / 1e6);
 		for (int i = 0; i < nspans && argv[2][1] == 's'; i++)
 			printf("%u %u %s %d %s\t%.*s\n", spans[i].start, spans[i].len,
 				   redact_entities[spans[i].entity].name, spans[i].score,
-				   spans[i].rule, (int) (spans[i].len < 200 ? spans[i].len : 200), text + spans[i].start);
+				   spans[i].rule,
+				   (int) (spans[i].len < 200 ? spans[i].len : 200),
+				   text + spans[i].start);
 		return 0;
 	}
 	for (;;)

@@ -163,6 +163,7 @@ street_end(const RedactScanner *s, uint32_t pos, int *score)
 	bool street = false;
 	bool number_last = false;
 	bool unit = false;
+	bool capital = false;
 
 	for (int k = 0; k < LINE_TOKENS; k++)
 	{
@@ -175,6 +176,11 @@ street_end(const RedactScanner *s, uint32_t pos, int *score)
 			return 0;
 		if (t.kind == TOKEN_SMALL && names == 0 && k > 1)
 			break;
+		/* "221B Baker Street street": a word of the sentence */
+		if (t.kind == TOKEN_STREET && (street || number_last) && capital &&
+			(redact_class_at(s, t.start) & CC_LOWER))
+			break;
+		capital |= (redact_class_at(s, t.start) & CC_UPPER) != 0;
 		if (k == 1 && t.kind == TOKEN_NAME &&
 			(t.flags & (REDACT_WORD_MONTH | REDACT_WORD_WEEKDAY)))
 			return 0;
@@ -195,14 +201,19 @@ street_end(const RedactScanner *s, uint32_t pos, int *score)
 		*score = 65;
 	else if (names > 0 && number_last)
 		*score = 60;
+	else if (names > 0)
+		*score = 0; /* what follows must tell */
 	else
 		return 0;
 	return end;
 }
 
-/* Another part of the address behind a comma or line end: its end, or pos. */
+/*
+ * Another part of the address behind a comma or line end: its end, or pos.
+ * *sure is set if it has a number, a flat or a known place.
+ */
 static uint32_t
-part_end(const RedactScanner *s, uint32_t pos)
+part_end(const RedactScanner *s, uint32_t pos, bool *sure)
 {
 	uint32_t i = pos;
 	uint32_t end = pos;
@@ -222,6 +233,11 @@ part_end(const RedactScanner *s, uint32_t pos)
 		Token t;
 
 		read_token(s, i, &t);
+		/* a short word before the postcode: a state, "a.d.", "nan" */
+		if (t.kind == TOKEN_END && k > 0 && t.end > i && t.end - i <= 3 &&
+			redact_at(s, t.end) == ' ' &&
+			(redact_class_at(s, t.end + 1) & CC_DIGIT))
+			t.kind = TOKEN_SMALL;
 		if (t.kind == TOKEN_END || (t.kind == TOKEN_SMALL && k == 0))
 			break;
 		if (t.flags & (REDACT_WORD_TITLE | REDACT_WORD_GIVEN))
@@ -255,11 +271,38 @@ part_end(const RedactScanner *s, uint32_t pos)
 	if (end == pos || (names == 0 && !unit && !number))
 		return pos;
 	if (number || unit || place)
+	{
+		*sure = true;
 		return end;
+	}
 	return redact_at(s, end) == ',' || redact_at(s, end) == '\n' ||
 				   redact_at(s, end) == '.' || end >= s->len
 			   ? end
 			   : pos;
+}
+
+/* A word for a street that stands before its name. */
+static bool
+leads_street(const RedactScanner *s, const Token *t)
+{
+	static const char *const words[] = {
+		"calle", "avenida",	 "carrera", "plaza", "paseo",  "camino",
+		"rue",	 "avenue",	 "place",	"quai",	 "chemin", "allee",
+		"via",	 "viale",	 "piazza",	"corso", "strada", "vicolo",
+		"rua",	 "travessa", "estrada", "largo", "praca",  "ulica"};
+
+	for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+	{
+		size_t n = strlen(words[k]);
+		size_t i = 0;
+
+		while (i < n && redact_lower(redact_at(s, t->start + i)) ==
+							(uint8_t) words[k][i])
+			i++;
+		if (i == n && t->end - t->start == n)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -270,12 +313,13 @@ static uint32_t
 words_before(const RedactScanner *s, uint32_t pos, bool *street)
 {
 	uint32_t start = pos;
-	bool any = false;
+	uint32_t i = pos;
+	bool named = false;
 
 	*street = false;
 	for (int k = 0; k < 4; k++)
 	{
-		uint32_t i = start;
+		uint32_t end = i;
 		Token t;
 
 		if (i < 2 || redact_at(s, i - 1) != ' ')
@@ -283,25 +327,35 @@ words_before(const RedactScanner *s, uint32_t pos, bool *street)
 		i--;
 		if (redact_at(s, i - 1) == '.')
 			i--;
-		while (i > 0 && start - i < 32 &&
+		while (i > 0 && end - i < 32 &&
 			   ((redact_class_at(s, i - 1) & CC_ALPHA) ||
 				redact_at(s, i - 1) == '-'))
 			i--;
 		read_token(s, i, &t);
+		/* "Calle Mayor 14": only such a word stands before the name */
+		if (t.kind == TOKEN_STREET && named && !leads_street(s, &t))
+			break;
 		if (t.kind == TOKEN_UNIT || t.kind == TOKEN_STREET)
 		{
 			/* a street in small letters is a word of the sentence */
 			if (t.kind == TOKEN_STREET && !(redact_class_at(s, i) & CC_UPPER))
 				break;
 			*street = true;
+			start = i;
 		}
-		else if (t.kind == TOKEN_NAME && *street && !any &&
-				 !(t.flags & (REDACT_WORD_COMMON | REDACT_WORD_TITLE |
-							  REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))
-			any = false;
-		else
+		else if (t.kind == TOKEN_NAME && !*street &&
+				 !(t.flags & (REDACT_WORD_TITLE | REDACT_WORD_MONTH |
+							  REDACT_WORD_COMMON)))
+		{
+			named = true;
+			continue;
+		}
+		else if (t.kind != TOKEN_NAME ||
+				 (t.flags & (REDACT_WORD_COMMON | REDACT_WORD_TITLE |
+							 REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))
 			break;
-		start = i;
+		else
+			start = i;
 		if (t.kind == TOKEN_UNIT)
 			break;
 	}
@@ -316,6 +370,7 @@ redact_verify_address(RedactScanner *s, uint32_t pos)
 	int score = 0;
 	uint8_t before = redact_at(s, pos - 1);
 	bool street;
+	bool sure;
 
 	if (!redact_wants(s, REDACT_STREET_ADDRESS) ||
 		(redact_class[before] & CC_ALNUM) ||
@@ -335,14 +390,19 @@ redact_verify_address(RedactScanner *s, uint32_t pos)
 	}
 	if (end == 0)
 		return 0;
+	sure = score > 0;
 	for (int k = 0; k < 5; k++)
 	{
-		uint32_t next = part_end(s, end);
+		uint32_t next = part_end(s, end, &sure);
 
 		if (next == end)
 			break;
 		end = next;
 	}
+	if (!sure)
+		return 0;
+	if (score == 0)
+		score = 50;
 	redact_offer(s, start, end, REDACT_STREET_ADDRESS, score,
 				 "street_address");
 	return score >= s->profile->min_score[REDACT_STREET_ADDRESS] ? end : 0;

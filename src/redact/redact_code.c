@@ -535,8 +535,8 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 		if (before == start)
 			break;
 		start = before;
-		if (letters || letter_follows ||
-			(redact_class_at(s, start) & CC_UPPER))
+		letters |= (redact_class_at(s, start) & CC_UPPER) != 0;
+		if (letters || letter_follows)
 			try_code(s, start);
 	}
 }

@@ -336,6 +336,31 @@ offer_date(RedactScanner *s, uint32_t start, uint32_t end, int score)
 	return end;
 }
 
+/* "exp 12/27": month and year of a card; its end, or 0. */
+static uint32_t
+verify_expiry(RedactScanner *s, uint32_t pos)
+{
+	uint32_t i = pos;
+	int len;
+	int month = read_digits(s, &i, 2, &len);
+	int year;
+	RedactCtx ctx;
+
+	if (month < 1 || month > 12 || len != 2 ||
+		(redact_at(s, i) != '/' && redact_at(s, i) != '-'))
+		return 0;
+	i++;
+	year = read_digits(s, &i, 4, &len);
+	if (year < 0 || (len != 2 && len != 4) || redact_at(s, i) == '/' ||
+		redact_at(s, i) == '-' || (redact_class_at(s, i) & CC_ALNUM))
+		return 0;
+	ctx = redact_context_beside(s, pos, i);
+	if (!redact_ctx_has(&ctx, REDACT_CTX_EXPIRY))
+		return 0;
+	redact_offer(s, pos, i, REDACT_CREDIT_CARD_EXPIRY, 75, "card_expiry");
+	return i;
+}
+
 uint32_t
 redact_verify_date(RedactScanner *s, uint32_t pos)
 {
@@ -350,6 +375,13 @@ redact_verify_date(RedactScanner *s, uint32_t pos)
 		 (redact_class_at(s, pos - 2) & CC_DIGIT)))
 		return 0;
 	end = numeric_date(s, pos, &score);
+	if (end == 0 && redact_wants(s, REDACT_CREDIT_CARD_EXPIRY))
+	{
+		uint32_t expiry = verify_expiry(s, pos);
+
+		if (expiry > 0)
+			return expiry;
+	}
 	if (end == 0)
 	{
 		score = 65;

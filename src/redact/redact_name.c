@@ -256,6 +256,21 @@ typedef struct Cues
 	bool alone;		   /* on a line of its own */
 } Cues;
 
+/* Does a name end right before, with a comma or an "and" between? */
+static bool
+follows_person(const RedactScanner *s, uint32_t start)
+{
+	uint32_t gap = start - s->person_end;
+
+	if (s->person_end == 0 || gap < 2 || gap > 6 || start < gap)
+		return false;
+	if (redact_at(s, start - 1) != ' ')
+		return false;
+	return (gap == 2 && redact_at(s, start - 2) == ',') ||
+		   (gap == 3 && redact_at(s, start - 2) == '&') ||
+		   (gap >= 5 && memcmp(s->text + start - 5, " and ", 5) == 0);
+}
+
 static void
 read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 {
@@ -286,6 +301,8 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 		cues->place_before = WORD_IS(&w, place_before);
 		cues->org_before = w.len == 2 && memcmp(w.folded, "at", 2) == 0;
 	}
+	if (follows_person(s, start))
+		cues->person_before = true;
 	cues->alone = cues->alone && (end >= s->len || redact_at(s, end) == '\n');
 	if (redact_at(s, end) == '\'' && (redact_at(s, end + 1) | 0x20) == 's')
 		cues->person_after = true;
@@ -384,6 +401,8 @@ score_person(const NameWord *words, int from, int to, const Cues *cues)
 	{
 		const NameWord *w = &words[from];
 
+		if (w->flags & (REDACT_WORD_MONTH | REDACT_WORD_WEEKDAY))
+			return 0;
 		if (w->initial || w->upper)
 			return given + surname > 0 && cue ? 60 : 0;
 		if (given)
@@ -458,7 +477,10 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 	redact_offer(s, words[first].start, words[to - 1].end, REDACT_PERSON,
 				 score, "name");
 	if (score >= 55)
+	{
+		s->person_end = words[to - 1].end;
 		remember(s, words, first, to);
+	}
 }
 
 /* Words [from, to) of a run, of which those before are something else. */
@@ -475,13 +497,18 @@ judge_part(RedactScanner *s, const NameWord *words, int from, int to)
 	judge_person(s, words, from, to, &cues);
 }
 
-/* Split a run at titles, places and peoples; judge what is left. */
-static void
-judge_run(RedactScanner *s, NameWord *words, int n)
+/* A word of the language, rather than a name. */
+static bool
+is_plain(const NameWord *w)
 {
-	int from = 0;
+	return is_common(w) &&
+		   !(w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME));
+}
 
-	/* an organisation ends with what it is */
+/* An organisation ends with what it is; returns the word behind it, or 0. */
+static int
+judge_organisation(RedactScanner *s, const NameWord *words, int n)
+{
 	for (int i = n - 1; i >= 1; i--)
 	{
 		if (words[i].flags & REDACT_WORD_ORGSUFFIX)
@@ -497,13 +524,23 @@ judge_run(RedactScanner *s, NameWord *words, int n)
 			{
 				redact_offer(s, words[first].start,
 							 words[i].end +
-								 (redact_at(s, words[i].end) == '.'),
+								 (words[i].len <= 3 &&
+								  redact_at(s, words[i].end) == '.'),
 							 REDACT_ORGANIZATION, 70, "organization");
-				from = i + 1;
+				return i + 1;
 			}
 			break;
 		}
 	}
+	return 0;
+}
+
+/* Split a run at titles, places and peoples; judge what is left. */
+static void
+judge_run(RedactScanner *s, NameWord *words, int n)
+{
+	int from = judge_organisation(s, words, n);
+
 	for (int i = from; i < n; i++)
 	{
 		const NameWord *w = &words[i];
@@ -511,6 +548,25 @@ judge_run(RedactScanner *s, NameWord *words, int n)
 		if (w->flags & REDACT_WORD_TITLE)
 		{
 			judge_part(s, words, from, i);
+			from = i + 1;
+		}
+		else if (i > from && (w->flags & REDACT_WORD_STREET) &&
+				 !is_plain(&words[i - 1]))
+		{
+			int first = i - 1;
+
+			while (first > from && !is_plain(&words[first - 1]) &&
+				   i - first < 3)
+				first--;
+			judge_part(s, words, from, first);
+			redact_offer(s, words[first].start, w->end, REDACT_LOCATION, 55,
+						 "street");
+			from = i + 1;
+		}
+		else if ((w->flags & REDACT_WORD_ORG) && !w->upper && n == 1)
+		{
+			redact_offer(s, w->start, w->end, REDACT_ORGANIZATION, 55,
+						 "known_organization");
 			from = i + 1;
 		}
 		else if (i + 1 < n && is_place_pair(w, &words[i + 1]))

@@ -186,6 +186,7 @@ begin_pass(RedactScanner *s)
 	s->zone_end = 0;
 	s->code_end = 0;
 	s->name_end = 0;
+	s->person_end = 0;
 }
 
 void

@@ -148,6 +148,7 @@ struct RedactScanner
 	uint32_t token_end;			 /* tokens up to here have been looked at */
 	uint32_t zone_end;			 /* lines of capitals and '<' */
 	uint32_t code_end;			 /* and codes of letters and digits */
+	uint32_t person_end;		 /* of the last name that was sure */
 	uint32_t name_end;			 /* and runs of capitalised words */
 	uint32_t names[NAME_MEMORY]; /* hashes of parts of names found */
 	uint32_t nnames;

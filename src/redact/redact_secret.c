@@ -444,6 +444,24 @@ value_end(RedactScanner *s, uint32_t start)
 	return run->end > start ? run->end : start;
 }
 
+static const char *
+value_rule(RedactEntity entity)
+{
+	return entity == REDACT_USERNAME   ? "username_value"
+		   : entity == REDACT_PASSWORD ? "password_value"
+									   : "secret_value";
+}
+
+/* What a key with these words has as its value; -1: nothing to hide. */
+static int
+value_entity(const RedactCtx *ctx)
+{
+	return redact_ctx_has(ctx, REDACT_CTX_PASSWORD) ? REDACT_PASSWORD
+		   : redact_ctx_has(ctx, REDACT_CTX_SECRET) ? REDACT_API_KEY
+		   : redact_ctx_has(ctx, REDACT_CTX_USER)	? REDACT_USERNAME
+													: -1;
+}
+
 /*
  * "key: value", "key=value" with the separator at pos: if the key names a
  * secret, the value is one. What is only letters may as well be prose or
@@ -458,7 +476,7 @@ verify_pair(RedactScanner *s, uint32_t pos)
 	uint32_t end;
 	uint32_t looked;
 	RedactCtx ctx;
-	bool password;
+	int entity;
 	bool digit = false;
 	bool letter = false;
 	bool other = false;
@@ -475,8 +493,8 @@ verify_pair(RedactScanner *s, uint32_t pos)
 	if (key_end - key < 3)
 		return;
 	ctx = redact_context_last((const char *) s->text + key, key_end - key);
-	password = redact_ctx_has(&ctx, REDACT_CTX_PASSWORD);
-	if (!password && !redact_ctx_has(&ctx, REDACT_CTX_SECRET))
+	entity = value_entity(&ctx);
+	if (entity < 0)
 		return;
 
 	while (start < pos + 5 &&
@@ -499,7 +517,7 @@ verify_pair(RedactScanner *s, uint32_t pos)
 	}
 	while (end > start && strchr(".:!?", redact_at(s, end - 1)) != NULL)
 		end--;
-	if (end - start < (password ? 4 : 8) ||
+	if (end - start < (entity == REDACT_API_KEY ? 8 : 4) ||
 		is_no_value(s->text + start, end - start))
 		return;
 	looked = end - start < MAX_VALUE ? end : start + MAX_VALUE;
@@ -517,17 +535,18 @@ verify_pair(RedactScanner *s, uint32_t pos)
 			(redact_at(s, i) == '-' && redact_at(s, i + 1) == '>'))
 			return;
 	}
-	redact_offer(s, start, end, password ? REDACT_PASSWORD : REDACT_API_KEY,
+	redact_offer(s, start, end, entity,
 				 digit && letter  ? 75
 				 : digit || other ? 48
 								  : 42,
-				 password ? "password_value" : "secret_value");
+				 value_rule(entity));
 }
 
 uint32_t
 redact_verify_equals(RedactScanner *s, uint32_t pos)
 {
-	if (redact_wants(s, REDACT_PASSWORD) || redact_wants(s, REDACT_API_KEY))
+	if (redact_wants(s, REDACT_PASSWORD) || redact_wants(s, REDACT_API_KEY) ||
+		redact_wants(s, REDACT_USERNAME))
 		verify_pair(s, pos);
 	return pos + 1;
 }
@@ -557,7 +576,7 @@ verify_bare(RedactScanner *s, uint32_t start, uint32_t end)
 		digits += (class & CC_DIGIT) != 0;
 		hex = hex && in_alphabet(redact_at(s, i), HEX);
 	}
-	if (!lower || !upper || digits < 3 || hex ||
+	if (!lower || !upper || digits < (n == 40 ? 1 : 3) || hex ||
 		memchr(s->text + start, '_', n) != NULL)
 		return;
 	ctx = redact_context(s, start, end);

@@ -28,6 +28,35 @@ SQL
 
 # ---- cancel -------------------------------------------------------------------------
 
+# Some phases last for milliseconds, so the server itself watches for them. It
+# answers when it cancelled, or nothing when the session ended before.
+ask(<<'SQL');
+CREATE FUNCTION cancel_when(condition text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	victim int;
+	seen bool := false;
+	holds bool;
+	until timestamptz := clock_timestamp() + interval '60 s';
+BEGIN
+	WHILE clock_timestamp() < until LOOP
+		PERFORM pg_stat_clear_snapshot();
+		SELECT pid INTO victim FROM pg_stat_activity WHERE application_name = 'victim'
+			AND state = 'active' AND query LIKE '%victim%';
+		IF victim IS NOT NULL THEN
+			seen := true;
+			EXECUTE 'SELECT ' || condition INTO holds;
+			IF holds AND pg_cancel_backend(victim) THEN
+				RETURN extract(epoch FROM clock_timestamp());
+			END IF;
+		ELSIF seen THEN
+			RETURN NULL;
+		END IF;
+		PERFORM pg_sleep(0.001);
+	END LOOP;
+	RETURN NULL;
+END $$;
+SQL
+
 # Start a query, cancel it once condition holds, and return the milliseconds
 # until it is gone; undef when it ended before.
 sub cancel_after
@@ -37,19 +66,16 @@ sub cancel_after
 	my $session = IPC::Run::start(
 		[ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', "SET application_name = 'victim'; SET search_path = public, intel; $query" ],
 		'<', \undef, '>', \$out, '2>', \$err);
-	my $started = $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active' AND query LIKE '%victim%') AND ($condition)");
-	my $from = time;
-	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+	my $from = ask('SELECT cancel_when($$' . $condition . '$$)');
 	$session->finish;
-	my $took = 1000 * (time - $from);
-	return $err =~ /canceling statement due to user request/ ? $took : undef;
+	return $from && $err =~ /canceling statement due to user request/ ? 1000 * (time - $from) : undef;
 }
 
 note sprintf('for comparison: pg_sleep is gone %.0f ms after the cancel', cancel_after('SELECT pg_sleep(60)', 'true') // -1);
 for my $phase ('finding lists', 'encoding rows', 'writing lists')
 {
 	my $took;
-	# the phase may be over when the cancel comes
+	# the build may be over when the cancel comes
 	for (1 .. 5)
 	{
 		$took = cancel_after("CREATE INDEX big_i ON big USING intel (v)", "EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE '%$phase' OR phase LIKE '%writing lists')");

@@ -76,11 +76,12 @@ $mock->reset;
 my @answers = map { my $i = $_; ($good, '{"name": "A", "age": ' . ('9' x ($i % 40 + 1)) . '}', '{"name": "' . ('x' x $i) . '", "age": 1.0}',
 	'[' x ($i % 200), "{\"age\": $i}", '"' . $good . '"', "$good $good", '{"name": null, "age": 1}', "```\n$good```", "\x01") } 1 .. 100;
 sql(<<"SQL");
-CREATE FUNCTION fits() RETURNS text LANGUAGE plpgsql AS \$\$
+CREATE FUNCTION fits(i int) RETURNS text LANGUAGE plpgsql AS \$\$
 DECLARE
 	r jsonb;
 BEGIN
-	r := intel.extract('x', '$schema', 'openai');
+	-- another text every time: the same one would be asked once
+	r := intel.extract('x' || i, '$schema', 'openai');
 	RETURN CASE WHEN intel._schema_problem('$schema', r) IS NULL THEN 'fits' ELSE 'DOES NOT FIT' END;
 EXCEPTION WHEN SQLSTATE 'IN004' THEN
 	RETURN 'IN004';
@@ -89,7 +90,7 @@ END
 SQL
 $mock->control({ do => [ map { { kind => 'ok', content => $_ } } @answers ] });
 my %seen;
-$seen{$_}++ foreach split /\n/, sql('SELECT fits() FROM generate_series(1, 500)');
+$seen{$_}++ foreach split /\n/, sql('SELECT fits(i) FROM generate_series(1, 500) i');
 is(join(' ', sort keys %seen), 'IN004 fits', 'fits or IN004: ' . join(', ', map { "$seen{$_} $_" } sort keys %seen));
 $mock->reset;
 

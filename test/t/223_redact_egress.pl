@@ -24,7 +24,7 @@ my $private = 'jane.roe@private.example, 4111 1111 1111 1111, project-nightingal
 my $leak = qr/jane|roe@|4111|1111 1111|nightingale|BADGE-1|123456|hunter2/i;
 
 my %base = (
-	openai => "http://127.0.0.1:$port/v1", azure => "http://127.0.0.1:$port", tei => "http://127.0.0.1:$port",
+	openai => "http://127.0.0.1:$port/v1", responses => "http://127.0.0.1:$port/v1", azure => "http://127.0.0.1:$port", tei => "http://127.0.0.1:$port",
 	anthropic => "http://127.0.0.1:$port", gemini => "http://127.0.0.1:$port/", ollama => "http://127.0.0.1:$port");
 my @kinds = sort keys %base;
 my @stored = split /\n/, sql(q{SELECT DISTINCT (regexp_matches(pg_get_constraintdef(oid), '''(\w+)''::text', 'g'))[1]
@@ -68,7 +68,7 @@ my %parts = (
 # Parts that must arrive, to show that the bytes are looked at: by kind.
 my %arrives = map { $_ => { prompt => 1, system => 1, messages => 1, embed => 1, embed_many => 1 } } @kinds;
 $arrives{tei} = { embed => 1, embed_many => 1 };
-delete @{ $arrives{anthropic} }{qw(embed embed_many)};
+delete @{ $arrives{$_} }{qw(embed embed_many)} foreach qw(anthropic responses);
 
 foreach my $kind (@kinds)
 {

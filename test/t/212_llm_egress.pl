@@ -166,7 +166,11 @@ is(state(q{SELECT intel.complete('x', 'tls')}), 'IN002', 'nor for another certif
 	my $here = 'DNS:localhost,IP:127.0.0.1';
 	$signed->('right', $here, 'ours', '-days', '2');
 	$signed->('wrongname', 'DNS:elsewhere.example', 'ours', '-days', '2');
-	$signed->('expired', $here, 'ours', '-days', '-1');
+	# older versions of openssl take no dates, newer ones no negative number of days
+	my @past = `openssl x509 -help 2>&1` =~ /-not_after/
+		? ('-not_before', '20200101000000Z', '-not_after', '20200102000000Z')
+		: ('-days', '-1');
+	$signed->('expired', $here, 'ours', @past);
 	$signed->('stranger', $here, 'theirs', '-days', '2');
 	my $server;
 	my $authority = slurp_file("$dir/ours.pem");

@@ -48,7 +48,7 @@ COMMENT ON COLUMN @extschema@.provider.enabled IS
 COMMENT ON COLUMN @extschema@.provider.timeout_ms IS
     'longest time of one call; null: intel.llm_timeout';
 COMMENT ON COLUMN @extschema@.provider.max_concurrency IS
-    'most calls in flight per worker';
+    'most calls in flight to the provider from this database';
 COMMENT ON COLUMN @extschema@.provider.allow_private_network IS
     'true permits http and private or loopback addresses (a model server of your own)';
 COMMENT ON COLUMN @extschema@.provider.redaction_policy IS

@@ -65,7 +65,7 @@ my $peer = 200 / ($latency + 1);
 diag(sprintf '%d jobs, %.1f s latency, 256 in flight: %.0f jobs/s (%s); pg_net at most %.0f/s by its design: ratio %.1f',
 	$jobs, $latency, median(@rates), spread(@rates), $peer, median(@rates) / $peer);
 my $most = $mock->stats;
-diag("most requests at once: $most->{most}");
+diag("most requests at once: $most->{max_open}");
 
 # ---- from submit to the claim ------------------------------------------------------
 

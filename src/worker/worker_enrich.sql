@@ -243,6 +243,35 @@ INSERT INTO @extschema@.task (name, step, description) VALUES
     ('enrich', '@extschema@._enrich_step(jsonb, jsonb, jsonb)',
      'fill the target of an enrichment in one row; queued by create_enrichment and its triggers');
 
+-- A key as jsonb, of a row of the source. The trigger calls it with the rights
+-- of the extension's owner, and the owner of a type may have given it a cast to
+-- json, which jsonb functions would call: only columns of the key are looked
+-- at, and only while their types are the server's own.
+CREATE FUNCTION @extschema@._enrich_key(source oid, key text[], source_row anyelement) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fields text;
+    foreign_types bigint;
+    result jsonb;
+BEGIN
+    SELECT string_agg(format('%L, ($1).%I', a.attname, a.attname), ', '),
+            count(*) FILTER (WHERE a.atttypid >= 16384)
+        INTO fields, foreign_types
+        FROM pg_attribute a WHERE a.attrelid = source AND a.attname = ANY (key) AND a.attnum > 0 AND NOT a.attisdropped;
+    IF foreign_types > 0 THEN
+        RAISE feature_not_supported USING MESSAGE = 'key of an enrichment has a type that is not built in',
+            HINT = 'Drop the enrichment, or give the key columns built-in types.';
+    END IF;
+    EXECUTE format('SELECT jsonb_build_object(%s)', fields) INTO result USING source_row;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_key(oid, text[], anyelement) IS
+    'internal: the primary key of a row as jsonb';
+REVOKE ALL ON FUNCTION @extschema@._enrich_key(oid, text[], anyelement) FROM PUBLIC;
+
 -- The trigger is of the extension's owner, because whoever may write the table
 -- need not know of the enrichment, nor be allowed to queue jobs.
 CREATE FUNCTION @extschema@._enrich_changed() RETURNS trigger
@@ -264,16 +293,16 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP IN ('DELETE', 'UPDATE') THEN
-        SELECT jsonb_object_agg(k, to_jsonb(OLD) -> k) INTO row_key FROM unnest(e.key) k;
+        row_key := @extschema@._enrich_key(TG_RELID, e.key, OLD);
         IF TG_OP = 'DELETE' THEN
             DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key;
             RETURN NULL;
         END IF;
-        IF row_key <> (SELECT jsonb_object_agg(k, to_jsonb(NEW) -> k) FROM unnest(e.key) k) THEN
+        IF row_key <> @extschema@._enrich_key(TG_RELID, e.key, NEW) THEN
             DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key;
         END IF;
     END IF;
-    SELECT jsonb_object_agg(k, to_jsonb(NEW) -> k) INTO row_key FROM unnest(e.key) k;
+    row_key := @extschema@._enrich_key(TG_RELID, e.key, NEW);
     SELECT * INTO r FROM @extschema@.enrichment_row x
         WHERE x.enrichment = e.id AND x.source_key = row_key FOR UPDATE;
     -- a job that has not begun will read the new text; one that has will see

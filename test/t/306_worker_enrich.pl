@@ -170,4 +170,26 @@ sql(q{UPDATE shop.ticket SET title = 'after the end'});
 is(sql(q{SELECT count(*) FROM intel.enrichment_row}), '0', 'and with what was known of its rows');
 like(sql(q{SELECT summary FROM shop.ticket WHERE id = 100}), qr/under force/, 'what it wrote stays');
 
+# ---- the trigger has its owner's rights, and lends them to nobody -----------------------
+
+# a type may have a cast to json, and jsonb functions call it
+sql(q{SET ROLE shop;
+CREATE TABLE shop.seen (who text);
+CREATE TYPE shop.mood AS ENUM ('good', 'bad');
+CREATE FUNCTION shop.betray(shop.mood) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO shop.seen VALUES (current_user); RETURN '"x"'; END $$;
+CREATE CAST (shop.mood AS json) WITH FUNCTION shop.betray(shop.mood);
+CREATE TABLE shop.trap (id int PRIMARY KEY, title text, mood shop.mood, summary text);
+SELECT intel.create_enrichment('trap', 'shop.trap', '{title}', 'summary', 'Say it briefly.', options => '{"model": "chat"}');
+INSERT INTO shop.trap VALUES (1, 'a', 'good');
+UPDATE shop.trap SET title = 'b', mood = 'bad';
+});
+is(sql(q{SELECT count(*) FROM shop.seen WHERE who <> 'shop'}), '0', 'a cast of the source is not called as the owner of the extension');
+is(sql(q{SELECT count(*) > 0 FROM shop.trap WHERE summary IS NULL OR summary LIKE 'echo%'}), 't', 'the row is written all the same');
+like(fails(q{SET ROLE shop; CREATE TABLE shop.keyed (mood shop.mood PRIMARY KEY, title text, summary text);
+	SELECT intel.create_enrichment('keyed', 'shop.keyed', '{title}', 'summary', 'Say it.', options => '{"model": "chat"}');
+	INSERT INTO shop.keyed VALUES ('good', 'c')}), qr/has a type that is not built in/, 'a key of such a type is refused');
+is(sql(q{SELECT count(*) FROM shop.seen WHERE who <> 'shop'}), '0', 'and its cast not called');
+sql(q{SET ROLE shop; SELECT intel.drop_enrichment('trap')});
+
 done_testing();

@@ -162,6 +162,19 @@ extern bool llm_spend_waiting(bool exactly);
 extern void llm_spend_flush(bool exactly);
 
 /*
+ * Before a job's call is admitted: false when another process or job calls
+ * for the same answer; then ask again, at the latest after wait_ms. When the
+ * answer has come meanwhile the call is local. llm_cache_flights changes when
+ * a call of this process that others may wait for has ended.
+ */
+#define LLM_CACHE_WAIT_MS 250
+extern bool llm_cache_board(LlmCall *call);
+extern uint64 llm_cache_flights(void);
+
+/* The answer that was kept, even expired, for a call that failed, or NULL. */
+extern char *llm_cache_last(const LlmCall *call);
+
+/*
  * Keep the answer of a call that wants it. Needs a transaction. And remove
  * answers that are not to be kept any longer.
  */

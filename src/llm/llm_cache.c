@@ -13,7 +13,10 @@
  * one session at a time; and where there is none, one session calls and the
  * others wait for its commit. They ask for the lock again and again instead of
  * queueing for it, so that no wait is part of a deadlock, and for no longer
- * than a call may take.
+ * than a call may take. A job has no transaction while its call is in flight,
+ * so its lock is the process's own until the answer is written, and then the
+ * transaction's that writes it; jobs of one process, which the lock does not
+ * keep apart, are in a list.
  *
  * Refreshed answers are new rows. What is old is kept for a day as a fallback
  * for a call that fails, and removed by prune_cache().
@@ -242,9 +245,12 @@ take(LlmCall *call, const Found *found, CacheCount what)
 	count(what);
 }
 
-/* The lock of a key, to the end of the transaction, if it is free. */
-static bool
-try_lock(const LlmCallState *state)
+/* Calls of this process's jobs that are made for all. */
+static dlist_head flights = DLIST_STATIC_INIT(flights);
+static uint64 flights_ended = 0;
+
+static LOCKTAG
+lock_tag(const LlmCallState *state)
 {
 	LOCKTAG tag;
 	uint32 half[2];
@@ -252,8 +258,67 @@ try_lock(const LlmCallState *state)
 	memcpy(half, state->cache_key, sizeof(half));
 	/* as pg_advisory_xact_lock(bigint) has it */
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1], 1);
-	return LockAcquire(&tag, ExclusiveLock, false, true) !=
-		   LOCKACQUIRE_NOT_AVAIL;
+	return tag;
+}
+
+static bool
+is_flying(const LlmCallState *state)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &flights)
+	{
+		const LlmCallState *other =
+			dlist_container(LlmCallState, flight, iter.cur);
+
+		if (memcmp(other->cache_key, state->cache_key, LLM_CACHE_KEY_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The lock of a key if it is free, to the end of the transaction, or of the
+ * call of a job.
+ */
+static bool
+try_lock(LlmCallState *state)
+{
+	LOCKTAG tag = lock_tag(state);
+	bool of_job = state->job != 0;
+
+	if (of_job && is_flying(state))
+		return false;
+	if (LockAcquire(&tag, ExclusiveLock, of_job, true) ==
+		LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	if (of_job)
+	{
+		dlist_push_tail(&flights, &state->flight);
+		state->in_flights = true;
+	}
+	return true;
+}
+
+void
+llm_cache_leave(LlmCallState *state)
+{
+	LOCKTAG tag;
+
+	if (!state->in_flights)
+		return;
+	tag = lock_tag(state);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+	dlist_delete(&state->flight);
+	state->in_flights = false;
+	state->has_flight = false;
+	flights_ended++;
+}
+
+uint64
+llm_cache_flights(void)
+{
+	return flights_ended;
 }
 
 void
@@ -318,6 +383,44 @@ llm_cache_wait(LlmCall *call)
 	}
 }
 
+bool
+llm_cache_board(LlmCall *call)
+{
+	LlmCallState *state = call->state;
+	TimestampTz now = GetCurrentTimestamp();
+	Found found;
+
+	if (call->is_local || state->cache_ttl == 0 || state->has_flight ||
+		RecoveryInProgress())
+		return true;
+	state->has_flight = try_lock(state);
+	find(call, &found);
+	if (found.result != NULL && found.expires_at > now)
+	{
+		llm_cache_leave(state);
+		take(call, &found, COUNT_HITS);
+		return true;
+	}
+	if (state->has_flight)
+		return true;
+	if (state->give_up_at == 0)
+	{
+		state->give_up_at = TimestampTzPlusMilliseconds(now, call->timeout_ms);
+		count(COUNT_WAITS);
+	}
+	return now >= state->give_up_at;
+}
+
+char *
+llm_cache_last(const LlmCall *call)
+{
+	char *result = llm_cache_stale(call);
+
+	if (result != NULL)
+		llm_cache_note_stale();
+	return result;
+}
+
 char *
 llm_cache_stale(const LlmCall *call)
 {
@@ -336,6 +439,16 @@ llm_cache_note_stale(void)
 }
 
 /* ---- writing ------------------------------------------------------------- */
+
+/* A job's lock goes with its call, before others can see the answer. */
+static void
+hold_until_commit(const LlmCallState *state)
+{
+	LOCKTAG tag = lock_tag(state);
+
+	if (state->in_flights)
+		(void) LockAcquire(&tag, ExclusiveLock, false, true);
+}
 
 void
 llm_cache_store(const LlmCall *call)
@@ -384,6 +497,7 @@ llm_cache_store(const LlmCall *call)
 	ExecStoreVirtualTuple(slot);
 	ExecSimpleRelationInsert(target, estate, slot);
 	ExecCloseIndices(target);
+	hold_until_commit(state);
 	ExecResetTupleTable(estate->es_tupleTable, false);
 	MemoryContextSwitchTo(old);
 	FreeExecutorState(estate);

@@ -29,6 +29,9 @@ extern void llm_cache_look(LlmCall *call);
  */
 extern void llm_cache_wait(LlmCall *call);
 
+/* Another may call for it now. In a callback of the call's memory. */
+extern void llm_cache_leave(LlmCallState *state);
+
 /* The answer, even expired, for a call that failed, or NULL; palloc'd. */
 extern char *llm_cache_stale(const LlmCall *call);
 /* Count that it was used. */

@@ -42,6 +42,7 @@ release_call(void *arg)
 		llm_http_drop(state->transfer);
 	state->transfer = NULL;
 	llm_limit_release(call);
+	llm_cache_leave(state);
 	llm_log_abandoned(call);
 	if (state->key_header != NULL)
 		llm_secret_wipe(state->key_header, strlen(state->key_header));
@@ -361,22 +362,27 @@ llm_call_run(LlmCall *call)
 
 /* ---- streams ---------------------------------------------------------------- */
 
+char *
+llm_result_text(const char *result)
+{
+	const json_t *doc = json_parse(result, strlen(result));
+	const json_t *message = json_object_get(doc, "message");
+	const char *text =
+		json_string_member(message != NULL ? message : doc, "content", NULL);
+
+	return text != NULL
+			   ? pg_any_to_server(pstrdup(text), strlen(text), PG_UTF8)
+			   : NULL;
+}
+
 /* The answer of a builtin model is there at once. */
 static char *
 take_local_part(LlmCall *call)
 {
-	const json_t *result;
-	const json_t *message;
-	const char *text;
-
 	if (call->outcome != LLM_SUCCEEDED || call->state->local_taken)
 		return NULL;
 	call->state->local_taken = true;
-	result = json_parse(call->result, strlen(call->result));
-	message = json_object_get(result, "message");
-	text =
-		json_string_member(message != NULL ? message : result, "content", "");
-	return pg_any_to_server(pstrdup(text), strlen(text), PG_UTF8);
+	return llm_result_text(call->result);
 }
 
 char *

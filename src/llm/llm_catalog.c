@@ -522,17 +522,29 @@ llm_catalog_limits(const LlmLimit **rows)
 	return nlimits;
 }
 
-char *
-llm_catalog_fallback(const char *name)
+static bool
+gives_same_vectors(const LlmModel *a, const LlmModel *b)
 {
-	LlmModel *model;
+	return strcmp(a->model_id, b->model_id) == 0 &&
+		   a->dimensions == b->dimensions &&
+		   compareJsonbContainers(&a->options->root, &b->options->root) == 0;
+}
+
+char *
+llm_catalog_fallback(const char *name, bool same_vectors)
+{
+	const LlmModel *model;
+	const LlmModel *next;
 
 	ensure_loaded();
 	model = hash_search(models, name, HASH_FIND, NULL);
 	if (model == NULL || model->fallback == NULL)
 		return NULL;
-	model = hash_search(models, model->fallback, HASH_FIND, NULL);
-	return model != NULL && is_granted(model) ? pstrdup(model->name) : NULL;
+	next = hash_search(models, model->fallback, HASH_FIND, NULL);
+	if (next == NULL || !is_granted(next) ||
+		(same_vectors && !gives_same_vectors(model, next)))
+		return NULL;
+	return pstrdup(next->name);
 }
 
 bool

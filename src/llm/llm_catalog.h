@@ -85,9 +85,10 @@ extern int llm_catalog_limits(const LlmLimit **limits);
 
 /*
  * The fallback of a model that exists, if the current user may use it, or
- * NULL; palloc'd.
+ * NULL; palloc'd. With same_vectors only one that gives the same vectors: the
+ * same model with the same options, at another provider.
  */
-extern char *llm_catalog_fallback(const char *name);
+extern char *llm_catalog_fallback(const char *name, bool same_vectors);
 
 /*
  * May calls go to the host of this URL? They may, while the table egress_host

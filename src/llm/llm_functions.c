@@ -361,20 +361,6 @@ intel__schema_problem(PG_FUNCTION_ARGS)
 
 /* ---- streams -------------------------------------------------------------- */
 
-/* The result of a call that has ended; its failure is raised. */
-static char *
-take_result(LlmCall *call)
-{
-	bool succeeded = call->outcome == LLM_SUCCEEDED;
-	int64 id;
-
-	llm_call_settle(call);
-	id = llm_log_attempt(call, succeeded);
-	if (!succeeded)
-		llm_call_raise(call);
-	return llm_call_result(call, id);
-}
-
 /*
  * Both functions give rows as they arrive, one per call: where the executor
  * takes them one by one (in a select list), the client has each before the
@@ -384,17 +370,8 @@ static void
 start_stream(FuncCallContext *context, LlmTask task, Jsonb *request)
 {
 	MemoryContext old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-	LlmCall *call = llm_call_prepare(task, request);
-	LlmRefusal refusal;
 
-	if (!call->is_streamed)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("request does not ask for a stream")));
-	call->wants_parts = true;
-	if (!llm_call_admit(call, false, &refusal))
-		llm_refusal_raise(&refusal);
-	llm_call_start(call);
-	context->user_fctx = call;
+	context->user_fctx = llm_served_begin(task, request);
 	MemoryContextSwitchTo(old);
 }
 
@@ -412,10 +389,10 @@ intel__stream(PG_FUNCTION_ARGS)
 					 PG_GETARG_JSONB_P(1));
 	}
 	context = SRF_PERCALL_SETUP();
-	part = llm_call_next_part(context->user_fctx);
+	part = llm_served_next(context->user_fctx);
 	if (part != NULL)
 		SRF_RETURN_NEXT(context, CStringGetTextDatum(part));
-	(void) take_result(context->user_fctx);
+	(void) llm_served_result(context->user_fctx);
 	SRF_RETURN_DONE(context);
 }
 
@@ -432,9 +409,8 @@ delta_object(const char *part)
 Datum
 intel__stream_chat(PG_FUNCTION_ARGS)
 {
-	static char whole_given; /* tag of a call whose last row was given */
 	FuncCallContext *context;
-	LlmCall *call;
+	LlmServed *served;
 	char *part;
 
 	if (SRF_IS_FIRSTCALL())
@@ -443,14 +419,14 @@ intel__stream_chat(PG_FUNCTION_ARGS)
 		start_stream(context, LLM_TASK_CHAT, PG_GETARG_JSONB_P(0));
 	}
 	context = SRF_PERCALL_SETUP();
-	call = context->user_fctx;
-	if (call->tag == &whole_given)
+	served = context->user_fctx;
+	if (served == NULL) /* the whole result was given */
 		SRF_RETURN_DONE(context);
-	part = llm_call_next_part(call);
+	part = llm_served_next(served);
 	if (part != NULL)
 		SRF_RETURN_NEXT(context, delta_object(part));
-	call->tag = &whole_given;
-	SRF_RETURN_NEXT(
-		context,
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(take_result(call))));
+	context->user_fctx = NULL;
+	SRF_RETURN_NEXT(context,
+					DirectFunctionCall1(
+						jsonb_in, CStringGetDatum(llm_served_result(served))));
 }

@@ -576,6 +576,8 @@ finish(LlmTransfer *transfer, CURLcode code)
 	dlist_push_tail(&transfer->http->finished, &transfer->node);
 }
 
+static void drive(LlmHttp *http, bool sockets_ready);
+
 /* Begin a stream anew: a call can be sent again. */
 static void
 start_stream(LlmTransfer *transfer)
@@ -625,6 +627,8 @@ llm_http_start(LlmHttp *http, LlmCall *call)
 	}
 	else
 		finish(transfer, CURLE_OUT_OF_MEMORY);
+	/* the first bytes leave now, not when the caller comes to wait */
+	drive(http, false);
 }
 
 /* ---- ending ------------------------------------------------------------- */

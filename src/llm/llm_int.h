@@ -69,7 +69,11 @@ typedef struct LlmCallState
 
 	/* cache; see llm_cache.c */
 	int cache_ttl;	 /* seconds; 0: not to be kept */
-	bool has_flight; /* this session calls for all that want this answer */
+	bool has_flight; /* this call is made for all that want this answer */
+	bool in_flights; /* of a job: in the list of this process */
+	dlist_node flight;
+	TimestampTz
+		give_up_at; /* when to wait for another no longer; 0: not yet */
 	uint8 cache_key[LLM_CACHE_KEY_LEN];
 	char *cached_result; /* NULL: the call is to be made */
 
@@ -117,6 +121,21 @@ extern void llm_call_run(LlmCall *call);
  */
 extern void llm_call_start(LlmCall *call);
 extern char *llm_call_next_part(LlmCall *call);
+
+/*
+ * A stream with all that llm_serve does for a call. begin raises when nobody
+ * answers; what it makes lives in the current context. next gives the next
+ * piece, in the current context, or NULL at the end, when result gives the
+ * whole result as JSON text, or raises why it broke off.
+ */
+typedef struct LlmServed LlmServed;
+
+extern LlmServed *llm_served_begin(LlmTask task, Jsonb *request);
+extern char *llm_served_next(LlmServed *served);
+extern char *llm_served_result(LlmServed *served);
+
+/* The text of a result of complete or chat, in the current context, or NULL. */
+extern char *llm_result_text(const char *result);
 
 /*
  * Forget a transfer, closing its connection; safe in a memory context

@@ -8,18 +8,20 @@
  * itself gives as "fallback". A session walks
  * it to the end at once. A job has time: it takes the first model that is on
  * and whose breaker is closed, waits where there is none, and falls back on
- * the given value when its attempts are used up.
+ * the rest when its attempts are used up. A stream falls back until it has
+ * given its first piece.
  *
  * What is wrong with a request (an unknown model, a missing grant, a text that
  * cannot be redacted) is raised from wherever it is found: another model does
- * not make it right. Embeddings have no fallback, since vectors of two models
- * cannot be compared.
+ * not make it right. Embeddings fall back on the same model at another provider
+ * only, since vectors of two models cannot be compared.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 
 #include "base/error.h"
@@ -29,21 +31,18 @@
 #include "llm/llm_limit.h"
 
 #define MAX_HOPS 8
-/* a provider that is off is looked at again after this, ms */
-#define OFF_WAIT_MS 30000
-
-static bool
-has_fallback(LlmTask task)
-{
-	return task != LLM_TASK_EMBED;
-}
+/*
+ * A job whose provider is off waits for a change of the catalogue; should it
+ * miss that, it looks again after this.
+ */
+#define OFF_WAIT_MS (10 * 60 * 1000)
 
 /* The next model of the chain, or NULL; palloc'd. */
 static char *
 next_model(LlmTask task, const char *model)
 {
-	return has_fallback(task) && model != NULL ? llm_catalog_fallback(model)
-											   : NULL;
+	return model != NULL ? llm_catalog_fallback(model, task == LLM_TASK_EMBED)
+						 : NULL;
 }
 
 static void
@@ -192,6 +191,140 @@ llm_serve(LlmTask task, Jsonb *request)
 	if (result == NULL)
 		llm_refusal_raise(&first);
 	return result;
+}
+
+/* ---- streams --------------------------------------------------------------- */
+
+struct LlmServed
+{
+	MemoryContext cxt;
+	LlmTask task;
+	Jsonb *request;
+	char *model;	  /* of the chain, where it is now */
+	int hop;		  /* models asked so far */
+	LlmRefusal first; /* why the first one did not answer */
+	LlmCall *call;	  /* NULL: given is the answer */
+	char *given;	  /* the result that the request itself gives */
+	bool has_begun;	  /* a piece was given */
+};
+
+/* Start the next model of the chain; false, with *refusal, when it may not. */
+static bool
+start_next(LlmServed *served, LlmRefusal *refusal)
+{
+	LlmCall *call = llm_call_prepare_for(served->task, served->request,
+										 &served->model, refusal);
+
+	if (call == NULL)
+	{
+		refuse_off(refusal, refusal->message);
+		return false;
+	}
+	if (!call->is_streamed)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("request does not ask for a stream")));
+	call->wants_parts = true;
+	if (!llm_call_admit(call, false, refusal))
+	{
+		llm_call_free(call);
+		return false;
+	}
+	llm_call_start(call);
+	served->call = call;
+	return true;
+}
+
+/*
+ * Find who answers, beginning with the model after the one that was asked
+ * last; raises why the first one did not when nobody does.
+ */
+static void
+find_answer(LlmServed *served)
+{
+	MemoryContext old = MemoryContextSwitchTo(served->cxt);
+
+	served->call = NULL;
+	while (served->hop < MAX_HOPS)
+	{
+		LlmRefusal refusal = {0};
+
+		if (served->hop > 0)
+			served->model = next_model(served->task, served->model);
+		if (served->hop++ > 0 && served->model == NULL)
+			break;
+		if (start_next(served, &refusal))
+			break;
+		if (served->hop == 1)
+			served->first = refusal;
+	}
+	if (served->call == NULL)
+	{
+		served->given = llm_given_fallback(served->task, served->request);
+		if (served->given == NULL)
+			llm_refusal_raise(&served->first);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+LlmServed *
+llm_served_begin(LlmTask task, Jsonb *request)
+{
+	LlmServed *served = palloc0(sizeof(LlmServed));
+
+	served->cxt = CurrentMemoryContext;
+	served->task = task;
+	served->request = (Jsonb *) DatumGetPointer(
+		datumCopy(JsonbPGetDatum(request), false, -1));
+	find_answer(served);
+	return served;
+}
+
+char *
+llm_served_next(LlmServed *served)
+{
+	for (;;)
+	{
+		LlmCall *call = served->call;
+		char *part;
+
+		if (call == NULL)
+		{
+			part = served->has_begun ? NULL : llm_result_text(served->given);
+			served->has_begun = true;
+			return part;
+		}
+		part = llm_call_next_part(call);
+		if (part != NULL)
+			served->has_begun = true;
+		if (part != NULL || served->has_begun ||
+			call->outcome == LLM_SUCCEEDED)
+			return part;
+
+		/* it failed before anybody saw anything of it */
+		llm_call_settle(call);
+		if (served->hop == 1)
+			refusal_of_call(call, &served->first);
+		(void) llm_log_attempt(call, false);
+		llm_call_free(call);
+		find_answer(served);
+	}
+}
+
+char *
+llm_served_result(LlmServed *served)
+{
+	LlmCall *call = served->call;
+	bool succeeded;
+	int64 id;
+
+	if (call == NULL)
+		return served->given;
+	succeeded = call->outcome == LLM_SUCCEEDED;
+	llm_call_settle(call);
+	id = llm_log_attempt(call, succeeded);
+	if (!succeeded)
+		llm_call_raise(call);
+	return llm_call_result(call, id);
 }
 
 /* ---- jobs ---------------------------------------------------------------- */

@@ -120,6 +120,17 @@ REVOKE EXECUTE ON FUNCTION @extschema@._job_wake() FROM PUBLIC;
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON @extschema@.job_queue
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
 
+CREATE FUNCTION @extschema@._job_catalog_changed() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'intel__job_catalog_changed'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._job_catalog_changed() IS
+    'internal: jobs that wait for a provider that was off look again at commit';
+REVOKE EXECUTE ON FUNCTION @extschema@._job_catalog_changed() FROM PUBLIC;
+CREATE TRIGGER wake_jobs AFTER UPDATE ON @extschema@.provider
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
+CREATE TRIGGER wake_jobs AFTER UPDATE ON @extschema@.model
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
+
 CREATE VIEW @extschema@.job WITH (security_invoker = true, security_barrier = true) AS
     SELECT id, task, status, attempts, max_attempts, priority, next_attempt_at,
         created_at, started_at, finished_at, failed_at, error_code, error_message,

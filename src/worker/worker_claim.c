@@ -19,6 +19,7 @@
  *	not ready -> waiting	[open_gates: a needed job has not ended]
  *	waiting -> not ready	[engine_release_waiting: a needed job has ended]
  *	not ready -> failed		[open_gates: a needed job did not succeed]
+ *	not ready -> due		[hurry_refused: its provider may be on again]
  *	queued -> failed		[fail_expired]
  *
  * No release is lost: it happens in a transaction that begins after the one
@@ -51,8 +52,9 @@
 #define LOST_INTERVAL_MS 1000
 /*
  * A lane may hold at most so many times the places that are still free
- * ("dynamic threshold", Choudhury and Hahne 1998). So one flooded lane of
- * slow calls leaves 3 of 32 places to others, and two leave 2.
+ * ("dynamic threshold", Choudhury and Hahne 1998). One flooded lane of slow
+ * calls so takes intel.worker_concurrency places, and an eighth of that is
+ * there for others; two flooded lanes leave less, but always something.
  */
 #define LANE_SHARE 8
 
@@ -76,6 +78,8 @@ static int64 ended[ENDED_MAX];
 static int n_ended = 0;
 /* too many ended, or other sessions ended some: look at all that wait */
 static bool release_all = true;
+/* the catalogue has changed: look at jobs whose provider was off */
+static bool look_at_refused = false;
 
 /* ---- statements ----------------------------------------------------------- */
 
@@ -118,6 +122,18 @@ void
 engine_look_at_all_waiting(void)
 {
 	release_all = true;
+}
+
+void
+engine_note_catalog(void)
+{
+	look_at_refused = true;
+}
+
+bool
+engine_refused_left(void)
+{
+	return look_at_refused;
 }
 
 static void
@@ -189,6 +205,31 @@ fail_expired(TimestampTz now)
 		"	ORDER BY e.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
 		" RETURNING q.id, pg_catalog.pg_notify('intel_job', q.id::text)",
 		args, 2));
+}
+
+/*
+ * Jobs whose provider was off are due when the catalogue has changed, some at
+ * a time. What one of them cannot use yet it is put off for again.
+ */
+static void
+hurry_refused(TimestampTz now)
+{
+	QueryArg args[2];
+	QueryResult *rows;
+
+	if (!look_at_refused)
+		return;
+	args[0] = engine_arg_time(now);
+	args[1] = query_arg_int4(BATCH_ROWS);
+	rows = engine_query(
+		"UPDATE intel.job_queue q SET next_attempt_at = $1"
+		" WHERE q.id = ANY (ARRAY(SELECT r.id FROM intel.job_queue r"
+		"	WHERE r.status = 'queued' AND NOT r.ready AND NOT r.waiting"
+		"	AND r.next_attempt_at > $1 AND r.error_code = 'IN002'"
+		"	ORDER BY r.next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+		" RETURNING q.id",
+		args, 2);
+	look_at_refused = rows->nrows >= BATCH_ROWS;
 }
 
 bool
@@ -374,11 +415,11 @@ count_in_flight(Lane *lanes, int n, const List *in_flight)
 }
 
 /*
- * Give places to lanes in turns and note whose turn it is afterwards. Returns
- * how many places are left.
+ * Give places, of those that are free, to lanes in turns and note whose turn
+ * it is afterwards. Returns how many places are left.
  */
 static int
-share_places(Lane *lanes, int n, int places)
+share_places(Lane *lanes, int n, int places, int free)
 {
 	bool progress = true;
 
@@ -392,10 +433,12 @@ share_places(Lane *lanes, int n, int places)
 															  : lane->weight;
 
 			while (left > 0 && places > 0 &&
-				   lane->in_flight + lane->share < LANE_SHARE * places)
+				   lane->in_flight + lane->share <
+					   Min(guc_worker_concurrency, LANE_SHARE * free))
 			{
 				lane->share++;
 				places--;
+				free--;
 				left--;
 				progress = true;
 			}
@@ -490,6 +533,13 @@ claim_lane(MemoryContext parent, const Lane *lane, bool own_only,
 	return rows->nrows;
 }
 
+int
+engine_places(void)
+{
+	return guc_worker_concurrency +
+		   (guc_worker_concurrency + LANE_SHARE - 1) / LANE_SHARE;
+}
+
 List *
 engine_claim(MemoryContext parent, int max, bool own_only,
 			 const List *in_flight, bool *locked)
@@ -500,11 +550,13 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 	Lane *lanes = palloc(sizeof(Lane) * max_lanes);
 	List *jobs = NIL;
 	int places = max;
+	int free = Max(max, engine_places() - list_length(in_flight));
 
 	*locked = false;
 	take_back_lost(now);
 	fail_expired(now);
 	engine_release_waiting();
+	hurry_refused(now);
 	open_gates(now);
 
 	/* what a lane could not use goes to the others, in another pass */
@@ -516,7 +568,7 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 
 		count_in_flight(lanes, n, in_flight);
 		count_in_flight(lanes, n, jobs);
-		left = share_places(lanes, n, places);
+		left = share_places(lanes, n, places, free);
 		for (int i = 0; i < n; i++)
 			if (lanes[i].share > 0)
 				got += claim_lane(parent, &lanes[i], own_only, now, &jobs);
@@ -527,6 +579,7 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 			break;
 		}
 		places -= got;
+		free -= got;
 	}
 	return jobs;
 }

@@ -615,8 +615,8 @@ engine_advance(Job *job, const char *reply)
 }
 
 /*
- * The last thing to fall back on: the answer that the request itself gives.
- * False when it gives none.
+ * The last things to fall back on: an answer of the cache that has expired,
+ * and the one that the request itself gives. False when there is none.
  */
 static bool
 take_given_answer(Job *job)
@@ -626,6 +626,8 @@ take_given_answer(Job *job)
 	bool to_send;
 
 	if (job->call != NULL && job->batch == NULL)
+		given = llm_cache_last(call);
+	if (given == NULL && job->call != NULL && job->batch == NULL)
 		given =
 			llm_given_fallback(llm_task_by_name(job->call),
 							   DatumGetJsonbP(jsonb_from_text(job->request)));

@@ -74,7 +74,8 @@ extern void worker_shared_yield(void);
  */
 #define WAKE_QUEUED 1
 #define WAKE_CANCELLED 2
-#define WAKE_FLUSH 4 /* llm has something to write down */
+#define WAKE_FLUSH 4   /* llm has something to write down */
+#define WAKE_CATALOG 8 /* a provider or model has changed */
 extern void worker_shared_wake(Oid database, int reasons);
 
 /* Tell waiters that a job has ended. */
@@ -116,10 +117,11 @@ typedef struct Job
 	LlmRefusal refusal;	  /* why no call could be prepared; sqlstate 0: none */
 	TimestampTz again_at; /* when its wait is over; DT_NOEND: it has none */
 	bool waits;			  /* with its call prepared, until again_at */
-	LlmCall *llm_call;	  /* to be sent, or in flight; NULL between calls */
-	char *part;			  /* text of a stream to be written, or NULL */
-	int n_parts;		  /* written in this attempt */
-	TimestampTz part_due; /* when to write what has arrived, or DT_NOEND */
+	bool waits_for_answer; /* that another call will bring, or again_at */
+	LlmCall *llm_call;	   /* to be sent, or in flight; NULL between calls */
+	char *part;			   /* text of a stream to be written, or NULL */
+	int n_parts;		   /* written in this attempt */
+	TimestampTz part_due;  /* when to write what has arrived, or DT_NOEND */
 	TimestampTz part_written; /* when it was last done */
 	char *model;			  /* of the last call */
 	int64 input_tokens;		  /* of all calls; reported ones only */
@@ -193,6 +195,9 @@ extern TimestampTz engine_lease_end(void);
 extern List *engine_claim(MemoryContext parent, int max, bool own_only,
 						  const List *in_flight, bool *locked);
 
+/* How many jobs a worker has in flight at most, those of all lanes. */
+extern int engine_places(void);
+
 /* When the next queued job is due or the next lease is over; DT_NOEND: never. */
 extern TimestampTz engine_next_due(void);
 
@@ -205,6 +210,12 @@ extern TimestampTz engine_purge(void);
  */
 extern void engine_note_end(int64 id);
 extern void engine_look_at_all_waiting(void);
+/*
+ * The catalogue has changed: the next claims look at the jobs that were
+ * refused because of it; true while there are some left.
+ */
+extern void engine_note_catalog(void);
+extern bool engine_refused_left(void);
 /* Have jobs ended that no claim has looked at? Only after their commit: */
 extern bool engine_ends_pending(void);
 extern void engine_release_waiting(void);

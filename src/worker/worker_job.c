@@ -37,6 +37,7 @@
 
 INTEL_FUNCTION(job_guard);
 INTEL_FUNCTION(job_wake);
+INTEL_FUNCTION(_job_catalog_changed);
 INTEL_FUNCTION(job_wait);
 INTEL_FUNCTION(run_jobs);
 
@@ -67,7 +68,9 @@ wake_after_commit(ResourceReleasePhase phase, bool is_commit,
 static void
 refuse_prepare(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (event == XACT_EVENT_PRE_PREPARE && wake_at_commit != 0)
+	/* a change of the catalogue is found out in time without a wake */
+	if (event == XACT_EVENT_PRE_PREPARE &&
+		(wake_at_commit & ~WAKE_CATALOG) != 0)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot PREPARE a transaction that has queued "
 							   "or changed jobs")));
@@ -123,6 +126,19 @@ intel_job_wake(PG_FUNCTION_ARGS)
 		wake_at_commit |= TRIGGER_FIRED_BY_INSERT(trigger->tg_event)
 							  ? WAKE_QUEUED
 							  : WAKE_QUEUED | WAKE_CANCELLED;
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * After a statement that changed providers or models: jobs that wait for one
+ * that was off look again at commit.
+ */
+Datum
+intel__job_catalog_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "_job_catalog_changed must be called as a trigger");
+	wake_at_commit |= WAKE_CATALOG;
 	return PointerGetDatum(NULL);
 }
 
@@ -535,6 +551,7 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(cxt);
 	http = llm_http_create();
 	engine_look_at_all_waiting();
+	engine_note_catalog();
 	for (int i = 0; i < max; i++)
 	{
 		bool locked;

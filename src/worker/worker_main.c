@@ -41,6 +41,11 @@
 
 extern INTEL_EXPORT void intel_worker_main(Datum arg);
 
+/*
+ * Jobs that are claimed, or whose answers are taken, before the loop goes
+ * round: calls leave and answers arrive in between.
+ */
+#define ROUND_JOBS 32
 /* how often old rows of the log are removed, by a worker that is awake */
 #define PRUNE_EVERY_MS (600 * 1000)
 
@@ -55,6 +60,7 @@ typedef struct Worker
 	TimestampTz idle_since;
 	bool is_leaving;  /* work was left for another turn */
 	bool is_deferred; /* flush_commits waits for the disk, not commits */
+	uint64 flights;	  /* llm_cache_flights when it was last looked at */
 	bool has_ended;	  /* a job has ended, and its waiters have not been told */
 	TimestampTz prune_at; /* when to remove old rows next */
 } Worker;
@@ -198,15 +204,18 @@ static void
 resume_waiting(Worker *worker)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	bool has_landed = worker->flights != llm_cache_flights();
 	List *jobs = list_copy(worker->jobs);
 	ListCell *lc;
 
+	worker->flights = llm_cache_flights();
 	foreach (lc, jobs)
 	{
 		Job *job = lfirst(lc);
 		bool stays;
 
-		if (!job->waits || job->again_at > now)
+		if (!job->waits ||
+			(job->again_at > now && !(job->waits_for_answer && has_landed)))
 			continue;
 		begin("intel: job waits for a limit");
 		stays = wait_admit(job);
@@ -215,6 +224,12 @@ resume_waiting(Worker *worker)
 		{
 			worker->due = Min(worker->due, job->again_at);
 			end_job(worker, job);
+		}
+		else if (!job->waits && job->llm_call->is_local)
+		{
+			llm_call_run_local(job->llm_call);
+			advance_job(worker, job);
+			worker->due = DT_NOBEGIN;
 		}
 		else if (!job->waits)
 			llm_http_start(worker->http, job->llm_call);
@@ -226,7 +241,7 @@ resume_waiting(Worker *worker)
 static void
 claim_jobs(Worker *worker)
 {
-	int room = guc_worker_concurrency - list_length(worker->jobs);
+	int room = engine_places() - list_length(worker->jobs);
 	List *claimed;
 	ListCell *lc;
 	bool locked;
@@ -244,7 +259,8 @@ claim_jobs(Worker *worker)
 	 * which a crash at this point means anyway.
 	 */
 	commit_without_waiting();
-	claimed = engine_claim(worker->cxt, room, false, worker->jobs, &locked);
+	claimed = engine_claim(worker->cxt, Min(room, ROUND_JOBS), false,
+						   worker->jobs, &locked);
 	if (worker->purge_at <= GetCurrentTimestamp())
 		worker->purge_at = engine_purge();
 	worker->due = Min(engine_next_due(), worker->purge_at);
@@ -274,7 +290,8 @@ claim_jobs(Worker *worker)
 		advance_job(worker, lfirst(lc));
 	}
 	/* some have ended already: others may need them, or their places */
-	if (engine_ends_pending())
+	if (engine_ends_pending() || engine_refused_left() ||
+		list_length(claimed) == ROUND_JOBS)
 		worker->due = DT_NOBEGIN;
 	list_free(claimed);
 }
@@ -379,7 +396,7 @@ sleep_ms(const Worker *worker)
 	TimestampTz until = DT_NOEND;
 	ListCell *lc;
 
-	if (list_length(worker->jobs) < guc_worker_concurrency)
+	if (list_length(worker->jobs) < engine_places())
 		until = worker->due;
 	if (worker->jobs != NIL)
 	{
@@ -458,6 +475,8 @@ run(Worker *worker)
 			flush_calls(worker);
 		if (woken & WAKE_CANCELLED)
 			engine_look_at_all_waiting();
+		if (woken & WAKE_CATALOG)
+			engine_note_catalog();
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
 									worker->renew_at <= GetCurrentTimestamp()))
 			renew_leases(worker);
@@ -475,7 +494,9 @@ run(Worker *worker)
 		resume_waiting(worker);
 		write_parts(worker);
 		defer_commits(worker);
-		while ((call = llm_http_next(worker->http)) != NULL)
+		for (int i = 0;
+			 i < ROUND_JOBS && (call = llm_http_next(worker->http)) != NULL;
+			 i++)
 		{
 			advance_job(worker, call->tag);
 			/* a place is free: what waits in the table may be due */
@@ -484,7 +505,10 @@ run(Worker *worker)
 		}
 		flush_commits(worker);
 		if (worker->due <= GetCurrentTimestamp())
+		{
+			llm_http_wait(worker->http, 0);
 			continue;
+		}
 
 		worker_shared_report(worker->jobs == NIL, worker->due);
 		if (may_leave(worker))

@@ -7,7 +7,8 @@
  * not the job's fault: it waits and uses up no attempt. Before its first call
  * it goes back to the queue until its time comes. After that it would lose
  * what its calls have given, so it stays with its process, call prepared and
- * lease renewed, unless the wait is long.
+ * lease renewed, unless the wait is long. A job whose answer another call is
+ * about to bring stays, too.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,15 +79,18 @@ wait_admit(Job *job)
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData *volatile error = NULL;
+	volatile bool boarded = false;
 	volatile bool admitted = false;
 	LlmRefusal refusal = {0};
 
-	job->waits = false;
+	job->waits = job->waits_for_answer = false;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		admitted = llm_call_admit(job->llm_call, true, &refusal);
+		boarded = llm_cache_board(job->llm_call);
+		if (boarded)
+			admitted = llm_call_admit(job->llm_call, true, &refusal);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -100,6 +104,13 @@ wait_admit(Job *job)
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
 
+	if (error == NULL && !boarded)
+	{
+		job->waits = job->waits_for_answer = true;
+		job->again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													LLM_CACHE_WAIT_MS);
+		return true;
+	}
 	if (error == NULL)
 		return admitted || wait_for_refusal(job, &refusal);
 	engine_fail(job, error->sqlerrcode, error->message);

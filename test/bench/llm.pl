@@ -95,7 +95,7 @@ my $worker_ms = (cpu_ms() - $worker_before) / (3 * $jobs);
 my $server_ms = (stats()->{cpu_ms} - $server_before) / (3 * $jobs);
 my $rate = quantile(0.5, @rates);
 say_figure('256 places, 200 ms replies, one worker', sprintf('%.0f jobs/s', $rate), $rate >= 800);
-say_figure('  most calls at once (a tenant may take 8 of 9 places)', stats()->{max_open});
+say_figure('  most calls at once (one tenant)', stats()->{max_open});
 say_figure('  CPU of the worker, of the model server, a job', sprintf('%.2f ms, %.2f ms', $worker_ms, $server_ms));
 is(sql(q{SELECT count(*) FROM intel.job WHERE status = 'succeeded'}), $jobs, 'all succeeded');
 

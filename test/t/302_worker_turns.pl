@@ -81,13 +81,13 @@ $mock->control({ match => { contains => 'hang' }, do => ['hang'], always => \1 }
 my $one = q{SELECT intel.submit('complete', '{"prompt": "%s", "model": "chat"}')};
 $node->safe_psql('postgres', q{SET request.jwt.claims = '{"tenant_id": "flood"}';
 	SELECT count(intel.submit('complete', '{"prompt": "hang", "model": "chat"}')) FROM generate_series(1, 200)});
-wait_for_sql($node, q{SELECT count(*) = 15 FROM intel.job WHERE status = 'running'},
-	'the flood to take the places of one tenant');
+wait_for_sql($node, q{SELECT count(*) = 16 FROM intel.job WHERE status = 'running'},
+	'the flood to take all places of one tenant');
 my $id = $node->safe_psql('postgres', q{SET request.jwt.claims = '{"tenant_id": "small"}';
 	SELECT intel.submit('complete', '{"prompt": "hello", "model": "chat"}')});
 is($node->safe_psql('postgres', qq{SET request.jwt.claims = '{"tenant_id": "small"}';
-	SELECT (intel.wait($id, '10 s')).status}), 'succeeded', 'another tenant finds a place while 15 calls hang');
-is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job WHERE status = 'running'}), '15',
+	SELECT (intel.wait($id, '10 s')).status}), 'succeeded', 'another tenant finds a place while 16 calls hang');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job WHERE status = 'running'}), '16',
 	'and all of them still hang');
 
 # ---- what autovacuum and the DBA see --------------------------------------------------

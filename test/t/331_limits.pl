@@ -230,6 +230,16 @@ is(state_of(q{SELECT intel.complete('x', 'chat')}), 'IN002', 'a provider that is
 is(value(q{SELECT intel.complete('x', 'chat', '{"fallback": "sorry"}')}), 'sorry', 'has its fallback, too');
 $job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
 wait_for_sql($node, "SELECT error_code = 'IN002' AND status = 'queued' AND attempts = 0 FROM intel.job_queue WHERE id = $job", 'jobs wait while it is off');
+is(value("SELECT next_attempt_at > now() + interval '1 min' FROM intel.job_queue WHERE id = $job"), 't', 'without looking again and again');
+$mock->reset;
+value(q{UPDATE intel.provider SET enabled = true WHERE name = 'mock'});
+is(value("SELECT (w).status || (w).attempts FROM intel.wait($job) w"), 'succeeded1', 'and go on at once when it is on');
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'mock'});
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
+wait_for_sql($node, "SELECT error_code = 'IN002' FROM intel.job_queue WHERE id = $job", 'another one to wait');
+value(q{UPDATE intel.model SET fallback = 'builtin-answer' WHERE name = 'chat'});
+is(value("SELECT (w).status || (w).model FROM intel.wait($job) w"), 'succeededbuiltin-answer', 'or when its model has another to fall back on');
+value(q{UPDATE intel.model SET fallback = 'narrow' WHERE name = 'chat'});
 value(q{UPDATE intel.model SET fallback = 'builtin-answer' WHERE name = 'narrow'});
 is(value(q{SELECT intel.complete('Question: x', 'chat') = intel.complete('Question: x')}), 't', 'the builtin model can be the last of a chain');
 $job = value(q{SELECT intel.submit('complete', '{"prompt": "Question: x", "model": "chat"}')});

@@ -93,6 +93,30 @@ is(sent(), 1, 'is refreshed by one, while the others take it');
 $mock->reset;
 $sent = 0;
 
+# jobs of a worker, jobs of sessions and sessions, all at once
+$mock->control({ do => [ { kind => 'slow', seconds => 1.5 } ], always => \1 });
+my $same = q{SELECT count(intel.submit('complete', '{"prompt": "queue", "model": "chat", "cache": 600}')) FROM generate_series(1, 20)};
+my $text = together(qq{$same; CALL intel.run_jobs(3); SELECT intel.complete('queue', 'chat', '{"cache": 600}');});
+$answers = () = $text =~ /echo: queue/g;
+wait_for_sql($node, q{SELECT count(*) = 160 FROM intel.job_queue WHERE status = 'succeeded' AND result ->> 'content' = 'echo: queue'}, 'all jobs to end');
+is("$answers " . sent(), '8 1', '160 jobs and eight sessions at once make one call');
+is(value(q{SELECT max(attempts) FROM intel.job_queue}), '1', 'with one attempt each');
+is(value(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'and leave no lock');
+$mock->reset;
+$sent = 0;
+$mock->control({ do => [ '500', { kind => 'slow', seconds => 0.5 } ], always => \1 });
+value(q{SELECT count(intel.submit('complete', '{"prompt": "again", "model": "chat", "cache": 600}')) FROM generate_series(1, 20)});
+wait_for_sql($node, q{SELECT count(*) = 20 FROM intel.job_queue WHERE status = 'succeeded' AND result ->> 'content' = 'echo: again'}, 'all jobs to end');
+is(sent(), 2, 'a call that fails is made again by one of them');
+$mock->reset;
+$sent = 0;
+value(q{UPDATE intel.cache SET expires_at = now() - interval '1 s' WHERE result ~ 'again'});
+$mock->control({ do => ['500'], always => \1 });
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "again", "model": "chat", "cache": 600, "fallback": "sorry"}', '{"max_attempts": 1}')});
+is(value("SELECT (w).result ->> 'content' FROM intel.wait($job) w"), 'echo: again', 'a job whose attempts are used up takes an answer that has expired');
+$mock->reset;
+$sent = 0;
+
 # ---- the end of an answer ---------------------------------------------------------
 
 value(q{UPDATE intel.cache SET expires_at = now() - interval '1 s'});

@@ -1,0 +1,88 @@
+# What streams and embeddings fall back on: a stream on the next model until
+# its first piece, embeddings on the same model at another provider only.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', conf => "intel.breaker_failures = 0\nintel.job_retry_delay = 20ms\n");
+my $mock = start_mock(dimensions => 8);
+my $url = $mock->url('/v1');
+
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms)
+	VALUES ('first', 'openai', '$url', true, 5000), ('second', 'ollama', '@{[$mock->url('')]}', true, 5000);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat-2', 'second', 'm-2', 'chat'),
+	('emb-2', 'second', 'e-1', 'embed'), ('other', 'second', 'e-2', 'embed'), ('short', 'second', 'e-1', 'embed');
+INSERT INTO intel.model (name, provider, model_id, task, fallback) VALUES ('chat', 'first', 'm-1', 'chat', 'chat-2'),
+	('emb', 'first', 'e-1', 'embed', 'emb-2');
+INSERT INTO intel.model_grant SELECT name, 0 FROM intel.model WHERE provider <> 'builtin';
+SQL
+
+sub value { return $node->safe_psql('postgres', $_[0]); }
+sub state_of { return sqlstate($node, $_[0]); }
+sub fails_first
+{
+	my ($behaviour) = @_;
+	value(q{SELECT intel.reset_breaker('chat')});
+	$mock->reset;
+	$mock->control({ match => { path => '/v1/' }, do => [$behaviour], always => \1 });
+	return;
+}
+
+# ---- streams ------------------------------------------------------------------------
+
+my $stream = q{SELECT string_agg(s, '') FROM intel.stream('one two', 'chat') s};
+foreach my $fault ('500', '429', 'close', 'malformed', 'stream_error_first')
+{
+	fails_first($fault eq 'stream_error_first'
+		? { kind => 'body', body => qq{data: {"error": {"message": "x", "type": "server_error"}}\n\n} } : $fault);
+	is(value($stream), 'echo: one two', "a stream that fails with $fault falls back");
+	is($mock->stats->{requests}, 2, 'on the next model');
+}
+wait_for_sql($node, q{SELECT count(*) FILTER (WHERE model = 'chat' AND status = 'failed') >= 5
+	AND count(*) FILTER (WHERE model = 'chat-2' AND status = 'succeeded') = 5 FROM intel.inference}, 'all of it to be in the log');
+fails_first('stream_error');
+my ($rc, $out, $err) = $node->psql('postgres', q{DECLARE c CURSOR FOR SELECT intel.stream('one two three', 'chat');
+	FETCH c; FETCH ALL c}, on_error_stop => 0, extra_params => [ '-1' ]);
+like($out, qr/^echo/, 'a stream that has given a piece');
+isnt($err, '', 'does not fall back');
+is($mock->stats->{requests}, 1, 'since the piece was seen');
+
+fails_first('500');
+is(value(q{SELECT string_agg(s ->> 'delta', '') FROM intel.stream_chat('[{"role": "user", "content": "x"}]', 'chat') s}), 'echo: x', 'a conversation, too');
+is(value(q{SELECT s ->> 'model' FROM intel.stream_chat('[{"role": "user", "content": "x"}]', 'chat') s WHERE s ? 'model'}), 'm-2', 'whose result names who answered');
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'second'});
+is(state_of($stream), '58000', 'where nobody answers it is the first failure');
+is(value(q{SELECT string_agg(s, '|') FROM intel.stream('x', 'chat', '{"fallback": "sorry"}') s}), 'sorry', 'or the answer that the request gives');
+is(value(q{SELECT string_agg(s::text, '|') FROM intel.stream_chat('[{"role": "user", "content": "x"}]', 'chat', '{"fallback": "sorry"}') s}),
+	'{"delta": "sorry"}|{"message": {"role": "assistant", "content": "sorry"}, "finish_reason": "fallback"}', 'in its shape');
+is(value(q{SELECT count(*) FROM intel.stream('x', 'chat', '{"fallback": null}') s}), '0', 'which can be none');
+is(state_of(q{SELECT intel.stream('x', 'no-such-model', '{"fallback": "sorry"}')}), '42704', 'mistakes are not covered up');
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'first'});
+is(state_of($stream), 'IN002', 'a provider that is off');
+is(value(q{SELECT string_agg(s, '') FROM intel.stream('x', 'chat', '{"fallback": "sorry"}') s}), 'sorry', 'has its fallback, too');
+value(q{UPDATE intel.provider SET enabled = true});
+
+# the grant of the fallback is needed
+value(q{CREATE ROLE bob; SELECT intel.grant_access('bob'); DELETE FROM intel.model_grant WHERE model = 'chat-2'});
+is(state_of("SET ROLE bob; $stream"), '58000', 'nobody falls back on a model that he may not use');
+
+# ---- embeddings -----------------------------------------------------------------------
+
+fails_first('500');
+is(value(q{SELECT intel.vector_dims(intel.embed('a', 'emb'))}), '8', 'the same model at another provider embeds');
+is(value(q{SELECT count(*) FROM unnest(intel.embed(ARRAY['a', 'b'], 'emb'))}), '2', 'many texts, too');
+value(q{UPDATE intel.model SET fallback = 'other' WHERE name = 'emb'});
+is(state_of(q{SELECT intel.embed('b', 'emb')}), '58000', 'another model does not');
+value(q{UPDATE intel.model SET fallback = 'short' WHERE name = 'emb'; UPDATE intel.model SET options = '{"dimensions": 4}' WHERE name = 'short'});
+is(state_of(q{SELECT intel.embed('c', 'emb')}), '58000', 'nor the same with other options');
+value(q{UPDATE intel.model SET fallback = 'emb-2' WHERE name = 'emb'; UPDATE intel.provider SET enabled = false WHERE name = 'first'});
+my $job = value(q{SELECT intel.submit('embed', '{"contents": ["a", "b"], "model": "emb"}')});
+is(value("SELECT (w).status || (w).model || jsonb_array_length((w).result -> 'embeddings') FROM intel.wait($job) w"), 'succeededemb-22', 'jobs fall back in the same way');
+
+done_testing();

@@ -31,11 +31,15 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -492,6 +496,31 @@ make_job(MemoryContext parent, const QueryResult *rows, uint64 row)
 	" AND q.subject IS NOT DISTINCT FROM intel.subject()"                     \
 	" AND q.tenant IS NOT DISTINCT FROM intel.tenant()))"
 
+/*
+ * A transaction can be seen a moment before every process has been told which
+ * cached catalog rows it changed: its locks are released after that. So wait
+ * for the locks of those that wrote the jobs, lest one acts on a right that
+ * the transaction which queued it took.
+ */
+static void
+wait_for_announcements(const QueryResult *rows, int column)
+{
+	TransactionId last = InvalidTransactionId;
+
+	for (uint64 i = 0; i < rows->nrows; i++)
+	{
+		bool isnull;
+		TransactionId xid =
+			DatumGetTransactionId(query_datum(rows, i, column, &isnull));
+
+		if (!isnull && TransactionIdIsNormal(xid) && xid != last &&
+			!TransactionIdIsCurrentTransactionId(xid))
+			XactLockTableWait(xid, NULL, NULL, XLTW_None);
+		last = xid;
+	}
+	AcceptInvalidationMessages();
+}
+
 /* Mark the next jobs of a lane as running; how many there were. */
 static int
 claim_lane(MemoryContext parent, const Lane *lane, bool own_only,
@@ -513,7 +542,7 @@ claim_lane(MemoryContext parent, const Lane *lane, bool own_only,
 		" attempts = q.attempts + 1, started_at = clock_timestamp(),"
 		" finished_at = NULL, purge_at = NULL,"
 		" lease_pid = $2, lease_start = $5, lease_until = $4"
-		" FROM (SELECT q.id, t.call, t.step FROM intel.job_queue q"
+		" FROM (SELECT q.id, q.xmin, t.call, t.step FROM intel.job_queue q"
 		"	JOIN intel.task t ON t.name = q.task"
 		"	WHERE q.status = 'queued' AND q.ready AND q.lane = $6"
 		"	AND (q.expires_at IS NULL OR q.expires_at > $7) AND " OWN_JOB
@@ -523,8 +552,9 @@ claim_lane(MemoryContext parent, const Lane *lane, bool own_only,
 		" RETURNING q.id, q.task, q.request, q.owner::oid, q.claims, q.tenant,"
 		" q.attempts, q.max_attempts, due.call, "
 		"to_regprocedure(due.step)::oid, q.lane,"
-		" coalesce(q.feature, q.task), q.traceparent",
+		" coalesce(q.feature, q.task), q.traceparent, due.xmin",
 		args, 7);
+	wait_for_announcements(rows, 13);
 
 	old = MemoryContextSwitchTo(parent);
 	for (uint64 i = 0; i < rows->nrows; i++)

@@ -91,8 +91,16 @@ CREATE FUNCTION @extschema@._enrich_where(e @extschema@.enrichment) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('t.%I = ($1 ->> %L)::%s', k, k, format_type(a.atttypid, a.atttypmod)), ' AND ')
-    FROM unnest(e.key) k JOIN pg_attribute a ON a.attrelid = e.source AND a.attname = k AND NOT a.attisdropped;
+    -- by the operator of the primary key: that of an extension's type need not be in the search_path
+    SELECT string_agg(format('t.%I OPERATOR(%I.%s) ($1 ->> %L)::%s', k, coalesce(n.nspname, 'pg_catalog'),
+        coalesce(o.oprname, '='), k, format_type(a.atttypid, a.atttypmod)), ' AND ')
+    FROM unnest(e.key) k JOIN pg_attribute a ON a.attrelid = e.source AND a.attname = k AND NOT a.attisdropped
+        LEFT JOIN pg_index i ON i.indrelid = e.source AND i.indisprimary
+        LEFT JOIN pg_opclass c ON c.oid = i.indclass[array_position(i.indkey::int2[], a.attnum)]
+        LEFT JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
+            AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+        LEFT JOIN pg_operator o ON o.oid = m.amopopr
+        LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace;
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_where(@extschema@.enrichment) IS
     'internal: condition that finds the row of a key, $1';
@@ -243,28 +251,31 @@ INSERT INTO @extschema@.task (name, step, description) VALUES
     ('enrich', '@extschema@._enrich_step(jsonb, jsonb, jsonb)',
      'fill the target of an enrichment in one row; queued by create_enrichment and its triggers');
 
--- A key as jsonb, of a row of the source. The trigger calls it with the rights
--- of the extension's owner, and the owner of a type may have given it a cast to
--- json, which jsonb functions would call: only columns of the key are looked
--- at, and only while their types are the server's own.
+-- The trigger builds keys with the rights of the extension's owner, and the
+-- owner of a type may have given it a cast to json or text, which jsonb
+-- functions or a cast would call. So values of types that are not built in go
+-- through their output function, as format() does it: only superusers write
+-- those.
+CREATE FUNCTION @extschema@._enrich_key_sql(source oid, key text[], source_row text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('pg_catalog.jsonb_build_object(%s)', string_agg(format(CASE WHEN a.atttypid < 16384
+            THEN '%1$L, %2$s.%3$I' ELSE '%1$L, pg_catalog.format(''%%s'', %2$s.%3$I)' END,
+            a.attname, source_row, a.attname), ', '))
+    FROM pg_attribute a WHERE a.attrelid = source AND a.attname = ANY (key) AND a.attnum > 0 AND NOT a.attisdropped;
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_key_sql(oid, text[], text) IS
+    'internal: expression for the primary key of a row as jsonb';
+
 CREATE FUNCTION @extschema@._enrich_key(source oid, key text[], source_row anyelement) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    fields text;
-    foreign_types bigint;
     result jsonb;
 BEGIN
-    SELECT string_agg(format('%L, ($1).%I', a.attname, a.attname), ', '),
-            count(*) FILTER (WHERE a.atttypid >= 16384)
-        INTO fields, foreign_types
-        FROM pg_attribute a WHERE a.attrelid = source AND a.attname = ANY (key) AND a.attnum > 0 AND NOT a.attisdropped;
-    IF foreign_types > 0 THEN
-        RAISE feature_not_supported USING MESSAGE = 'key of an enrichment has a type that is not built in',
-            HINT = 'Drop the enrichment, or give the key columns built-in types.';
-    END IF;
-    EXECUTE format('SELECT jsonb_build_object(%s)', fields) INTO result USING source_row;
+    EXECUTE 'SELECT ' || @extschema@._enrich_key_sql(source, key, '($1)') INTO result USING source_row;
     RETURN result;
 END
 $$;
@@ -418,15 +429,14 @@ BEGIN
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_upd AFTER UPDATE OF %3$s ON %2$s FOR EACH ROW
             WHEN (%4$s) EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, source,
         (SELECT string_agg(quote_ident(c), ', ') FROM (SELECT DISTINCT unnest(pk || inputs)) s(c)),
-        (SELECT string_agg(format('OLD.%1$I::text IS DISTINCT FROM NEW.%1$I::text', c), ' OR ') FROM unnest(pk || inputs) c));
+        (SELECT string_agg(format('pg_catalog.format(''%%s'', OLD.%1$I) IS DISTINCT FROM pg_catalog.format(''%%s'', NEW.%1$I)', c), ' OR ') FROM unnest(pk || inputs) c));
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_del AFTER DELETE ON %2$s FOR EACH ROW
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, source);
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_tru AFTER TRUNCATE ON %2$s FOR EACH STATEMENT
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, source);
     IF coalesce((options ->> 'backfill')::boolean, true) THEN
         EXECUTE format('INSERT INTO @extschema@.enrichment_row (enrichment, source_key, pending)
-            SELECT $1, jsonb_build_object(%s), true FROM ONLY %s t',
-            (SELECT string_agg(format('%L, t.%I', k, k), ', ') FROM unnest(pk) k), source) USING e.id;
+            SELECT $1, %s, true FROM ONLY %s t', @extschema@._enrich_key_sql(source, pk, 't'), source) USING e.id;
         -- behind what is written from now on
         PERFORM @extschema@._enrich_queue(e.id, (coalesce((options ->> 'priority')::integer, 0) - 10)::smallint);
     END IF;

@@ -7,14 +7,18 @@
  * puts a zero-width space into it, or escapes its '@'. So the text is matched
  * in a form without such differences:
  *
- *	- invisible format characters, variation selectors and combining marks
- *	  are dropped; letters lose their accents; compatibility forms, the
+ *	- invisible format and control characters, variation selectors and
+ *	  combining marks are dropped; letters lose their accents; compatibility forms, the
  *	  digits, blanks and dashes of every script become ASCII;
+ *	- signs, emoji and punctuation of other scripts become ASCII signs;
  *	- a letter that looks like a Latin one becomes it inside a word that has
  *	  Latin letters or digits too;
  *	- HTML entities, %XX, \uXXXX, \xXX, \n and quoted-printable =XX become
  *	  what they stand for, also when escaped twice;
  *	- (at), [at], {dot} and the like become '@' and '.'.
+ *
+ * What comes out may be part of another escape, or have stood within one, so
+ * this is done again, up to REDACT_LAYERS times, as long as that may be.
  *
  * Everything else is copied. Text that needs no change is not even copied:
  * the canonical text is then the original. Otherwise a list of anchors tells
@@ -32,6 +36,7 @@
 #include "redact/redact_fold.h"
 
 #define ATOMIC 0x80000000u
+#define ESCAPE 0x1b
 
 /* A piece of the original that is matched as something else. */
 typedef struct Unit
@@ -180,6 +185,9 @@ html_entity(const RedactScanner *s, uint32_t i, uint32_t *cp)
 	}
 	if (digits == 0)
 		return 0;
+	/* what stands within it may be gone in the next layer */
+	if (src_at(s, p) >= 0x80)
+		return 0;
 	if (src_at(s, p) == ';')
 		p++;
 	*cp = value;
@@ -205,8 +213,8 @@ percent_byte(const RedactScanner *s, uint32_t i, uint8_t *byte)
 }
 
 /*
- * %XX at i, with the bytes that continue its UTF-8 sequence. Blanks and
- * control characters stay escaped, since they would cut a URL in two.
+ * %XX at i, with the bytes that continue its UTF-8 sequence. Blanks stay
+ * escaped, since they would cut a URL in two.
  */
 static uint32_t
 percent_escape(const RedactScanner *s, uint32_t i, uint32_t *cp)
@@ -220,7 +228,7 @@ percent_escape(const RedactScanner *s, uint32_t i, uint32_t *cp)
 	if (byte < 0x80)
 	{
 		*cp = byte;
-		return byte > ' ' && byte != 0x7f ? len : 0;
+		return redact_class[byte] & CC_SPACE ? 0 : len;
 	}
 	more = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc2 ? 1 : 0;
 	if (more == 0)
@@ -272,7 +280,7 @@ backslash_escape(const RedactScanner *s, uint32_t i, uint32_t *cp)
 			return p - i;
 		case 'x':
 			value = hex_number(s, p + 1, 2);
-			if (value <= ' ' || value >= 0x7f)
+			if (value < 0 || value >= 0x7f || (redact_class[value] & CC_SPACE))
 				return 0;
 			*cp = value;
 			return p + 3 - i;
@@ -312,7 +320,10 @@ quoted_printable(const RedactScanner *s, uint32_t i, uint32_t *cp)
 								   src_at(s, p) == '-');
 		 p++)
 		;
-	if (p == i + 3 || (src_at(s, p) != '.' && hex_number(s, p + 1, 2) != '.'))
+	/* a letter behind the dot: "=40Dr. X" is no address */
+	if (p == i + 3 ||
+		!(src_at(s, p) == '.' ? redact_class[src_at(s, p + 1)] & CC_ALPHA
+							  : hex_number(s, p + 1, 2) == '.'))
 		return 0;
 	*cp = '@';
 	return 3;
@@ -385,6 +396,48 @@ start_copy(RedactScanner *s, uint32_t upto)
 	return true;
 }
 
+static bool
+is_control(uint32_t cp)
+{
+	return (cp < 0x20 && !(redact_class[cp] & CC_SPACE)) || cp == 0 ||
+		   cp == 0x7f;
+}
+
+/* May this byte, when it came out of something, belong to an escape? */
+static bool
+is_part(uint8_t c)
+{
+	return c == '&' || c == '%' || c == '\\' || c == '=' || c == '(' ||
+		   c == '[' || c == '{' || c == '#' || c == ';' || c == ESCAPE ||
+		   c >= 0x80;
+}
+
+/* A code point beyond ASCII as UTF-8; returns its length, 0 if it has none. */
+static uint32_t
+encode_utf8(uint32_t cp, uint8_t *to)
+{
+	if (cp < 0x80 || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000))
+		return 0;
+	if (cp < 0x800)
+	{
+		to[0] = 0xc0 | cp >> 6;
+		to[1] = 0x80 | (cp & 0x3f);
+		return 2;
+	}
+	if (cp < 0x10000)
+	{
+		to[0] = 0xe0 | cp >> 12;
+		to[1] = 0x80 | (cp >> 6 & 0x3f);
+		to[2] = 0x80 | (cp & 0x3f);
+		return 3;
+	}
+	to[0] = 0xf0 | cp >> 18;
+	to[1] = 0x80 | (cp >> 12 & 0x3f);
+	to[2] = 0x80 | (cp >> 6 & 0x3f);
+	to[3] = 0x80 | (cp & 0x3f);
+	return 4;
+}
+
 /* src_len bytes of the original at i are matched as these bytes. */
 static void
 replace_piece(RedactScanner *s, uint32_t i, uint32_t src_len,
@@ -396,12 +449,14 @@ replace_piece(RedactScanner *s, uint32_t i, uint32_t src_len,
 						s->len + with_len + 64, 1))
 		return;
 	s->text = s->buf;
+	s->folded = true;
 	if (with_len > 0)
 	{
 		if (!add_anchor(s, s->len, i | ATOMIC))
 			return;
 		memcpy(s->buf + s->len, with, with_len);
 		s->len += with_len;
+		s->made_part = s->made_part || is_part(with[0]);
 	}
 	add_anchor(s, s->len, i + src_len);
 }
@@ -434,6 +489,19 @@ in_latin_word(const RedactScanner *s, uint32_t i, uint32_t len)
 	return false;
 }
 
+/* The character that an escape at i stands for, if that is not ASCII. */
+static bool
+unescape(RedactScanner *s, uint32_t i, uint32_t src_len, uint32_t cp)
+{
+	uint8_t utf8[4];
+	uint32_t n = s->src[i] >= 0x80 ? 0 : encode_utf8(cp, utf8);
+
+	if (n == 0)
+		return false;
+	replace_piece(s, i, src_len, utf8, n);
+	return true;
+}
+
 /*
  * Take the character or escape at i, which stands for cp. Returns false when
  * it is to be copied as it is.
@@ -447,7 +515,7 @@ fold_unit(RedactScanner *s, uint32_t i, uint32_t src_len, uint32_t cp)
 	if (fold & FOLD_LOOK_ALIKE)
 	{
 		if (!in_latin_word(s, i, src_len))
-			return false;
+			return unescape(s, i, src_len, cp);
 		out = fold & 0xff;
 		replace_piece(s, i, src_len, &out, 1);
 	}
@@ -464,13 +532,52 @@ fold_unit(RedactScanner *s, uint32_t i, uint32_t src_len, uint32_t cp)
 		out = fold;
 		replace_piece(s, i, src_len, &out, 1);
 	}
+	else if (is_control(cp) && cp != ESCAPE)
+		replace_piece(s, i, src_len, NULL, 0);
 	else if (cp < 0x80)
 	{
 		out = cp;
 		replace_piece(s, i, src_len, &out, 1);
 	}
 	else
+		return unescape(s, i, src_len, cp);
+	return true;
+}
+
+/*
+ * A control character is dropped as invisible ones are, and with ESC what a
+ * terminal takes for a colour: "ESC [ 31 m".
+ */
+static uint32_t
+control_length(const RedactScanner *s, uint32_t i)
+{
+	uint32_t p = i + 2;
+
+	/* what is no sequence yet may become one in the next layer */
+	if (s->src[i] == ESCAPE && src_at(s, i + 1) >= 0x80)
+		return 0;
+	if (s->src[i] != ESCAPE || src_at(s, i + 1) != '[')
+		return 1;
+	while (p < i + 16 &&
+		   ((redact_class[src_at(s, p)] & CC_DIGIT) || src_at(s, p) == ';'))
+		p++;
+	return (redact_class[src_at(s, p)] & (CC_LOWER | CC_UPPER)) ? p + 1 - i
+																: 0;
+}
+
+/* The blanks before "(at)" at i go with it; false when out of memory. */
+static bool
+drop_blanks(RedactScanner *s, uint32_t i)
+{
+	uint32_t blanks = 0;
+
+	while (blanks < 3 && blanks < i && s->src[i - 1 - blanks] == ' ')
+		blanks++;
+	if (!s->is_copy && !start_copy(s, i))
 		return false;
+	while (blanks > 0 && s->len > 0 && s->buf[s->len - 1] == ' ' &&
+		   (s->nanchors == 0 || s->anchors[s->nanchors - 1].canon < s->len))
+		s->len--, blanks--;
 	return true;
 }
 
@@ -500,28 +607,20 @@ canon_special(RedactScanner *s, uint32_t i)
 		case '[':
 		case '{':
 			len = bracketed_word(s, i, &cp);
-			if (len > 0 && s->len > 0)
-			{
-				/* the blank before it goes too */
-				uint32_t blanks = 0;
-
-				while (blanks < 3 && blanks < i &&
-					   s->src[i - 1 - blanks] == ' ')
-					blanks++;
-				if (!s->is_copy && !start_copy(s, i))
-					return len;
-				if (blanks > 0 && s->len >= blanks &&
-					s->buf[s->len - 1] == ' ')
-				{
-					while (blanks > 0 && s->len > 0 &&
-						   s->buf[s->len - 1] == ' ' &&
-						   (s->nanchors == 0 ||
-							s->anchors[s->nanchors - 1].canon < s->len))
-						s->len--, blanks--;
-				}
-			}
+			if (len > 0 && s->len > 0 && !drop_blanks(s, i))
+				return len;
 			break;
 		default:
+			if (c < 0x80)
+			{
+				len = control_length(s, i);
+				if (len > 0)
+				{
+					replace_piece(s, i, len, NULL, 0);
+					return len;
+				}
+				break;
+			}
 			len = decode_utf8(s, i, &cp);
 			if (len == 0)
 			{
@@ -535,7 +634,10 @@ canon_special(RedactScanner *s, uint32_t i)
 
 	/* as it is: one byte of ASCII, or one character, or an escape's first */
 	if (c < 0x80)
+	{
 		len = 1;
+		s->saw_escape = true;
+	}
 	if (s->is_copy)
 	{
 		if (!redact_reserve(s, (void **) &s->buf, &s->buf_size,
@@ -548,24 +650,68 @@ canon_special(RedactScanner *s, uint32_t i)
 	return len;
 }
 
-void
-redact_canon_begin(RedactScanner *s)
+static void
+begin_layer(RedactScanner *s, const uint8_t *src, uint32_t len)
 {
+	s->src = src;
+	s->src_len = len;
 	s->src_pos = 0;
 	s->text = s->src;
 	s->len = 0;
 	s->is_copy = false;
-	s->canon_done = false;
 	s->nanchors = 0;
+	s->saw_escape = false;
+	s->folded = false;
+	s->made_part = false;
 }
 
-/* Bytes that are never the start of something special. */
+void
+redact_canon_begin(RedactScanner *s)
+{
+	s->canon_done = false;
+	s->nlayers = 0;
+	begin_layer(s, s->orig, s->orig_len);
+}
+
+/*
+ * A layer is done: if it made something that may be part of an escape, or took
+ * away what may have stood within one, there is another, which reads what this
+ * one wrote.
+ */
+static void
+end_layer(RedactScanner *s)
+{
+	RedactLayer *layer = &s->below[s->nlayers];
+	RedactLayer done = {s->anchors, s->nanchors, s->anchors_size, s->src_len};
+	uint8_t *buf = s->buf;
+	uint32_t buf_size = s->buf_size;
+
+	if (s->nlayers + 1 >= REDACT_LAYERS ||
+		!(s->made_part || (s->folded && s->saw_escape)))
+	{
+		s->canon_done = true;
+		return;
+	}
+	s->anchors = layer->anchors;
+	s->anchors_size = layer->anchors_size;
+	*layer = done;
+	s->nlayers++;
+	s->buf = s->spare;
+	s->buf_size = s->spare_size;
+	s->spare = buf;
+	s->spare_size = buf_size;
+	begin_layer(s, buf, s->len);
+}
+
+/* Bytes that may be the start of something special. */
 static inline bool
 is_special(uint8_t c)
 {
 	static const uint8_t special[256] = {
-		['&'] = 1, ['%'] = 1, ['\\'] = 1, ['='] = 1,
-		['('] = 1, ['['] = 1, ['{'] = 1,  [0x80 ... 0xff] = 1,
+		['&'] = 1,			 ['%'] = 1,			  ['\\'] = 1,
+		['='] = 1,			 ['('] = 1,			  ['['] = 1,
+		['{'] = 1,			 [0x80 ... 0xff] = 1, [0x01 ... 0x08] = 1,
+		[0x0e ... 0x1f] = 1, [0x7f] = 1,
 	};
 
 	return special[c];
@@ -602,7 +748,8 @@ redact_canon_step(RedactScanner *s, uint32_t slice)
 		}
 	}
 	s->src_pos = i;
-	s->canon_done = i >= s->src_len;
+	if (i >= s->src_len && s->status == REDACT_MORE)
+		end_layer(s);
 }
 
 /*
@@ -620,25 +767,28 @@ redact_canon_mask(RedactScanner *s, uint32_t start, uint32_t end)
 			return false;
 	}
 	memset(s->buf + start, REDACT_MASKED, end - start);
-	s->buf[start] = '<';
-	s->buf[end - 1] = '>';
+	if (end - start > 2)
+	{
+		s->buf[start] = '<';
+		s->buf[end - 1] = '>';
+	}
 	return true;
 }
 
 /* ---- the way back --------------------------------------------------- */
 
-/* The last anchor at or before canonical position c, or -1. */
+/* The last anchor at or before position c of what a layer wrote, or -1. */
 static int64_t
-find_anchor(const RedactScanner *s, uint32_t c)
+find_anchor(const RedactLayer *layer, uint32_t c)
 {
 	uint32_t low = 0;
-	uint32_t high = s->nanchors;
+	uint32_t high = layer->nanchors;
 
 	while (low < high)
 	{
 		uint32_t mid = low + (high - low) / 2;
 
-		if (s->anchors[mid].canon <= c)
+		if (layer->anchors[mid].canon <= c)
 			low = mid + 1;
 		else
 			high = mid;
@@ -647,33 +797,47 @@ find_anchor(const RedactScanner *s, uint32_t c)
 }
 
 static uint32_t
-map_position(const RedactScanner *s, uint32_t c, bool is_end)
+map_position(const RedactLayer *layer, uint32_t c, bool is_end)
 {
-	int64_t a = find_anchor(s, c);
+	const RedactAnchor *anchors = layer->anchors;
+	int64_t a = find_anchor(layer, c);
 	uint32_t orig;
 
 	if (a < 0)
 		return c;
-	orig = s->anchors[a].orig & ~ATOMIC;
-	if (!(s->anchors[a].orig & ATOMIC))
-		return orig + (c - s->anchors[a].canon);
+	orig = anchors[a].orig & ~ATOMIC;
+	if (!(anchors[a].orig & ATOMIC))
+		return orig + (c - anchors[a].canon);
 	/* inside a piece: its start, or what follows it */
-	if (!is_end || c == s->anchors[a].canon)
+	if (!is_end || c == anchors[a].canon)
 		return orig;
-	return a + 1 < s->nanchors ? s->anchors[a + 1].orig & ~ATOMIC : s->src_len;
+	return a + 1 < layer->nanchors ? anchors[a + 1].orig & ~ATOMIC
+								   : layer->src_len;
+}
+
+static inline uint8_t
+orig_at(const RedactScanner *s, uint32_t i)
+{
+	return i < s->orig_len ? s->orig[i] : 0;
 }
 
 void
 redact_canon_map(const RedactScanner *s, uint32_t start, uint32_t end,
 				 uint32_t *orig_start, uint32_t *orig_end)
 {
-	uint32_t from = map_position(s, start, false);
-	uint32_t to = map_position(s, end, true);
+	RedactLayer top = {s->anchors, s->nanchors, s->anchors_size, s->src_len};
+	uint32_t from = map_position(&top, start, false);
+	uint32_t to = map_position(&top, end, true);
 
+	for (uint32_t i = s->nlayers; i-- > 0;)
+	{
+		from = map_position(&s->below[i], from, false);
+		to = map_position(&s->below[i], to, true);
+	}
 	/* never cut a character */
-	while (from > 0 && (src_at(s, from) & 0xc0) == 0x80)
+	while (from > 0 && (orig_at(s, from) & 0xc0) == 0x80)
 		from--;
-	while (to < s->src_len && (src_at(s, to) & 0xc0) == 0x80)
+	while (to < s->orig_len && (orig_at(s, to) & 0xc0) == 0x80)
 		to++;
 	*orig_start = from;
 	*orig_end = to;

@@ -162,14 +162,14 @@ tokenise(RedactScanner *s, uint32_t upto)
 
 		/* to the next letter or placeholder */
 		while (pos < end && !(redact_class[text[pos]] & CC_ALPHA) &&
-			   text[pos] != '<')
+			   text[pos] != '<' && text[pos] != REDACT_MASKED)
 			pos++;
-		if (pos < end && text[pos] == '<')
+		if (pos < end && !(redact_class[text[pos]] & CC_ALPHA))
 		{
 			static const RedactWord placeholder = {0};
 
 			skip = redact_placeholder(s, pos);
-			if (skip > 0 || redact_at(s, pos + 1) == REDACT_MASKED)
+			if (skip > 0 || text[pos] == REDACT_MASKED)
 				add_hit(s, pos, pos + 1, &placeholder);
 			s->ctx_pos = pos + (skip > 0 ? skip : 1);
 			continue;
@@ -180,7 +180,8 @@ tokenise(RedactScanner *s, uint32_t upto)
 			return;
 		}
 		s->ctx_pos = pos;
-		if (word.len > MAX_WORD)
+		/* the name of a machine says nothing of what stands near it */
+		if (word.len > MAX_WORD || redact_at(s, word.start - 1) == '@')
 		{
 			s->ctx_prev_len = 0;
 			continue;
@@ -226,10 +227,47 @@ tokenise(RedactScanner *s, uint32_t upto)
 	}
 }
 
+/*
+ * A word that speaks against a candidate was counted: should it turn out to be
+ * hidden, or something between the two, the candidate must be looked at again.
+ */
+static void
+note_against(RedactScanner *s, const RedactCtxHit *hit, uint32_t start)
+{
+	RedactAgainst *note;
+
+	if ((hit->ctx[0] != REDACT_CTX_NEGATIVE &&
+		 hit->ctx[1] != REDACT_CTX_NEGATIVE) ||
+		!redact_reserve(s, (void **) &s->against, &s->against_size,
+						s->nagainst + 1, sizeof(RedactAgainst)))
+		return;
+	note = &s->against[s->nagainst++];
+	note->start = hit->start < start ? hit->start : start;
+	note->end = hit->start < start ? start : hit->end;
+}
+
 static inline void
 add_class(RedactCtx *ctx, uint8_t class)
 {
 	ctx->bits[class >> 6] |= UINT64_C(1) << (class & 63);
+}
+
+/* from, or the end of a placeholder that it is in; at most limit. */
+static uint32_t
+behind_placeholder(const RedactScanner *s, uint32_t from, uint32_t limit)
+{
+	uint32_t i = from;
+	uint32_t end;
+
+	while (i > 0 && from - i < 100 &&
+		   ((redact_class_at(s, i) & (CC_LOWER | CC_UPPER | CC_DIGIT)) ||
+			redact_at(s, i) == '_' || redact_at(s, i) == ':' ||
+			redact_at(s, i) == '>'))
+		i--;
+	if (redact_at(s, i) != '<')
+		return from;
+	end = i + redact_placeholder(s, i);
+	return end <= from ? from : end < limit ? end : limit;
 }
 
 /* Context words from before bytes before start to after bytes behind end. */
@@ -243,7 +281,8 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 
 	if (s->ctx_pos < from || s->ctx_from > from)
 	{
-		/* start anew, but not from within a word */
+		/* start anew, but not from within a word or placeholder */
+		from = behind_placeholder(s, from, start);
 		while (from > 0 && from < start &&
 			   (redact_class_at(s, from - 1) & CC_ALPHA))
 			from++;
@@ -274,6 +313,7 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 		add_class(&ctx, hit->ctx[0]);
 		if (hit->ctx[1] != 0)
 			add_class(&ctx, hit->ctx[1]);
+		note_against(s, hit, start);
 	}
 	ctx.bits[0] &= ~UINT64_C(1);
 	return ctx;

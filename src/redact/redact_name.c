@@ -620,10 +620,21 @@ redact_verify_name(RedactScanner *s, uint32_t pos)
 	/* a code or an identifier of a program is no word */
 	if (n > 0 && !ends_word(s, s->name_end))
 		n--;
+	/* "P<" begins a passport's lines */
+	if (n > 0 && words[n - 1].len == 1 &&
+		redact_at(s, words[n - 1].end) == '<')
+		n--;
 	while (n > 0 && words[n - 1].particle)
 		n--;
-	if (n == 0 || redact_at(s, pos - 1) == '@' ||
-		redact_at(s, pos - 1) == '.' || redact_at(s, pos - 1) == '/')
+	if (n > 0 &&
+		(redact_at(s, pos - 1) == '@' || redact_at(s, pos - 1) == '.' ||
+		 redact_at(s, pos - 1) == '/'))
+	{
+		/* the first word is part of something else */
+		s->name_end = words[0].end;
+		return s->name_end;
+	}
+	if (n == 0)
 		return s->name_end;
 	if (n == 1 && (words[0].flags & REDACT_WORD_WEEKDAY))
 	{

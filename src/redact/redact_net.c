@@ -138,7 +138,19 @@ redact_verify_at(RedactScanner *s, uint32_t pos)
 		return pos + 1;
 	}
 	end = domain_end(s, pos + 1, &tld);
-	if (end > 0 && plausible_tld(s, tld, end))
+	/* "example.com.5": what stands behind the domain is not of it */
+	while (end > 0 && !plausible_tld(s, tld, end))
+	{
+		uint32_t i = tld - 1;
+
+		end = i;
+		while (i > pos + 1 && redact_at(s, i - 1) != '.')
+			i--;
+		tld = i;
+		if (i <= pos + 1)
+			end = 0;
+	}
+	if (end > 0)
 	{
 		redact_offer(s, start, end, REDACT_EMAIL_ADDRESS, 100, "email");
 		return end;

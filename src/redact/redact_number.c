@@ -307,8 +307,9 @@ judge_number(RedactScanner *s, uint32_t pos, const RedactNumber *number,
 			((glued || (redact_class_at(s, group->end) & CC_ALPHA)) &&
 			 total < 15))
 			continue;
-		/* cut within a number with dots */
-		if (n < number->ngroups && group->sep == '.')
+		/* cut within a number with dots, but no amount is that large */
+		if (n < number->ngroups && group->sep == '.' &&
+			!(n == 1 && total >= 15))
 			continue;
 		if (!have_ctx)
 			ctx = short_number ? redact_context_beside(s, pos, last->end)

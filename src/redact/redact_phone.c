@@ -32,6 +32,7 @@ typedef struct Phone
 	uint8_t first[PHONE_GROUPS];
 	uint32_t end[PHONE_GROUPS]; /* behind the group */
 	uint8_t sep[PHONE_GROUPS];	/* main separator before the group */
+	bool open[PHONE_GROUPS];	/* a bracket right before it */
 	uint8_t digits[PHONE_DIGITS + 1];
 } Phone;
 
@@ -168,6 +169,8 @@ phone_read(const RedactScanner *s, uint32_t pos, Phone *phone)
 		if ((redact_at(s, i) == ')' && (g > 0 || phone->opened)) ||
 			redact_at(s, i + skip - 1) == '(')
 			phone->bracket = true;
+		if (g + 1 < PHONE_GROUPS)
+			phone->open[g + 1] = redact_at(s, i + skip - 1) == '(';
 		i += skip;
 	}
 	return phone->ngroups > 0;
@@ -207,7 +210,8 @@ extension_end(const RedactScanner *s, uint32_t pos)
 		digits = i;
 		while (i - digits < 7 && (redact_class_at(s, i) & CC_DIGIT))
 			i++;
-		if (i == digits || (redact_class_at(s, i) & CC_ALNUM))
+		if (i == digits || (redact_class_at(s, i) & CC_ALNUM) ||
+			(redact_at(s, i) == '.' && (redact_class_at(s, i + 1) & CC_DIGIT)))
 			return 0;
 		return i;
 	}
@@ -296,7 +300,7 @@ score_form(const Phone *p, int n)
 			return 35;
 		return total >= 7 && total <= 13 ? 25 : 0;
 	}
-	if (looks_like_date(p, n) || looks_like_range(p, n))
+	if (looks_like_date(p, n) || looks_like_range(p, n) || p->open[n - 1])
 		return 0;
 	if (p->len[0] == 1 && p->digits[0] != 1 && p->digits[0] != 7 &&
 		p->digits[0] != 8 && !p->bracket)
@@ -376,12 +380,19 @@ redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
 		uint32_t ext = extension_end(s, end);
 		int score = score_form(&phone, n);
 
-		if (score == 0)
+		/* a part only, if the rest does not go on */
+		if (score == 0 || (n < phone.ngroups && score < 75 &&
+						   phone.sep[n] != ' ' && phone.sep[n] != '('))
 			continue;
 		if (ext > 0)
 			score += 20;
 		else if (redact_class[next] & CC_ALPHA)
-			continue;
+		{
+			/* glued to a word: only a form that is hardly anything else */
+			if (score < 75)
+				continue;
+			score -= 15;
+		}
 		/* a time, an amount, a percentage, a longer code */
 		if ((next == ':' || next == ',' || next == '.' || next == '_') &&
 			(redact_class_at(s, end + 1) & CC_DIGIT))

@@ -18,7 +18,7 @@
 /* Text within encoded text within encoded text. */
 #define MAX_DEPTH 2
 /* Times that a text is scanned again because data is glued to data. */
-#define MAX_PASSES 3
+#define MAX_PASSES 7
 /* Buffers up to this size are kept between texts. */
 #define KEEP_BYTES (256 * 1024)
 
@@ -105,9 +105,13 @@ redact_scanner_free(RedactScanner *s)
 	if (s == NULL)
 		return;
 	free(s->buf);
+	free(s->spare);
 	free(s->anchors);
+	for (int i = 0; i < REDACT_LAYERS; i++)
+		free(s->below[i].anchors);
 	free(s->spans);
 	free(s->extra);
+	free(s->against);
 	redact_scanner_free(s->inner);
 	free(s);
 }
@@ -129,12 +133,18 @@ redact_scanner_trim(RedactScanner *s)
 	uint32_t spans_size = s->spans_size;
 
 	trim((void **) &s->buf, &s->buf_size, 1);
+	trim((void **) &s->spare, &s->spare_size, 1);
 	trim((void **) &s->anchors, &s->anchors_size, sizeof(RedactAnchor));
+	for (int i = 0; i < REDACT_LAYERS; i++)
+		trim((void **) &s->below[i].anchors, &s->below[i].anchors_size,
+			 sizeof(RedactAnchor));
 	trim((void **) &s->spans, &spans_size, sizeof(RedactSpan));
 	s->spans_size = spans_size;
 	s->nspans = 0;
 	trim((void **) &s->extra, &s->extra_size, sizeof(RedactSpan));
 	s->nextra = 0;
+	trim((void **) &s->against, &s->against_size, sizeof(RedactAgainst));
+	s->nagainst = 0;
 }
 
 void
@@ -180,9 +190,11 @@ begin_pass(RedactScanner *s)
 	s->ctx_pos = 0;
 	s->ctx_prev_len = 0;
 	s->near_end = 0;
+	s->nagainst = 0;
 	memset(s->runs, 0, sizeof(s->runs));
 	memset(&s->value, 0, sizeof(s->value));
 	s->token_end = 0;
+	s->encoded_end = 0;
 	s->zone_end = 0;
 	s->code_end = 0;
 	s->name_end = 0;
@@ -202,8 +214,8 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 			profile->min_score[i] != REDACT_OFF)
 			s->want_names = true;
 	}
-	s->src = (const uint8_t *) text;
-	s->src_len = len;
+	s->orig = (const uint8_t *) text;
+	s->orig_len = len;
 	s->status = len > REDACT_MAX_TEXT ? REDACT_TOO_LONG : REDACT_MORE;
 	s->nextra = 0;
 	s->passes = 0;
@@ -509,24 +521,143 @@ divides(const RedactScanner *s, uint32_t i)
 	return dividers[c] || (redact_class[c] & CC_SPACE);
 }
 
+/* A digit before pos, with at most three signs between that numbers have? */
+static bool
+digit_before(const RedactScanner *s, uint32_t pos)
+{
+	for (int k = 1; k <= 4; k++)
+	{
+		uint8_t c = redact_at(s, pos - k);
+
+		if (redact_class[c] & CC_DIGIT)
+			return true;
+		if (c != ' ' && c != '-' && c != '.' && c != '/' && c != '(' &&
+			c != ')')
+			return false;
+	}
+	return false;
+}
+
+static bool
+digit_after(const RedactScanner *s, uint32_t pos)
+{
+	for (int k = 0; k < 4; k++)
+	{
+		uint8_t c = redact_at(s, pos + k);
+
+		if (redact_class[c] & CC_DIGIT)
+			return true;
+		if (c != ' ' && c != '-' && c != '.' && c != '/' && c != '(' &&
+			c != ')')
+			return false;
+	}
+	return false;
+}
+
+/*
+ * Does anything touch span i, or stand beside it with nothing but a sign
+ * between that may be part of both? "O'Neil" is one word, "12(3)" one number,
+ * and "1,5", "1.5" and "1:5" may be.
+ */
+static bool
+is_glued(const RedactScanner *s, int i)
+{
+	uint32_t start = s->spans[i].start;
+	uint32_t end = start + s->spans[i].len;
+	uint8_t before = redact_at(s, start - 1);
+	uint8_t after = redact_at(s, end);
+	uint8_t far = redact_at(s, end + 1);
+	bool joins = after == '.' || after == ':' || after == '=';
+
+	if (!divides(s, start - 1) || !divides(s, end) || after == '(')
+		return true;
+	if ((redact_class_at(s, start) & CC_DIGIT) && digit_before(s, start))
+		return true;
+	if ((redact_class_at(s, end - 1) & CC_DIGIT) && digit_after(s, end) &&
+		!(i + 1 < s->nspans && s->spans[i + 1].start <= end + 4))
+		return true;
+	if (before == '\'' && (redact_class_at(s, start - 2) & CC_ALPHA))
+		return true;
+	if ((before == ',' || before == ':' || before == '=') &&
+		(redact_class_at(s, start - 2) & CC_DIGIT))
+		return true;
+	if (before == '.' && (redact_class_at(s, start - 2) & CC_ALNUM))
+		return true;
+	if (i + 1 < s->nspans && s->spans[i + 1].start == end + 1)
+		return false;
+	return (joins && (redact_class[far] & CC_ALNUM)) ||
+		   ((joins || after == ',' || after == '\'') &&
+			((redact_class[far] & CC_DIGIT) || far == '+' || far == '('));
+}
+
+/* Is a word that spoke against a candidate about to be hidden, or parted from it? */
+static bool
+hides_against(const RedactScanner *s)
+{
+	for (uint32_t i = 0; i < s->nagainst; i++)
+	{
+		int low = 0;
+		int high = s->nspans;
+
+		while (low < high)
+		{
+			int mid = low + (high - low) / 2;
+
+			if (s->spans[mid].start + s->spans[mid].len <= s->against[i].start)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		if (low < s->nspans && s->spans[low].start < s->against[i].end)
+			return true;
+	}
+	return false;
+}
+
 /*
  * What something was glued to may be something too, which shows once a
  * placeholder stands beside it: "1980-03-14jane@example.com". So if anything
- * is glued, what was found is hidden, and all is scanned again.
+ * is glued, what was found is hidden, and all is scanned again; and so if
+ * what hides speaks against something else.
  */
 static bool
 needs_pass(const RedactScanner *s)
 {
 	for (int i = 0; i < s->nspans; i++)
 	{
-		const RedactSpan *span = &s->spans[i];
-
-		if (!divides(s, span->start - 1) ||
-			!divides(s, span->start + span->len) ||
-			redact_at(s, span->start + span->len) == '(')
+		if (is_glued(s, i))
 			return true;
 	}
-	return false;
+	return hides_against(s);
+}
+
+/*
+ * No pass is left, and still something new was found: what the last finds are
+ * glued to goes with them, so that it cannot be something either.
+ */
+static void
+widen(RedactScanner *s)
+{
+	uint32_t last = 0;
+
+	for (int i = 0; i < s->nspans; i++)
+	{
+		RedactSpan *span = &s->spans[i];
+		uint32_t start = span->start;
+		uint32_t end = start + span->len;
+
+		if (is_glued(s, i))
+		{
+			while (start > last && !divides(s, start - 1))
+				start--;
+			while (end < s->len && !divides(s, end))
+				end++;
+		}
+		span->start = start;
+		span->len = end - start;
+		last = end;
+	}
+	arbitrate(s);
 }
 
 /* Hide what was found, keep it for later, and start again. */
@@ -560,10 +691,14 @@ finish_pass(RedactScanner *s)
 	if (s->status != REDACT_MORE)
 		return;
 	arbitrate(s);
-	if (news && s->passes < MAX_PASSES && needs_pass(s))
+	if (news && needs_pass(s))
 	{
-		start_pass(s);
-		return;
+		if (s->passes < MAX_PASSES)
+		{
+			start_pass(s);
+			return;
+		}
+		widen(s);
 	}
 	map_back(s);
 	s->status = REDACT_DONE;

@@ -40,6 +40,20 @@ typedef struct RedactAnchor
 	uint32_t orig;
 } RedactAnchor;
 
+/*
+ * One step of canonicalising. What comes out of one escape may be part of
+ * another, so there may be several, each with what the one before it made.
+ */
+#define REDACT_LAYERS 4
+
+typedef struct RedactLayer
+{
+	RedactAnchor *anchors;
+	uint32_t nanchors;
+	uint32_t anchors_size;
+	uint32_t src_len;
+} RedactLayer;
+
 /* Classes of context words around a candidate, as a set. */
 typedef struct RedactCtx
 {
@@ -89,6 +103,13 @@ typedef struct RedactRun
 	uint32_t end; /* 0: none */
 } RedactRun;
 
+/* A word that spoke against a candidate: from the one to the other. */
+typedef struct RedactAgainst
+{
+	uint32_t start;
+	uint32_t end;
+} RedactAgainst;
+
 #define REDACT_ALPHABETS 7 /* of tokens, see redact_secret.c */
 #define NAME_MEMORY 256
 #define CTX_RING 64
@@ -103,7 +124,9 @@ struct RedactScanner
 	const RedactTerms *terms;
 	uint32_t terms_pos; /* looked for terms so far */
 
-	/* the original */
+	/* the original, and what the current layer reads */
+	const uint8_t *orig;
+	uint32_t orig_len;
 	const uint8_t *src;
 	uint32_t src_len;
 	uint32_t src_pos; /* canonicalised so far */
@@ -116,9 +139,16 @@ struct RedactScanner
 	bool canon_done;
 	uint8_t *buf;
 	uint32_t buf_size;
+	uint8_t *spare; /* the buffer that the current layer reads, if any */
+	uint32_t spare_size;
 	RedactAnchor *anchors;
 	uint32_t nanchors;
 	uint32_t anchors_size;
+	RedactLayer below[REDACT_LAYERS]; /* layers that are done */
+	uint32_t nlayers;
+	bool saw_escape; /* the start of one was left as it is */
+	bool folded;	 /* something was dropped or became another */
+	bool made_part;	 /* something became what may be part of an escape */
 
 	/* candidates in order of start, in canonical positions until the end */
 	RedactSpan *spans;
@@ -142,10 +172,14 @@ struct RedactScanner
 	RedactCtx near_ctx;	 /* the last answer, as most are asked for twice */
 	uint32_t near_start; /* and what it was for; end 0: none */
 	uint32_t near_end;
+	RedactAgainst *against;
+	uint32_t nagainst;
+	uint32_t against_size;
 
 	RedactRun runs[REDACT_ALPHABETS];
 	RedactRun value;			 /* of a "key=value" */
 	uint32_t token_end;			 /* tokens up to here have been looked at */
+	uint32_t encoded_end;		 /* and lines of base64 */
 	uint32_t zone_end;			 /* lines of capitals and '<' */
 	uint32_t code_end;			 /* and codes of letters and digits */
 	uint32_t person_end;		 /* of the last name that was sure */
@@ -215,7 +249,10 @@ extern void redact_canon_map(const RedactScanner *s, uint32_t start,
 
 /* redact_terms.c: offer the terms that start before end. */
 extern void redact_terms_step(RedactScanner *s, uint32_t end);
-/* Hide what was found, as '<', bytes of no class, '>'; false when out of memory. */
+/*
+ * Hide what was found, as '<', bytes of no class, '>', or one such byte; false
+ * when out of memory.
+ */
 #define REDACT_MASKED 0x01
 extern bool redact_canon_mask(RedactScanner *s, uint32_t start, uint32_t end);
 

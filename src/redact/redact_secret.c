@@ -18,8 +18,9 @@
 #define MIN_TOKEN 12
 #define MIN_ENCODED 16
 #define MAX_ENCODED 4096
-#define MAX_HEADER 1024 /* of a JWT */
-#define MAX_VALUE 128	/* bytes of a value that are looked at */
+#define ENCODED_OVERLAP 512 /* divides by four, as does the other */
+#define MAX_HEADER 1024		/* of a JWT */
+#define MAX_VALUE 128		/* bytes of a value that are looked at */
 
 /* Characters of the part behind a prefix. */
 typedef enum Alphabet
@@ -98,6 +99,8 @@ decode_base64(const uint8_t *from, uint32_t len, uint8_t *to, uint32_t size)
 	{
 		int v = base64_value(from[i]);
 
+		if (from[i] == '\n' || from[i] == '\r')
+			continue;
 		if (v < 0)
 			break;
 		bits = bits << 6 | v;
@@ -308,34 +311,85 @@ has_letter(const RedactScanner *s, uint32_t start, uint32_t end)
 	return false;
 }
 
-/* base64 that decodes to readable text is looked into. */
+static uint32_t
+count_controls(const uint8_t *text, uint32_t n)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		count += (text[i] < ' ' && text[i] != '\n' && text[i] != '\t' &&
+				  text[i] != '\r') ||
+				 text[i] == 0x7f;
+	return count;
+}
+
+/* At most MAX_ENCODED characters of base64, all that starts at start. */
 static void
-verify_encoded(RedactScanner *s, uint32_t start, uint32_t end)
+verify_window(RedactScanner *s, uint32_t start, uint32_t end)
 {
 	uint8_t text[MAX_ENCODED / 4 * 3 + 3];
 	uint32_t n;
 
-	if (end - start > MAX_ENCODED || !has_letter(s, start, end))
+	if (!has_letter(s, start, end))
 		return;
 	/* most tokens are told by their first bytes */
 	n = decode_base64(s->text + start, 8, text, 6);
-	for (uint32_t i = 0; i < n; i++)
-	{
-		if (text[i] < ' ' && text[i] != '\n' && text[i] != '\t' &&
-			text[i] != '\r')
-			return;
-	}
+	if (count_controls(text, n) > 0)
+		return;
 	n = decode_base64(s->text + start, end - start, text, sizeof(text));
-	for (uint32_t i = 0; i < n; i++)
-	{
-		if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t' &&
-			 text[i] != '\r') ||
-			text[i] == 0x7f)
-			return;
-	}
+	if (count_controls(text, n) > n / 4)
+		return;
 	while (redact_at(s, end) == '=')
 		end++;
 	redact_offer_decoded(s, start, end, text, n);
+}
+
+/* Lines of base64 are of these lengths, all but the last. */
+#define MIME_LINE 76
+#define PEM_LINE 64
+
+/* Where the lines of base64 end of which [start, end) is the first. */
+static uint32_t
+encoded_end(const RedactScanner *s, uint32_t start, uint32_t end)
+{
+	uint32_t length = end - start;
+
+	if (length != MIME_LINE && length != PEM_LINE)
+		return end;
+	for (;;)
+	{
+		uint32_t i = end;
+
+		if (redact_at(s, i) == '\r')
+			i++;
+		if (redact_at(s, i) != '\n')
+			return end;
+		start = ++i;
+		while (i - start < length && (redact_class_at(s, i) & CC_B64))
+			i++;
+		if (i == start || (redact_class_at(s, i) & CC_B64))
+			return end;
+		end = i;
+		if (end - start < length)
+			return end;
+	}
+}
+
+/*
+ * base64 that decodes to readable text is looked into, long ones piece by
+ * piece, the pieces overlapping. Returns its end.
+ */
+static uint32_t
+verify_encoded(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	end = encoded_end(s, start, end);
+	while (end - start > MAX_ENCODED)
+	{
+		verify_window(s, start, start + MAX_ENCODED);
+		start += MAX_ENCODED - ENCODED_OVERLAP;
+	}
+	verify_window(s, start, end);
+	return end;
 }
 
 /* ---- wallets -------------------------------------------------------- */
@@ -624,8 +678,8 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 	else if (redact_at(s, end) == '.' &&
 			 (redact_class_at(s, end + 1) & CC_B64))
 		find_prefixes(s, start, end + MIN_TOKEN);
-	if (end - start >= MIN_ENCODED)
-		verify_encoded(s, start, end);
+	if (end - start >= MIN_ENCODED && end > s->encoded_end)
+		s->encoded_end = verify_encoded(s, start, end);
 	if (end - start >= 20)
 	{
 		verify_wallet(s, start, end);

@@ -152,6 +152,22 @@ my %plain = (
 	0x2212 => '-', 0x2043 => '-', 0x2d7 => '-', 0x30fb => '.', 0xb7 => '.', 0x2027 => '.',
 	0x3007 => '0');
 
+# Signs, emoji and punctuation are no letters: the ASCII sign that does the
+# same, '|' where there is none. Those with a compatibility form keep it.
+sub punctuation
+{
+	my ($char) = @_;
+
+	return if Unicode::Normalize::NFKD($char) ne $char;
+	return ',' if $char =~ /[\x{3001}\x{60c}\x{fe51}\x{55d}]/;
+	return '$' if $char =~ /\p{Sc}/;
+	return '"' if $char =~ /[\p{Pi}\p{Pf}\x{300c}-\x{300f}]/;
+	return '(' if $char =~ /\p{Ps}/;
+	return ')' if $char =~ /\p{Pe}/;
+	return '|' if $char =~ /[\p{So}\p{Sm}\p{Sk}\p{Po}]/;
+	return;
+}
+
 sub fold
 {
 	require Unicode::Normalize;
@@ -196,6 +212,7 @@ sub fold
 			$set->($cp, 1);
 			next;
 		}
+		elsif (my $mark = punctuation($char)) { $to = $mark }
 		else
 		{
 			next if $char =~ /\p{Mark}/;

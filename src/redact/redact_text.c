@@ -26,8 +26,10 @@ INTEL_FUNCTION(redact_text);
 INTEL_FUNCTION(pii_entities);
 
 /*
- * Redacted text is scanned again, since what stands where a value stood can
- * bring a context word nearer to another number. Each round finds less.
+ * A text with placeholders holds nothing more to find: the scanner sees to
+ * that. Where something else stands for a value (nothing, a mask, a text of
+ * the policy), or where patterns of the user were matched, what was written is
+ * scanned again; in the last round placeholders are written.
  */
 #define MAX_ROUNDS 4
 
@@ -51,6 +53,7 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				 errdetail("The redaction scanner could not be made.")));
 
+	result->has_rules = has_rules;
 	result->utf8 = pg_server_to_any(text, len, PG_UTF8);
 	result->len = result->utf8 == text ? len : (int) strlen(result->utf8);
 	redact_scanner_trim(scanner);
@@ -220,15 +223,27 @@ redact_is_placeholder(const char *text, int len)
 	return redact_entity_find(name) >= 0;
 }
 
+/* Is a value of this entity replaced by its placeholder? */
+static bool
+has_placeholder(const RedactPolicy *policy, RedactEntity entity)
+{
+	const RedactTreatment *t = &policy->treatment[entity];
+
+	return t->action == REDACT_HASH ||
+		   (t->action == REDACT_REPLACE && t->with == NULL);
+}
+
 bool
 redact_text_append(const RedactPolicy *policy, const char *text, int len,
 				   const char *key, int key_len, StringInfo out)
 {
 	int begin = out->len;
 	bool found = false;
+	bool settled = false;
 
-	for (int round = 0; round < MAX_ROUNDS; round++)
+	for (int round = 0; round < MAX_ROUNDS && !settled; round++)
 	{
+		bool last = round == MAX_ROUNDS - 1;
 		RedactText scanned;
 		int done = 0;
 
@@ -236,6 +251,7 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 		if (scanned.nspans == 0)
 			break;
 		found = true;
+		settled = !scanned.has_rules;
 		out->len = begin;
 		out->data[begin] = '\0';
 		for (int i = 0; i < scanned.nspans; i++)
@@ -243,14 +259,20 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 			const RedactSpan *span = &scanned.spans[i];
 
 			append_original(out, scanned.utf8 + done, span->start - done);
-			append_treated(out, policy, span->entity,
-						   scanned.utf8 + span->start, span->len);
+			settled = settled && has_placeholder(policy, span->entity);
+			if (last && !has_placeholder(policy, span->entity))
+				appendStringInfo(out, "<%s>",
+								 redact_entities[span->entity].name);
+			else
+				append_treated(out, policy, span->entity,
+							   scanned.utf8 + span->start, span->len);
 			done = span->start + span->len;
 		}
 		append_original(out, scanned.utf8 + done, scanned.len - done);
 
 		len = out->len - begin;
-		text = pnstrdup(out->data + begin, len);
+		if (!settled && !last)
+			text = pnstrdup(out->data + begin, len);
 	}
 	if (!found)
 		appendBinaryStringInfo(out, text, len);

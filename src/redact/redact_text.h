@@ -21,6 +21,7 @@ typedef struct RedactText
 	int len;
 	const RedactSpan *spans; /* valid until the next scan */
 	int nspans;
+	bool has_rules; /* patterns of the user were looked for too */
 } RedactText;
 
 /*

@@ -41,6 +41,22 @@ SET ROLE intel_test_thief;
 SET request.jwt.claims = '{"tenant": "blue", "sub": "ann"}';
 SELECT intel.restore_from_vault(content) = content AS closed FROM kept;
 RESET ROLE;
+-- documents: texts, numbers and keys; numbers come back as numbers
+SET ROLE intel_test_vault;
+SET request.jwt.claims = '{"tenant": "blue", "sub": "ann"}';
+CREATE TEMP TABLE kept_document AS SELECT n, document, intel.pseudonymize_to_vault(document) AS sealed FROM (VALUES
+    (1, '{"mail": "jane@example.com", "card": 4111111111111111, "text": "4111111111111111", "password": "hunter2"}'::jsonb),
+    (2, '{"jane@example.com": [true, null, {"to": ["bob@example.com", "jane@example.com"]}], "n": 1.50}'),
+    (3, '"jane@example.com"'), (4, '4111111111111111'), (5, '{"empty": {}, "list": []}'),
+    (6, '"\u0001n12 jane@example.com"')) AS t(n, document);
+SELECT n, sealed FROM kept_document ORDER BY n;
+SELECT n, intel.restore_from_vault(sealed) = document AS same, NOT intel.contains_pii(sealed) AS clean FROM kept_document ORDER BY n;
+SELECT intel.restore_from_vault(sealed -> 'mail') FROM kept_document WHERE n = 1;
+SELECT intel.pseudonymize_to_vault('{"a": 1}'::jsonb, retention => '0');
+SET request.jwt.claims = '{"tenant": "red", "sub": "ann"}';
+SELECT bool_and(intel.restore_from_vault(sealed) = sealed) AS closed FROM kept_document;
+DROP TABLE kept_document;
+RESET ROLE;
 -- a value cannot be moved to another token, nor changed
 SET request.jwt.claims = '{"tenant": "blue", "sub": "ann"}';
 BEGIN;

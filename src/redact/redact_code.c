@@ -523,7 +523,8 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 					 (!(redact_class_at(s, end + 2) & CC_LOWER) ||
 					  (redact_class_at(s, end + 1) & CC_LOWER));
 	if (letter_follows && (redact_class_at(s, end + 2) & CC_ALNUM) &&
-		(redact_class_at(s, end + 3) & CC_LOWER))
+		((redact_class_at(s, end + 3) & CC_LOWER) ||
+		 (redact_class_at(s, end + 1) & CC_LOWER)))
 		letter_follows = false; /* a word */
 	if (letters || letter_follows || end - start == 18)
 		try_code(s, start);

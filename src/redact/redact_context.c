@@ -90,6 +90,24 @@ look_up_phrase(const uint8_t *text, uint32_t first, uint32_t first_len,
 	return look_up(phrase, len + second->len, found);
 }
 
+/* Letters in small; 0: none. */
+static const uint8_t letter[256] = {
+#define L(large, small) [large] = small, [small] = small
+	L('A', 'a'), L('B', 'b'), L('C', 'c'), L('D', 'd'), L('E', 'e'),
+	L('F', 'f'), L('G', 'g'), L('H', 'h'), L('I', 'i'), L('J', 'j'),
+	L('K', 'k'), L('L', 'l'), L('M', 'm'), L('N', 'n'), L('O', 'o'),
+	L('P', 'p'), L('Q', 'q'), L('R', 'r'), L('S', 's'), L('T', 't'),
+	L('U', 'u'), L('V', 'v'), L('W', 'w'), L('X', 'x'), L('Y', 'y'),
+	L('Z', 'z'),
+#undef L
+#define H(c) [c] = c, [c + 1] = c + 1, [c + 2] = c + 2, [c + 3] = c + 3
+#define H16(c) H(c), H(c + 4), H(c + 8), H(c + 12)
+	H16(0x80),	 H16(0x90),	  H16(0xa0),   H16(0xb0),	H16(0xc0),
+	H16(0xd0),	 H16(0xe0),	  H16(0xf0)
+#undef H16
+#undef H
+};
+
 /*
  * The next word of text at or after *pos. Returns false at the end; *pos is
  * behind the word.
@@ -98,34 +116,33 @@ static bool
 next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
 {
 	uint32_t i = *pos;
-	uint32_t n = 0;
+	uint32_t start;
 	uint32_t hash = REDACT_HASH_INIT;
-	uint8_t before = 0;
+	bool before_small = false;
 
-	while (i < len && !(redact_class[text[i]] & CC_ALPHA))
+	while (i < len && letter[text[i]] == 0)
 		i++;
 	if (i >= len)
 	{
 		*pos = len;
 		return false;
 	}
-	word->start = i;
+	start = i;
 	for (; i < len; i++)
 	{
-		uint8_t c = text[i];
-		uint8_t class = redact_class[c];
+		uint8_t c = letter[text[i]];
+		bool small = c == text[i];
 
-		if (!(class & CC_ALPHA) || ((class & CC_UPPER) && (before & CC_LOWER)))
+		/* the step from small to large ends a word */
+		if (c == 0 || (before_small && !small))
 			break;
-		if (class & CC_UPPER)
-			c |= 0x20;
-		if (n < MAX_WORD)
-			word->folded[n] = c;
+		if (i - start < MAX_WORD)
+			word->folded[i - start] = c;
 		hash = redact_hash_byte(hash, c);
-		n++;
-		before = class;
+		before_small = small && c < 0x80;
 	}
-	word->len = n;
+	word->start = start;
+	word->len = i - start;
 	word->hash = hash;
 	*pos = i;
 	return true;
@@ -161,10 +178,10 @@ tokenise(RedactScanner *s, uint32_t upto)
 		bool known;
 
 		/* to the next letter or placeholder */
-		while (pos < end && !(redact_class[text[pos]] & CC_ALPHA) &&
-			   text[pos] != '<' && text[pos] != REDACT_MASKED)
+		while (pos < end && letter[text[pos]] == 0 && text[pos] != '<' &&
+			   text[pos] != REDACT_MASKED)
 			pos++;
-		if (pos < end && !(redact_class[text[pos]] & CC_ALPHA))
+		if (pos < end && letter[text[pos]] == 0)
 		{
 			static const RedactWord placeholder = {0};
 

@@ -514,11 +514,23 @@ verify_url(RedactScanner *s, uint32_t pos)
 		start++;
 	if (pos - start < 2)
 		return pos + 1;
+	if (pos < s->url_end)
+	{
+		/* within one that was found: only its credentials are news */
+		end = s->url_end;
+		at = userinfo_end(s, host, end);
+		if (at == 0)
+			return host;
+		redact_offer(s, host, at, REDACT_URL_CREDENTIALS, 95,
+					 "url_credentials");
+		return at + 1;
+	}
 	while (end - start < MAX_URL && !is_url_end(redact_at(s, end)))
 		end++;
 	end = trim_url(s, host, end);
 	if (end - host < 3)
 		return pos + 1;
+	s->url_end = end;
 
 	at = userinfo_end(s, host, end);
 	if (at > 0)

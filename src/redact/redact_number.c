@@ -321,6 +321,33 @@ judge_number(RedactScanner *s, uint32_t pos, const RedactNumber *number,
 		redact_offer(s, pos, best->end, best->entity, best->score, best->rule);
 }
 
+/* Digits that a letter stands before: a card, if anything. */
+static uint32_t
+verify_glued(RedactScanner *s, uint32_t pos)
+{
+	RedactNumber number;
+	NumberBest best = {0, 0, 0, NULL};
+	uint32_t end = pos + 1;
+	const NumberGroup *last;
+
+	while (redact_class_at(s, end) & CC_DIGIT)
+		end++;
+	if (redact_at(s, pos + 2) == ':' || redact_at(s, pos + 2) == '-')
+	{
+		uint32_t mac = redact_verify_mac(s, pos);
+
+		if (mac > 0)
+			return mac;
+	}
+	if (end - pos > NUMBER_DIGITS)
+		return end;
+	redact_number_read(s, pos, &number);
+	last = &number.groups[number.ngroups - 1];
+	if (last->first + last->len >= 15)
+		judge_number(s, pos, &number, &best);
+	return best.score > 0 ? best.end : end;
+}
+
 uint32_t
 redact_verify_digit(RedactScanner *s, uint32_t pos)
 {
@@ -334,6 +361,8 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 	if (end > 0)
 		return end;
 	redact_verify_code(s, pos);
+	if (redact_class_at(s, pos - 1) & CC_ALPHA)
+		return verify_glued(s, pos);
 	end = redact_verify_ipv4(s, pos);
 	if (end > 0)
 		return end;

@@ -363,27 +363,32 @@ redact_verify_phone(RedactScanner *s, uint32_t pos, const RedactNumber *number)
 	RedactCtx ctx;
 	int best_score = 0;
 	uint32_t best_end = 0;
-	bool near;
-	bool hinted;
+	bool known = false;
+	bool near = false;
+	bool hinted = false;
 
 	(void) number;
 	if (!redact_wants(s, REDACT_PHONE_NUMBER) || !phone_read(s, pos, &phone))
 		return 0;
-	ctx = redact_context(s, pos, phone.end[phone.ngroups - 1]);
-	near = redact_ctx_has(&ctx, REDACT_CTX_PHONE);
-	hinted = redact_ctx_has(&ctx, REDACT_CTX_CALLING);
-
 	for (int n = phone.ngroups; n >= 1; n--)
 	{
 		uint32_t end = phone.end[n - 1];
 		uint8_t next = redact_at(s, end);
-		uint32_t ext = extension_end(s, end);
 		int score = score_form(&phone, n);
+		uint32_t ext;
 
 		/* a part only, if the rest does not go on */
 		if (score == 0 || (n < phone.ngroups && score < 75 &&
 						   phone.sep[n] != ' ' && phone.sep[n] != '('))
 			continue;
+		if (!known)
+		{
+			ctx = redact_context(s, pos, phone.end[phone.ngroups - 1]);
+			near = redact_ctx_has(&ctx, REDACT_CTX_PHONE);
+			hinted = redact_ctx_has(&ctx, REDACT_CTX_CALLING);
+			known = true;
+		}
+		ext = extension_end(s, end);
 		if (ext > 0)
 			score += 20;
 		else if (redact_class[next] & CC_ALPHA)

@@ -195,6 +195,7 @@ begin_pass(RedactScanner *s)
 	memset(&s->value, 0, sizeof(s->value));
 	s->token_end = 0;
 	s->encoded_end = 0;
+	s->url_end = 0;
 	s->zone_end = 0;
 	s->code_end = 0;
 	s->name_end = 0;

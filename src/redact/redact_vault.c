@@ -19,14 +19,18 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
 
 #include "base/compat.h"
 #include "base/placeholder.h"
+#include "redact/redact_jsonb.h"
 #include "redact/redact_key.h"
 #include "redact/redact_policy.h"
 #include "redact/redact_text.h"
 
 INTEL_FUNCTION(_vault_seal);
+INTEL_FUNCTION(_vault_seal_jsonb);
 INTEL_FUNCTION(_vault_tokens);
 INTEL_FUNCTION(_vault_open);
 
@@ -39,60 +43,167 @@ append_server(StringInfo out, const char *utf8, int len)
 	appendBinaryStringInfo(out, text, text == utf8 ? len : (int) strlen(text));
 }
 
+/* What was sealed so far; one of each per occurrence. */
+typedef struct Sealing
+{
+	const RedactPolicy *policy;
+	ArrayBuildState *tokens;
+	ArrayBuildState *values;
+} Sealing;
+
+static void
+sealing_begin(Sealing *s, const text *policy)
+{
+	s->policy =
+		redact_policy_get(VARDATA_ANY(policy), VARSIZE_ANY_EXHDR(policy));
+	s->tokens = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	s->values = initArrayResult(BYTEAOID, CurrentMemoryContext, false);
+}
+
+/* Content, tokens and values as a row. */
+static Datum
+sealing_end(FunctionCallInfo fcinfo, Sealing *s, Datum content)
+{
+	TupleDesc desc;
+	Datum values[3];
+	bool nulls[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = content;
+	values[1] = makeArrayResult(s->tokens, CurrentMemoryContext);
+	values[2] = makeArrayResult(s->values, CurrentMemoryContext);
+	return HeapTupleGetDatum(
+		heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
 /*
- * The text with tokens, the tokens and their sealed values; one of each per
- * occurrence, since the table keeps them apart.
+ * How a value is sealed: a text as it is, unless it begins with MARK itself; a
+ * number behind MARK and 'n', so that it comes back as one, and has another
+ * token than the text with its digits.
  */
+#define MARK '\x01'
+
+static const char *
+marked_value(const char *value, int *len, bool is_number)
+{
+	char *marked;
+
+	if (!is_number && (*len == 0 || value[0] != MARK))
+		return value;
+	marked = palloc(*len + 3);
+	marked[0] = MARK;
+	marked[1] = is_number ? 'n' : 't';
+	memcpy(marked + 2, value, *len);
+	*len += 2;
+	marked[*len] = '\0';
+	return marked;
+}
+
+/* Append the token of a value (UTF-8), and seal it. */
+static void
+append_token(Sealing *s, StringInfo out, RedactEntity entity,
+			 const char *value, int len, bool is_number)
+{
+	const char *name = redact_entities[entity].name;
+	char token[REDACT_TOKEN_LEN + 1];
+	char *placeholder;
+
+	CHECK_FOR_INTERRUPTS();
+	value = marked_value(value, &len, is_number);
+	redact_key_token(s->policy->name, name, value, len, token);
+	placeholder = psprintf("<%s:%s>", name, token);
+	appendStringInfoString(out, placeholder);
+	s->tokens = accumArrayResult(s->tokens, CStringGetTextDatum(placeholder),
+								 false, TEXTOID, CurrentMemoryContext);
+	s->values = accumArrayResult(
+		s->values, PointerGetDatum(redact_key_seal(placeholder, value, len)),
+		false, BYTEAOID, CurrentMemoryContext);
+}
+
+/*
+ * Append a text (server encoding) with tokens; returns whether there are any.
+ * Of a number all is one value.
+ */
+static bool
+append_sealed(Sealing *s, const char *text, int len, const char *key,
+			  int key_len, bool is_number, StringInfo out)
+{
+	RedactText scanned;
+	int done = 0;
+
+	redact_text_scan(s->policy, text, len, key, key_len, &scanned);
+	if (scanned.nspans == 0)
+		return false;
+	if (is_number)
+	{
+		append_token(s, out, scanned.spans[0].entity, scanned.utf8,
+					 scanned.len, true);
+		return true;
+	}
+	for (int i = 0; i < scanned.nspans; i++)
+	{
+		const RedactSpan *span = &scanned.spans[i];
+
+		append_server(out, scanned.utf8 + done, span->start - done);
+		append_token(s, out, span->entity, scanned.utf8 + span->start,
+					 span->len, false);
+		done = span->start + span->len;
+	}
+	append_server(out, scanned.utf8 + done, scanned.len - done);
+	return true;
+}
+
+/* The text with tokens, the tokens and their sealed values. */
 Datum
 intel__vault_seal(PG_FUNCTION_ARGS)
 {
 	text *content = PG_GETARG_TEXT_PP(0);
-	text *name = PG_GETARG_TEXT_PP(1);
-	const RedactPolicy *policy =
-		redact_policy_get(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-	RedactText scanned;
+	Sealing sealing;
 	StringInfoData out;
-	Datum *tokens;
-	Datum *sealed;
-	TupleDesc desc;
-	Datum values[3];
-	bool nulls[3] = {false};
-	int done = 0;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	redact_text_scan(policy, VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content),
-					 NULL, 0, &scanned);
+	sealing_begin(&sealing, PG_GETARG_TEXT_PP(1));
 	initStringInfo(&out);
-	tokens = palloc((scanned.nspans + 1) * sizeof(Datum));
-	sealed = palloc((scanned.nspans + 1) * sizeof(Datum));
-	for (int i = 0; i < scanned.nspans; i++)
+	if (!append_sealed(&sealing, VARDATA_ANY(content),
+					   VARSIZE_ANY_EXHDR(content), NULL, 0, false, &out))
+		appendBinaryStringInfo(&out, VARDATA_ANY(content),
+							   VARSIZE_ANY_EXHDR(content));
+	PG_RETURN_DATUM(sealing_end(
+		fcinfo, &sealing,
+		PointerGetDatum(cstring_to_text_with_len(out.data, out.len))));
+}
+
+/* A text, number or key of a document. */
+static bool
+seal_visit(JsonbVisitor *visitor, const JsonbText *text, StringInfo out)
+{
+	Sealing *sealing = visitor->arg;
+
+	if (text->whole >= 0)
 	{
-		const RedactSpan *span = &scanned.spans[i];
-		const char *entity = redact_entities[span->entity].name;
-		const char *value = scanned.utf8 + span->start;
-		char token[REDACT_TOKEN_LEN + 1];
-		char *placeholder;
+		char *utf8 = pg_server_to_any(text->text, text->len, PG_UTF8);
 
-		CHECK_FOR_INTERRUPTS();
-		redact_key_token(policy->name, entity, value, span->len, token);
-		placeholder = psprintf("<%s:%s>", entity, token);
-		append_server(&out, scanned.utf8 + done, span->start - done);
-		appendStringInfoString(&out, placeholder);
-		tokens[i] = CStringGetTextDatum(placeholder);
-		sealed[i] =
-			PointerGetDatum(redact_key_seal(placeholder, value, span->len));
-		done = span->start + span->len;
+		append_token(sealing, out, text->whole, utf8,
+					 utf8 == text->text ? text->len : (int) strlen(utf8),
+					 text->number != NULL);
+		return true;
 	}
-	append_server(&out, scanned.utf8 + done, scanned.len - done);
+	return append_sealed(sealing, text->text, text->len, text->key,
+						 text->key_len, text->number != NULL, out);
+}
 
-	values[0] = PointerGetDatum(cstring_to_text_with_len(out.data, out.len));
-	values[1] = PointerGetDatum(construct_array(
-		tokens, scanned.nspans, TEXTOID, -1, false, TYPALIGN_INT));
-	values[2] = PointerGetDatum(construct_array(
-		sealed, scanned.nspans, BYTEAOID, -1, false, TYPALIGN_INT));
-	PG_RETURN_DATUM(HeapTupleGetDatum(
-		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+/* The same of a document. */
+Datum
+intel__vault_seal_jsonb(PG_FUNCTION_ARGS)
+{
+	Sealing sealing;
+	JsonbVisitor visitor = {.visit = seal_visit, .arg = &sealing};
+
+	sealing_begin(&sealing, PG_GETARG_TEXT_PP(1));
+	visitor.policy = sealing.policy;
+	PG_RETURN_DATUM(sealing_end(
+		fcinfo, &sealing,
+		JsonbPGetDatum(redact_jsonb_walk(PG_GETARG_JSONB_P(0), &visitor))));
 }
 
 /* Collects what is looked up, and finds nothing. */
@@ -130,16 +241,33 @@ intel__vault_tokens(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(makeArrayResult(tokens, CurrentMemoryContext));
 }
 
-/* What a token stands for. */
+/* What a token stands for: a text, or a number. */
 Datum
 intel__vault_open(PG_FUNCTION_ARGS)
 {
 	char *token = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	StringInfoData out;
 	int len;
 	char *value = redact_key_unseal(token, PG_GETARG_BYTEA_PP(1), &len);
+	JsonbValue v;
 
-	initStringInfo(&out);
-	append_server(&out, value, len);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+	if (len >= 2 && value[0] == MARK && value[1] == 'n')
+	{
+		v.type = jbvNumeric;
+		v.val.numeric = DatumGetNumeric(DirectFunctionCall3(
+			numeric_in, CStringGetDatum(value + 2),
+			ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	}
+	else
+	{
+		StringInfoData out;
+
+		if (len >= 2 && value[0] == MARK)
+			value += 2, len -= 2;
+		initStringInfo(&out);
+		append_server(&out, value, len);
+		v.type = jbvString;
+		v.val.string.val = out.data;
+		v.val.string.len = out.len;
+	}
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(&v));
 }

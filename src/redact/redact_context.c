@@ -245,22 +245,22 @@ tokenise(RedactScanner *s, uint32_t upto)
 }
 
 /*
- * A word that speaks against a candidate was counted: should it turn out to be
- * hidden, or something between the two, the candidate must be looked at again.
+ * Words that speak against a candidate were counted, in a range that begins or
+ * ends with it: should something in it turn out to be hidden, the candidate
+ * must be looked at again.
  */
 static void
-note_against(RedactScanner *s, const RedactCtxHit *hit, uint32_t start)
+note_against(RedactScanner *s, const RedactAgainst *range)
 {
-	RedactAgainst *note;
+	const RedactAgainst *last =
+		s->nagainst > 0 ? &s->against[s->nagainst - 1] : NULL;
 
-	if ((hit->ctx[0] != REDACT_CTX_NEGATIVE &&
-		 hit->ctx[1] != REDACT_CTX_NEGATIVE) ||
-		!redact_reserve(s, (void **) &s->against, &s->against_size,
-						s->nagainst + 1, sizeof(RedactAgainst)))
+	if (range->end == 0 || (last != NULL && last->start <= range->start &&
+							last->end >= range->end))
 		return;
-	note = &s->against[s->nagainst++];
-	note->start = hit->start < start ? hit->start : start;
-	note->end = hit->start < start ? start : hit->end;
+	if (redact_reserve(s, (void **) &s->against, &s->against_size,
+					   s->nagainst + 1, sizeof(RedactAgainst)))
+		s->against[s->nagainst++] = *range;
 }
 
 static inline void
@@ -293,6 +293,7 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 			   uint32_t after)
 {
 	RedactCtx ctx = s->key_ctx;
+	RedactAgainst against = {start, 0};
 	uint32_t from = start > before ? start - before : 0;
 	uint32_t kept;
 
@@ -330,8 +331,18 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 		add_class(&ctx, hit->ctx[0]);
 		if (hit->ctx[1] != 0)
 			add_class(&ctx, hit->ctx[1]);
-		note_against(s, hit, start);
+		if (hit->ctx[0] == REDACT_CTX_NEGATIVE ||
+			hit->ctx[1] == REDACT_CTX_NEGATIVE)
+		{
+			if (hit->start < against.start)
+				against.start = hit->start;
+			if (hit->end > against.end)
+				against.end = hit->end;
+		}
 	}
+	if (against.end > 0 && against.end < start)
+		against.end = start;
+	note_against(s, &against);
 	ctx.bits[0] &= ~UINT64_C(1);
 	return ctx;
 }

@@ -180,13 +180,17 @@ visit_text(JsonbWalk *walk, JsonbValue *v, JsonbText *text)
 	text->place = up;
 	while (!text->is_key && up != NULL && up->key == NULL)
 		up = up->up;
-	text->key = up == NULL || text->is_key ? NULL : up->key;
-	text->key_len = up == NULL || text->is_key ? 0 : up->len;
+	if (up == NULL || text->is_key || up->is_data)
+		text->key = NULL, text->key_len = 0;
+	else
+		text->key = up->key, text->key_len = up->len;
 	resetStringInfo(&walk->buf);
 	visitor->is_number = false;
+	visitor->found = false;
 	if (!is_looked_at(walk, text) ||
 		!visitor->visit(visitor, text, &walk->buf))
 		return;
+	visitor->found = true;
 	visitor->changed = true;
 	if (visitor->is_number)
 	{
@@ -236,7 +240,11 @@ visit_key(JsonbWalk *walk, JsonbValue *v)
 	text.text = v->val.string.val;
 	text.len = v->val.string.len;
 	text.is_key = true;
+	walk->place->is_data = false;
 	visit_text(walk, v, &text);
+	/* what holds data, or a placeholder, is not the name of a field */
+	walk->place->is_data =
+		walk->visitor->found || memchr(text.text, '<', text.len) != NULL;
 }
 
 static void
@@ -387,7 +395,7 @@ contains_visit(JsonbVisitor *visitor, const JsonbText *text,
 	}
 	redact_text_scan(visitor->policy, text->text, text->len, text->key,
 					 text->key_len, &scanned);
-	*found = scanned.nspans > 0;
+	*found = visitor->found = scanned.nspans > 0;
 	return false;
 }
 
@@ -448,6 +456,7 @@ detect_visit(JsonbVisitor *visitor, const JsonbText *text,
 						 text->key_len, &scanned);
 	if (scanned.nspans == 0)
 		return false;
+	visitor->found = true;
 	path = place_path(text->place);
 	redact_text_put_rows(visitor->arg, &scanned, &path);
 	return false;

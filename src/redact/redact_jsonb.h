@@ -20,6 +20,7 @@ typedef struct JsonbPlace
 	const char *key; /* NULL: an element of an array */
 	int len;
 	int index;
+	bool is_data; /* the key is no name, and says nothing of its value */
 	struct JsonbPlace *up;
 } JsonbPlace;
 
@@ -50,6 +51,7 @@ struct JsonbVisitor
 	const RedactPolicy *policy; /* NULL: neither paths nor names of keys */
 	void *arg;
 	bool is_number;
+	bool found; /* set by a visit that changes nothing, but found something */
 	bool changed; /* set by the walk: a visit returned true */
 };
 

@@ -200,15 +200,21 @@ append_pseudonymized(Pseudonyms *p, const char *text, int len, const char *key,
 	for (int i = 0; i < scanned.nspans; i++)
 	{
 		const RedactSpan *span = &scanned.spans[i];
-		int to = span->start - done;
+		int start = span->start;
+		int to;
+
+		/* a backslash before a placeholder is taken for Markdown's later on */
+		while (start > done && scanned.utf8[start - 1] == '\\')
+			start--;
+		to = start - done;
 
 		server = pg_any_to_server(scanned.utf8 + done, to, PG_UTF8);
 		appendBinaryStringInfo(
 			out, server,
 			server == scanned.utf8 + done ? to : (int) strlen(server));
-		append_pseudonym(p, out, span->entity, scanned.utf8 + span->start,
-						 span->len, NULL);
 		done = span->start + span->len;
+		append_pseudonym(p, out, span->entity, scanned.utf8 + start,
+						 done - start, NULL);
 	}
 	server =
 		pg_any_to_server(scanned.utf8 + done, scanned.len - done, PG_UTF8);

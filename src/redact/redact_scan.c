@@ -15,6 +15,8 @@
 /* Bytes of canonicalising and of scanning between two returns. */
 #define CANON_SLICE (256 * 1024)
 #define SCAN_SLICE (8 * 1024)
+/* And of looking for terms before scanning. */
+#define TERMS_AHEAD 512
 /* Text within encoded text within encoded text. */
 #define MAX_DEPTH 2
 /* Times that a text is scanned again because data is glued to data. */
@@ -361,10 +363,12 @@ scan_slice(RedactScanner *s)
 	uint32_t pos = s->pos;
 	bool want_url = redact_wants(s, REDACT_URL);
 
-	if (s->terms != NULL)
-		redact_terms_step(s, end);
 	while (pos < end)
 	{
+		/* a little ahead, so that candidates come nearly in order */
+		if (s->terms != NULL && pos >= s->terms_pos)
+			redact_terms_step(s, s->len - pos > TERMS_AHEAD ? pos + TERMS_AHEAD
+															: s->len);
 		uint8_t kind = trigger[text[pos]];
 
 		if (kind == TRIGGER_NONE || (kind == TRIGGER_DOT && !want_url) ||
@@ -374,6 +378,8 @@ scan_slice(RedactScanner *s)
 			pos = verify(s, pos, kind);
 	}
 	s->pos = pos;
+	if (s->terms != NULL && pos >= s->len)
+		redact_terms_step(s, s->len);
 }
 
 bool

@@ -43,6 +43,15 @@ SQL
 	# masks keep whole characters
 	is($node->safe_psql($db, q{SELECT length(intel.redact(t, 'masked')) = length(t), convert_to(intel.redact(t, 'masked'), getdatabaseencoding()) IS NOT NULL
 		FROM sample}), 't|t', "$encoding: masks are valid text") if $encoding ne 'SQL_ASCII';
+	unless ($encoding eq 'SQL_ASCII' || $encoding eq 'UTF8')
+	{
+		# the properties of the regression test; every count but the texts' is 0
+		my $out = $node->safe_psql($db, "SET client_encoding = UTF8;\n" . PostgreSQL::Test::Utils::slurp_file('../sql/redact_property.sql'));
+		my @rows = grep { /^(?:default|strict|property)/ } split /\n/, $out;
+
+		is(scalar(grep { /^\w+\|4000\|t(?:\|0){7}$/ } @rows), 4, "$encoding: properties hold") or diag $out;
+		like($out, qr/^0\|0\nt\|0\n0\|0$/m, "$encoding: there and back") or diag $out;
+	}
 	is($node->safe_psql($db, q{SELECT intel.redact(''), intel.redact(NULL::text) IS NULL, intel.redact('x', NULL) IS NULL,
 		(SELECT count(*) FROM intel.detect_pii(''))}), '|t|t|0', "$encoding: empty and null");
 	is($node->safe_psql($db, q{SELECT length(r) > 1000000, right(r, 15) FROM (SELECT string_agg(t, ' ') || ' ' || repeat('x ', 500000) || 'a@b.co' AS long FROM sample) AS l,

@@ -11,12 +11,12 @@
 #include <math.h>
 
 #include "access/reloptions.h"
-#include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 
 #include "ann/ann.h"
+#include "ann/ann_build.h"
 #include "ann/ann_int.h"
 #include "vector/vector.h"
 
@@ -74,16 +74,18 @@ ann_phase_name(int64 phase)
 {
 	switch (phase)
 	{
-		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+		case ANN_PHASE_COUNTING:
 			return "initializing";
-		case 2:
+		case ANN_PHASE_SAMPLING:
 			return "sampling";
-		case 3:
+		case ANN_PHASE_LISTS:
 			return "finding lists";
-		case 4:
+		case ANN_PHASE_ENCODING:
 			return "encoding rows";
-		case 5:
+		case ANN_PHASE_WRITING:
 			return "writing lists";
+		case ANN_PHASE_LOGGING:
+			return "logging pages";
 		default:
 			return NULL;
 	}
@@ -103,6 +105,7 @@ intel__ann_handler(PG_FUNCTION_ARGS)
 	am->amsearcharray = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
+	compat_build_parallel(am);
 
 	am->ambuild = ann_build;
 	am->ambuildempty = ann_build_empty;

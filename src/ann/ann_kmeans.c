@@ -9,6 +9,10 @@
  * seeds are drawn with probability by squared distance, which is what keeps
  * skewed data from falling into one list.
  *
+ * In these rounds, and when all rows of the table are assigned, a row is
+ * compared with the centroids near its coarse cell only. Centroids of a cell
+ * have neighbouring numbers, so a cell searches few panels of them.
+ *
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -24,40 +28,66 @@
 /* Rows are assigned in runs of this many, so panels stay in cache. */
 #define RUN 256
 
+/* Rows of a task. */
+#define TASK_ROWS 1024
+
+/* Centroids whose means a task computes. */
+#define TASK_MEANS 64
+
 /* A cluster of more than this times the mean is split. */
 #define GIANT 2.5
 
+/* Centroids for which cells are worth their while. */
+#define CELLS_FROM 33
+
+/* Of the centroids, a cell searches this part, and no fewer than so many. */
+#define NEAR_PART 8
+#define NEAR_LEAST 128
+
+typedef enum Step
+{
+	STEP_BEGIN,
+	STEP_CELL,	  /* the cell of each row */
+	STEP_CLUSTER, /* centroids inside each cell */
+	STEP_ASSIGN,  /* the centroid of each row */
+	STEP_MEANS,	  /* centroids become the means of their rows */
+} Step;
+
 /* ---- nearest centroid ---- */
+
+static size_t
+columns_of(int count)
+{
+	return (size_t) (count + ANN_COLUMNS - 1) / ANN_COLUMNS * ANN_COLUMNS;
+}
 
 size_t
 ann_panels_size(int dim, int count)
 {
-	size_t panels = (size_t) (count + ANN_COLUMNS - 1) / ANN_COLUMNS;
-
-	return panels * ANN_COLUMNS * sizeof(float) * ((size_t) dim + 1);
+	return columns_of(count) * sizeof(float) * ((size_t) dim + 1);
 }
 
-bool
-ann_panels_init(AnnPanels *panels, int dim, int count, const float *centroids)
+void
+ann_panels_place(AnnPanels *panels, int dim, int count, void *memory)
 {
-	size_t columns =
-		(size_t) (count + ANN_COLUMNS - 1) / ANN_COLUMNS * ANN_COLUMNS;
-
 	panels->dim = dim;
 	panels->count = count;
-	panels->cell = malloc(columns * dim * sizeof(float));
-	panels->half = malloc(columns * sizeof(float));
-	if (panels->cell == NULL || panels->half == NULL)
-	{
-		ann_panels_free(panels);
-		return false;
-	}
+	panels->cell = memory;
+	panels->half = panels->cell + columns_of(count) * dim;
+}
+
+void
+ann_panels_fill(AnnPanels *panels, const float *centroids)
+{
+	size_t columns = columns_of(panels->count);
+	int dim = panels->dim;
+
 	for (size_t c = 0; c < columns; c++)
 	{
 		float *panel = panels->cell + c / ANN_COLUMNS * ANN_COLUMNS * dim;
 		const float *x = centroids + c * dim;
 
-		if (c >= (size_t) count)
+		if (c >= (size_t) panels->count)
 		{
 			panels->half[c] = INFINITY;
 			for (int i = 0; i < dim; i++)
@@ -68,15 +98,28 @@ ann_panels_init(AnnPanels *panels, int dim, int count, const float *centroids)
 		for (int i = 0; i < dim; i++)
 			panel[(size_t) i * ANN_COLUMNS + c % ANN_COLUMNS] = x[i];
 	}
-	return true;
 }
 
-void
-ann_panels_free(AnnPanels *panels)
+/* Compare up to ANN_ROWS rows with the panel that starts at centroid c. */
+static inline void
+compare_panel(const AnnPanels *panels, int c, int n, const float *rows,
+			  int32_t *nearest, float *best)
 {
-	free(panels->cell);
-	free(panels->half);
-	panels->cell = panels->half = NULL;
+	float product[ANN_ROWS * ANN_COLUMNS];
+
+	ann_kernels->products(panels->dim, rows,
+						  panels->cell + (size_t) c * panels->dim, product);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < ANN_COLUMNS; j++)
+		{
+			float at = panels->half[c + j] - product[i * ANN_COLUMNS + j];
+
+			if (at < best[i])
+			{
+				best[i] = at;
+				nearest[i] = c + j;
+			}
+		}
 }
 
 void
@@ -84,7 +127,6 @@ ann_panels_nearest(const AnnPanels *panels, int n, const float *rows,
 				   int32_t *nearest, float *score)
 {
 	float best[RUN];
-	float product[ANN_ROWS * ANN_COLUMNS];
 
 	for (int start = 0; start < n; start += RUN)
 	{
@@ -97,43 +139,112 @@ ann_panels_nearest(const AnnPanels *panels, int n, const float *rows,
 		}
 		for (int c = 0; c < panels->count; c += ANN_COLUMNS)
 			for (int r = 0; r < count; r += ANN_ROWS)
-			{
-				ann_kernels->products(
-					panels->dim, rows + (size_t) (start + r) * panels->dim,
-					panels->cell + (size_t) c * panels->dim, product);
-				for (int i = 0; i < ANN_ROWS && r + i < count; i++)
-					for (int j = 0; j < ANN_COLUMNS; j++)
-					{
-						float at =
-							panels->half[c + j] - product[i * ANN_COLUMNS + j];
-
-						if (at < best[r + i])
-						{
-							best[r + i] = at;
-							nearest[start + r + i] = c + j;
-						}
-					}
-			}
+				compare_panel(panels, c,
+							  count - r < ANN_ROWS ? count - r : ANN_ROWS,
+							  rows + (size_t) (start + r) * panels->dim,
+							  nearest + start + r, best + r);
 		if (score != NULL)
 			memcpy(score + start, best, sizeof(float) * count);
 	}
 }
 
-/* ---- k-means ---- */
+/* ---- memory ---- */
 
-/* What the steps share. Arrays have n entries unless said otherwise. */
+static int
+cells_for(int wanted)
+{
+	return wanted < CELLS_FROM ? 0 : (int) ceil(sqrt(wanted));
+}
+
+static size_t
+aligned(size_t size)
+{
+	return (size + 63) / 64 * 64;
+}
+
+/* The next so many bytes of the caller's memory; at is NULL to measure. */
+static void *
+take(char **at, size_t *size, size_t bytes)
+{
+	void *here = *at;
+
+	if (*at != NULL)
+		*at += aligned(bytes);
+	*size += aligned(bytes);
+	return here;
+}
+
+/* Point job into memory, unless that is NULL; *lasting is the first part. */
+static size_t
+lay_out(AnnKmeans *job, char *memory, size_t *lasting)
+{
+	int dim = job->dim;
+	size_t wanted = job->wanted;
+	size_t cells = cells_for(job->wanted);
+	size_t n = (size_t) job->n + ANN_ROWS;
+	size_t size = 0;
+
+	job->shared = take(&memory, &size, sizeof(AnnKmeansShared));
+	job->centroids = take(&memory, &size, wanted * dim * sizeof(float));
+	ann_panels_place(&job->panels, dim, job->wanted,
+					 take(&memory, &size, ann_panels_size(dim, job->wanted)));
+	ann_panels_place(&job->cells, dim, (int) cells,
+					 take(&memory, &size, ann_panels_size(dim, (int) cells)));
+	job->near =
+		take(&memory, &size, cells * columns_of(job->wanted) / ANN_COLUMNS);
+	*lasting = size;
+	job->order = take(&memory, &size, n * sizeof(int32_t));
+	job->nearest = take(&memory, &size, n * sizeof(int32_t));
+	job->score = take(&memory, &size, n * sizeof(float));
+	job->size = take(&memory, &size, wanted * sizeof(int32_t));
+	job->first = take(&memory, &size, (cells + 1) * sizeof(int32_t));
+	job->seat = take(&memory, &size, (cells + 1) * sizeof(int32_t));
+	job->found = take(&memory, &size, (cells + 1) * sizeof(int32_t));
+	return size;
+}
+
+size_t
+ann_kmeans_lasting_size(int dim, int wanted)
+{
+	AnnKmeans job = {.dim = dim, .n = 1, .wanted = wanted};
+	size_t lasting;
+
+	lay_out(&job, NULL, &lasting);
+	return lasting;
+}
+
+size_t
+ann_kmeans_size(int dim, int n, int wanted)
+{
+	AnnKmeans job = {.dim = dim, .n = n, .wanted = wanted};
+	size_t lasting;
+
+	return lay_out(&job, NULL, &lasting);
+}
+
+void
+ann_kmeans_place(AnnKmeans *job, void *memory)
+{
+	size_t lasting;
+
+	lay_out(job, memory, &lasting);
+}
+
+/* ---- flat k-means, by one process ---- */
+
+/* Rows and what belongs to each, centroids and what belongs to each. */
 typedef struct Work
 {
 	const AnnKmeans *job;
 	uint64_t random;
-	double done;
 	bool stopped;
-	float *gathered; /* rows of a cell, side by side */
-	int32_t *order;	 /* rows by coarse cell */
+	bool no_memory;
+	int n;
+	const float *rows;
 	int32_t *nearest;
 	float *score;
-	int32_t *size; /* wanted entries */
-	double *total; /* dim entries times wanted */
+	float *centroids;
+	int32_t *size;
 } Work;
 
 static double
@@ -147,12 +258,9 @@ random_unit(Work *work)
 }
 
 static bool
-check(Work *work, double done)
+check(Work *work)
 {
-	if (done > work->done)
-		work->done = done;
-	if (work->job->check != NULL &&
-		work->job->check(work->job->arg, work->done))
+	if (work->job->check != NULL && work->job->check(work->job->arg))
 		work->stopped = true;
 	return work->stopped;
 }
@@ -176,9 +284,10 @@ distance_squared(int dim, const float *a, const float *b)
  * the seeds so far. Stops early when every row is a seed or equals one.
  */
 static int
-draw_seeds(Work *work, int n, const float *rows, int k, float *centroids)
+draw_seeds(Work *work, int k)
 {
 	int dim = work->job->dim;
+	int n = work->n;
 	float *distance = work->score;
 	int pick = (int) (random_unit(work) * n);
 	int count = 0;
@@ -187,21 +296,22 @@ draw_seeds(Work *work, int n, const float *rows, int k, float *centroids)
 		distance[i] = INFINITY;
 	while (count < k)
 	{
-		float *seed = centroids + (size_t) count * dim;
+		float *seed = work->centroids + (size_t) count * dim;
 		double sum = 0;
 		double at;
 
-		memcpy(seed, rows + (size_t) pick * dim, sizeof(float) * dim);
+		memcpy(seed, work->rows + (size_t) pick * dim, sizeof(float) * dim);
 		count++;
-		if (count % 16 == 0 && check(work, 0))
-			return count;
 		for (int i = 0; i < n; i++)
 		{
-			float d = distance_squared(dim, rows + (size_t) i * dim, seed);
+			float d =
+				distance_squared(dim, work->rows + (size_t) i * dim, seed);
 
 			if (d < distance[i])
 				distance[i] = d;
 			sum += distance[i];
+			if (i % TASK_ROWS == 0 && check(work))
+				return count;
 		}
 		if (!(sum > 0) || !isfinite(sum))
 			break;
@@ -219,69 +329,91 @@ draw_seeds(Work *work, int n, const float *rows, int k, float *centroids)
 
 /* Assign rows; false when stopped or without memory. */
 static bool
-assign(Work *work, int n, const float *rows, int k, const float *centroids)
+assign(Work *work, int k)
 {
-	AnnPanels panels;
 	int dim = work->job->dim;
+	void *memory = malloc(ann_panels_size(dim, k));
+	AnnPanels panels;
 
-	if (!ann_panels_init(&panels, dim, k, centroids))
+	if (memory == NULL)
 	{
-		work->stopped = true;
-		work->done = -1;
+		work->stopped = work->no_memory = true;
 		return false;
 	}
-	for (int i = 0; i < n && !work->stopped; i += 16 * RUN)
-	{
-		int run = n - i < 16 * RUN ? n - i : 16 * RUN;
-
-		ann_panels_nearest(&panels, run, rows + (size_t) i * dim,
-						   work->nearest + i, work->score + i);
-		check(work, 0);
-	}
-	ann_panels_free(&panels);
+	ann_panels_place(&panels, dim, k, memory);
+	ann_panels_fill(&panels, work->centroids);
+	for (int i = 0; i < work->n && !check(work); i += RUN)
+		ann_panels_nearest(&panels, work->n - i < RUN ? work->n - i : RUN,
+						   work->rows + (size_t) i * dim, work->nearest + i,
+						   work->score + i);
+	free(memory);
 	return !work->stopped;
 }
 
-/* Centroids become the means of their rows; sizes are counted. */
-static void
-update(Work *work, int n, const float *rows, int k, float *centroids)
+/* Centroids from low to high become the means of their rows. */
+static bool
+update(Work *work, int low, int high)
 {
 	int dim = work->job->dim;
+	double *sums = calloc((size_t) (high - low) * dim, sizeof(double));
 
-	memset(work->size, 0, sizeof(int32_t) * k);
-	memset(work->total, 0, sizeof(double) * k * dim);
-	for (int i = 0; i < n; i++)
+	if (sums == NULL)
 	{
-		double *total = work->total + (size_t) work->nearest[i] * dim;
-		const float *x = rows + (size_t) i * dim;
-
-		work->size[work->nearest[i]]++;
-		for (int j = 0; j < dim; j++)
-			total[j] += x[j];
+		work->stopped = work->no_memory = true;
+		return false;
 	}
-	for (int c = 0; c < k; c++)
+	memset(work->size + low, 0, sizeof(int32_t) * (high - low));
+	for (int i = 0; i < work->n; i++)
+	{
+		int c = work->nearest[i];
+		const float *x = work->rows + (size_t) i * dim;
+		double *sum = sums + (size_t) (c - low) * dim;
+
+		if (c < low || c >= high)
+			continue;
+		work->size[c]++;
+		for (int j = 0; j < dim; j++)
+			sum[j] += x[j];
+	}
+	for (int c = low; c < high; c++)
 		if (work->size[c] > 0)
 			for (int j = 0; j < dim; j++)
-				centroids[(size_t) c * dim + j] =
-					(float) (work->total[(size_t) c * dim + j] /
+				work->centroids[(size_t) c * dim + j] =
+					(float) (sums[(size_t) (c - low) * dim + j] /
 							 work->size[c]);
+	free(sums);
+	return true;
 }
 
-/*
- * Move the centroids of the emptiest clusters into the largest: each takes
- * the place of a row drawn from the giant. Returns how many moved.
- */
-static int
-rebalance(Work *work, int n, const float *rows, int k, float *centroids)
+/* Halfway from a centroid to one of its rows, lest an outlier become one. */
+static void
+move_centroid(Work *work, int c, int giant)
 {
 	int dim = work->job->dim;
-	double mean = (double) n / k;
+	int skip = (int) (random_unit(work) * work->size[giant]);
+
+	for (int i = 0; i < work->n; i++)
+		if (work->nearest[i] == giant && skip-- == 0)
+		{
+			float *to = work->centroids + (size_t) c * dim;
+			const float *from = work->centroids + (size_t) giant * dim;
+
+			for (int j = 0; j < dim; j++)
+				to[j] = (work->rows[(size_t) i * dim + j] + from[j]) / 2;
+			break;
+		}
+}
+
+/* Move the centroids of the emptiest clusters into the largest. */
+static void
+rebalance(Work *work, int k)
+{
+	double mean = (double) work->n / k;
 	int moved = 0;
 
-	for (int c = 0; c < k && moved < k / 4 + 1; c++)
+	for (int c = 0; c < k && moved < k / 4 + 1 && !check(work); c++)
 	{
 		int giant = 0;
-		int skip;
 
 		if (work->size[c] > mean / 8)
 			continue;
@@ -291,165 +423,423 @@ rebalance(Work *work, int n, const float *rows, int k, float *centroids)
 		if (work->size[giant] < 2 ||
 			(work->size[c] > 0 && work->size[giant] < GIANT * mean))
 			continue;
-		skip = (int) (random_unit(work) * work->size[giant]);
-		for (int i = 0; i < n; i++)
-			if (work->nearest[i] == giant && skip-- == 0)
-			{
-				float *to = centroids + (size_t) c * dim;
-				const float *from = centroids + (size_t) giant * dim;
-
-				/* halfway to the row, lest an outlier become a centroid */
-				for (int j = 0; j < dim; j++)
-					to[j] = (rows[(size_t) i * dim + j] + from[j]) / 2;
-				break;
-			}
+		move_centroid(work, c, giant);
 		work->size[c] = work->size[giant] / 2;
 		work->size[giant] -= work->size[c];
 		moved++;
 	}
-	return moved;
 }
 
-/* Lloyd's rounds. The last is followed by no move of centroids. */
-static void
-refine(Work *work, int n, const float *rows, int k, float *centroids,
-	   int rounds)
-{
-	for (int round = 0; round < rounds && !work->stopped; round++)
-	{
-		if (!assign(work, n, rows, k, centroids))
-			return;
-		update(work, n, rows, k, centroids);
-		if (round < rounds - 1)
-			rebalance(work, n, rows, k, centroids);
-	}
-}
-
-/* Flat k-means of n rows; returns the number of centroids. */
+/* Returns the number of centroids. The last round moves none. */
 static int
-cluster(Work *work, int n, const float *rows, int k, float *centroids)
+cluster(Work *work, int k)
 {
-	int count = draw_seeds(work, n, rows, k < n ? k : n, centroids);
+	int count = draw_seeds(work, k < work->n ? k : work->n);
 
-	if (count > 1)
-		refine(work, n, rows, count, centroids, LOCAL_ROUNDS);
-	else if (!work->stopped)
+	if (count == 1)
 	{
-		memset(work->nearest, 0, sizeof(int32_t) * n);
-		update(work, n, rows, 1, centroids);
+		memset(work->nearest, 0, sizeof(int32_t) * work->n);
+		update(work, 0, 1);
+	}
+	for (int round = 0; count > 1 && round < LOCAL_ROUNDS; round++)
+	{
+		if (!assign(work, count) || !update(work, 0, count))
+			break;
+		if (round < LOCAL_ROUNDS - 1)
+			rebalance(work, count);
 	}
 	return count;
 }
 
-/* Rows by coarse cell: order lists them, first[c] is where cell c starts. */
-static void
-sort_by_cell(Work *work, int n, int cells, int32_t *first)
+/* ---- the steps ---- */
+
+static Work
+all_rows(const AnnKmeans *job)
 {
-	memset(first, 0, sizeof(int32_t) * (cells + 1));
-	for (int i = 0; i < n; i++)
-		first[work->nearest[i] + 1]++;
-	for (int c = 0; c < cells; c++)
-		first[c + 1] += first[c];
-	for (int i = 0; i < n; i++)
-		work->order[first[work->nearest[i]]++] = i;
-	memmove(first + 1, first, sizeof(int32_t) * cells);
-	first[0] = 0;
+	return (Work){.job = job,
+				  .random = job->seed + job->shared->round,
+				  .n = job->n,
+				  .rows = job->rows,
+				  .nearest = job->nearest,
+				  .score = job->score,
+				  .centroids = job->centroids,
+				  .size = job->size};
 }
 
-/* Coarse cells, then centroids inside each in proportion to its rows. */
-static int
-cluster_in_cells(Work *work, float *centroids)
+static AnnKmeansResult
+result_of(const Work *work, AnnKmeansResult otherwise)
 {
-	const AnnKmeans *job = work->job;
-	int dim = job->dim;
-	int cells = (int) ceil(sqrt(job->wanted));
-	int sampled = cells * 256 < job->n ? cells * 256 : job->n;
-	int32_t *first = malloc(sizeof(int32_t) * (cells + 1));
-	int count = 0;
+	if (work->no_memory)
+		return ANN_KMEANS_NO_MEMORY;
+	return work->stopped ? ANN_KMEANS_STOPPED : otherwise;
+}
 
-	if (first == NULL)
+static AnnKmeansResult
+wait_for_tasks(AnnKmeans *job, Step step, int tasks, double to)
+{
+	AnnKmeansShared *shared = job->shared;
+
+	shared->step = step;
+	shared->tasks = tasks;
+	shared->from = shared->to;
+	shared->to = to;
+	return ANN_KMEANS_TASKS;
+}
+
+static int
+row_tasks(const AnnKmeans *job)
+{
+	return (job->n + TASK_ROWS - 1) / TASK_ROWS;
+}
+
+static AnnKmeansResult
+begin(AnnKmeans *job)
+{
+	AnnKmeansShared *shared = job->shared;
+	Work work = all_rows(job);
+	int cells = cells_for(job->wanted);
+
+	if (cells == 0)
 	{
-		work->stopped = true;
-		work->done = -1;
-		return 0;
+		shared->count = cluster(&work, job->wanted);
+		return result_of(&work, ANN_KMEANS_DONE);
 	}
 	/* rows come in random order, so the first are a sample of them */
-	cells = cluster(work, sampled, job->rows, cells, centroids);
-	if (!work->stopped && assign(work, job->n, job->rows, cells, centroids))
-	{
-		int largest = 0;
-
-		sort_by_cell(work, job->n, cells, first);
-		for (int c = 0; c < cells; c++)
-			if (first[c + 1] - first[c] > largest)
-				largest = first[c + 1] - first[c];
-		work->gathered =
-			calloc((size_t) (largest + ANN_ROWS) * dim, sizeof(float));
-		if (work->gathered == NULL)
-		{
-			work->stopped = true;
-			work->done = -1;
-		}
-		for (int c = 0; c < cells && !work->stopped; c++)
-		{
-			int size = first[c + 1] - first[c];
-			/* seats by the running share, so that they add up to wanted */
-			int upto =
-				(int) ((double) first[c + 1] * job->wanted / job->n + 0.5);
-			int seats = upto - count;
-
-			if (size == 0 || seats <= 0)
-				continue;
-			for (int i = 0; i < size; i++)
-				memcpy(work->gathered + (size_t) i * dim,
-					   job->rows + (size_t) work->order[first[c] + i] * dim,
-					   sizeof(float) * dim);
-			count += cluster(work, size, work->gathered, seats,
-							 centroids + (size_t) count * dim);
-			check(work, 0.5 * (c + 1) / cells);
-		}
-	}
-	free(first);
-	return count;
+	if (work.n > cells * 256)
+		work.n = cells * 256;
+	shared->cells = cluster(&work, cells);
+	job->cells.count = shared->cells;
+	ann_panels_fill(&job->cells, job->centroids);
+	wait_for_tasks(job, STEP_CELL, row_tasks(job), 0.1);
+	return result_of(&work, ANN_KMEANS_TASKS);
 }
 
-size_t
-ann_kmeans_size(int dim, int n, int wanted)
+void
+ann_kmeans_reorder(AnnKmeans *job, float *rows, int n)
 {
-	return (size_t) (n + ANN_ROWS) * (sizeof(float) * dim / 4 + 12) +
-		   (size_t) wanted * (sizeof(double) * dim + 4) +
-		   ann_panels_size(dim, wanted);
+	size_t dim = job->dim;
+	size_t bytes = sizeof(float) * dim;
+
+	for (int start = 0; start < n; start++)
+	{
+		int at = start;
+
+		/* one cycle: each place gets its row, the last one that of start */
+		memcpy(job->scratch, rows + start * dim, bytes);
+		while (job->order[at] != start)
+		{
+			int from = job->order[at];
+
+			memcpy(rows + at * dim, rows + from * dim, bytes);
+			job->order[at] = at;
+			at = from;
+		}
+		memcpy(rows + at * dim, job->scratch, bytes);
+		job->order[at] = at;
+	}
+}
+
+/* Rows of a cell side by side, and how many centroids each cell gets. */
+static AnnKmeansResult
+sort_by_cell(AnnKmeans *job)
+{
+	int cells = job->shared->cells;
+	int32_t *first = job->first;
+
+	memset(first, 0, sizeof(int32_t) * (cells + 1));
+	for (int i = 0; i < job->n; i++)
+		first[job->nearest[i] + 1]++;
+	for (int c = 0; c < cells; c++)
+		first[c + 1] += first[c];
+	for (int i = 0; i < job->n; i++)
+		job->order[first[job->nearest[i]]++] = i;
+	memmove(first + 1, first, sizeof(int32_t) * cells);
+	first[0] = 0;
+	/* seats by the running share, so that they add up to wanted */
+	for (int c = 0; c <= cells; c++)
+		job->seat[c] =
+			(int32_t) ((double) first[c] * job->wanted / job->n + 0.5);
+	ann_kmeans_reorder(job, job->rows, job->n);
+	return wait_for_tasks(job, STEP_CLUSTER, cells, 0.5);
+}
+
+static AnnKmeansResult
+cluster_cell(AnnKmeans *job, int cell)
+{
+	int32_t first = job->first[cell];
+	int32_t seat = job->seat[cell];
+	int seats = job->seat[cell + 1] - seat;
+	Work work = all_rows(job);
+
+	job->found[cell] = 0;
+	if (seats == 0)
+		return ANN_KMEANS_DONE;
+	work.random = job->seed + (uint64_t) (cell + 1) * 0x632BE59BD9B4E019u;
+	work.n = job->first[cell + 1] - first;
+	work.rows += (size_t) first * job->dim;
+	work.nearest += first;
+	work.score += first;
+	work.centroids += (size_t) seat * job->dim;
+	work.size += seat;
+	job->found[cell] = cluster(&work, seats);
+	return result_of(&work, ANN_KMEANS_DONE);
+}
+
+typedef struct Near
+{
+	float distance;
+	int32_t panel;
+} Near;
+
+static int
+compare_near(const void *a, const void *b)
+{
+	const Near *x = a;
+	const Near *y = b;
+
+	if (x->distance != y->distance)
+		return x->distance < y->distance ? -1 : 1;
+	return (x->panel > y->panel) - (x->panel < y->panel);
+}
+
+/* Which panels have the centroids nearest to the centre of a cell. */
+static void
+find_near(AnnKmeans *job, int cell, Near *near)
+{
+	float *centre = job->scratch;
+	int count = job->shared->count;
+	int panels = (int) (columns_of(count) / ANN_COLUMNS);
+	int most = count / NEAR_PART < NEAR_LEAST ? NEAR_LEAST : count / NEAR_PART;
+	uint8_t *map = job->near + (size_t) cell * panels;
+	const float *column =
+		job->cells.cell +
+		(size_t) (cell / ANN_COLUMNS) * ANN_COLUMNS * job->dim +
+		cell % ANN_COLUMNS;
+
+	for (int d = 0; d < job->dim; d++)
+		centre[d] = column[(size_t) d * ANN_COLUMNS];
+	for (int c = 0; c < count; c++)
+	{
+		near[c].panel = c / ANN_COLUMNS;
+		near[c].distance =
+			job->panels.half[c] -
+			ann_kernels->dot(job->dim, centre,
+							 job->centroids + (size_t) c * job->dim);
+	}
+	qsort(near, count, sizeof(Near), compare_near);
+	memset(map, 0, panels);
+	for (int c = 0; c < count && c < most; c++)
+		map[near[c].panel] = 1;
+}
+
+/* Panels from the centroids, and which of them each cell searches. */
+static void
+fill_panels(AnnKmeans *job, Work *work)
+{
+	int count = job->shared->count;
+	Near *near = malloc(sizeof(Near) * count);
+
+	job->panels.count = count;
+	ann_panels_fill(&job->panels, job->centroids);
+	if (near == NULL)
+		work->stopped = work->no_memory = true;
+	for (int cell = 0; cell < job->shared->cells && !check(work); cell++)
+		find_near(job, cell, near);
+	free(near);
+}
+
+/* Close the gaps that cells with fewer centroids than seats have left. */
+static void
+compact(AnnKmeans *job)
+{
+	int count = 0;
+
+	for (int cell = 0; cell < job->shared->cells; cell++)
+	{
+		memmove(job->centroids + (size_t) count * job->dim,
+				job->centroids + (size_t) job->seat[cell] * job->dim,
+				sizeof(float) * job->dim * job->found[cell]);
+		count += job->found[cell];
+	}
+	job->shared->count = count;
+}
+
+static AnnKmeansResult
+next_round(AnnKmeans *job)
+{
+	AnnKmeansShared *shared = job->shared;
+	Work work = all_rows(job);
+
+	if (shared->step == STEP_CLUSTER)
+		compact(job);
+	else if (++shared->round < GLOBAL_ROUNDS)
+		rebalance(&work, shared->count);
+	fill_panels(job, &work);
+	if (shared->round == GLOBAL_ROUNDS)
+		return result_of(&work, ANN_KMEANS_DONE);
+	wait_for_tasks(job, STEP_ASSIGN, row_tasks(job),
+				   shared->to + 0.48 / GLOBAL_ROUNDS);
+	return result_of(&work, ANN_KMEANS_TASKS);
 }
 
 AnnKmeansResult
-ann_kmeans(const AnnKmeans *job, float *centroids, int *count)
+ann_kmeans_next(AnnKmeans *job)
 {
-	Work work = {.job = job, .random = job->seed};
-	size_t n = (size_t) job->n + ANN_ROWS;
+	AnnKmeansShared *shared = job->shared;
+	AnnKmeansResult result;
 
-	work.order = malloc(n * sizeof(int32_t));
-	work.nearest = malloc(n * sizeof(int32_t));
-	work.score = malloc(n * sizeof(float));
-	work.size = malloc(sizeof(int32_t) * job->wanted);
-	work.total = malloc(sizeof(double) * job->wanted * job->dim);
-	if (work.order == NULL || work.nearest == NULL || work.score == NULL ||
-		work.size == NULL || work.total == NULL)
-		work.done = -1;
-	else if (job->wanted <= 32)
-		*count = cluster(&work, job->n, job->rows, job->wanted, centroids);
-	else
+	switch ((Step) shared->step)
 	{
-		*count = cluster_in_cells(&work, centroids);
-		if (!work.stopped && *count > 1)
-			refine(&work, job->n, job->rows, *count, centroids, GLOBAL_ROUNDS);
+		case STEP_BEGIN:
+			result = begin(job);
+			break;
+		case STEP_CELL:
+			result = sort_by_cell(job);
+			break;
+		case STEP_ASSIGN:
+			result = wait_for_tasks(
+				job, STEP_MEANS, (shared->count + TASK_MEANS - 1) / TASK_MEANS,
+				shared->to + 0.01 / GLOBAL_ROUNDS);
+			break;
+		default:
+			result = next_round(job);
 	}
-	free(work.gathered);
-	free(work.order);
-	free(work.nearest);
-	free(work.score);
-	free(work.size);
-	free(work.total);
-	if (work.done < 0)
-		return ANN_KMEANS_NO_MEMORY;
-	return work.stopped ? ANN_KMEANS_STOPPED : ANN_KMEANS_DONE;
+	if (result == ANN_KMEANS_DONE && shared->cells == 0)
+	{
+		job->panels.count = shared->count;
+		ann_panels_fill(&job->panels, job->centroids);
+	}
+	return result;
+}
+
+/* Rows of one task of those that go over all rows. */
+static AnnKmeansResult
+assign_rows(AnnKmeans *job, int task)
+{
+	Work work = all_rows(job);
+	int end =
+		(task + 1) * TASK_ROWS < job->n ? (task + 1) * TASK_ROWS : job->n;
+
+	for (int i = task * TASK_ROWS; i < end && !check(&work);
+		 i += ANN_KMEANS_RUN)
+	{
+		int run = end - i < ANN_KMEANS_RUN ? end - i : ANN_KMEANS_RUN;
+		const float *rows = job->rows + (size_t) i * job->dim;
+
+		if (job->shared->step == STEP_CELL)
+		{
+			job->cells.count = job->shared->cells;
+			ann_panels_nearest(&job->cells, run, rows, job->nearest + i, NULL);
+		}
+		else
+			ann_kmeans_nearest(job, run, rows, job->nearest + i,
+							   job->score + i);
+	}
+	return result_of(&work, ANN_KMEANS_DONE);
+}
+
+static AnnKmeansResult
+compute_means(AnnKmeans *job, int task)
+{
+	Work work = all_rows(job);
+	int high = (task + 1) * TASK_MEANS;
+
+	update(&work, task * TASK_MEANS,
+		   high < job->shared->count ? high : job->shared->count);
+	return result_of(&work, ANN_KMEANS_DONE);
+}
+
+AnnKmeansResult
+ann_kmeans_task(AnnKmeans *job, int task)
+{
+	switch ((Step) job->shared->step)
+	{
+		case STEP_CLUSTER:
+			return cluster_cell(job, task);
+		case STEP_MEANS:
+			return compute_means(job, task);
+		default:
+			return assign_rows(job, task);
+	}
+}
+
+AnnKmeansResult
+ann_kmeans(AnnKmeans *job)
+{
+	AnnKmeansResult result;
+
+	while ((result = ann_kmeans_next(job)) == ANN_KMEANS_TASKS)
+		for (int task = 0; task < job->shared->tasks; task++)
+		{
+			result = ann_kmeans_task(job, task);
+			if (result != ANN_KMEANS_DONE)
+				return result;
+		}
+	return result;
+}
+
+/* ---- near centroids ---- */
+
+/* Up to ANN_KMEANS_GATHER rows of one cell. */
+static void
+search_cell(const AnnKmeans *job, int cell, int n, const int32_t *order,
+			const float *rows, int32_t *nearest, float *score)
+{
+	int dim = job->dim;
+	int count = job->panels.count;
+	const uint8_t *near =
+		job->near + (size_t) cell * (columns_of(count) / ANN_COLUMNS);
+	int32_t found[ANN_KMEANS_GATHER] = {0};
+	float best[ANN_KMEANS_GATHER];
+
+	for (int i = 0; i < n; i++)
+	{
+		memcpy(job->scratch + (size_t) i * dim, rows + (size_t) order[i] * dim,
+			   sizeof(float) * dim);
+		best[i] = INFINITY;
+	}
+	for (int c = 0; c < count; c += ANN_COLUMNS)
+		for (int r = 0; near[c / ANN_COLUMNS] && r < n; r += ANN_ROWS)
+			compare_panel(&job->panels, c, n - r < ANN_ROWS ? n - r : ANN_ROWS,
+						  job->scratch + (size_t) r * dim, found + r,
+						  best + r);
+	for (int i = 0; i < n; i++)
+	{
+		nearest[order[i]] = found[i];
+		if (score != NULL)
+			score[order[i]] = best[i];
+	}
+}
+
+void
+ann_kmeans_nearest(AnnKmeans *job, int n, const float *rows, int32_t *nearest,
+				   float *score)
+{
+	int32_t cell[ANN_KMEANS_RUN];
+	int32_t order[ANN_KMEANS_RUN];
+	int32_t members;
+
+	/* what another process found */
+	job->cells.count = job->shared->cells;
+	job->panels.count = job->shared->count;
+	if (job->cells.count == 0)
+	{
+		ann_panels_nearest(&job->panels, n, rows, nearest, score);
+		return;
+	}
+	ann_panels_nearest(&job->cells, n, rows, cell, NULL);
+	for (int c = 0; c < job->cells.count; c++)
+	{
+		members = 0;
+		for (int i = 0; i < n; i++)
+		{
+			if (cell[i] == c)
+				order[members++] = i;
+			if (members == ANN_KMEANS_GATHER || (i == n - 1 && members > 0))
+			{
+				search_cell(job, c, members, order, rows, nearest, score);
+				members = 0;
+			}
+		}
+	}
 }

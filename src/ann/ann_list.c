@@ -227,10 +227,9 @@ read_list(Exchange *job, const AnnCache *cache, uint32 at)
 
 /* Runs inside k-means, so it must not raise. */
 static bool
-kmeans_check(void *arg, double done)
+kmeans_check(void *arg)
 {
 	(void) arg;
-	(void) done;
 	return InterruptPending && (QueryCancelPending || ProcDiePending);
 }
 
@@ -308,27 +307,34 @@ static void
 split_rows(Exchange *job)
 {
 	int dim = job->layout.shape.full_dim;
-	AnnKmeans kmeans = {
-		.dim = dim, .wanted = 2, .seed = 1, .check = kmeans_check};
-	float *rows = MemoryContextAllocExtended(
+	AnnKmeans kmeans = {.dim = dim,
+						.n = (int) job->n,
+						.wanted = 2,
+						.seed = 1,
+						.check = kmeans_check};
+	void *memory = MemoryContextAllocExtended(
+		CurrentMemoryContext, ann_kmeans_size(dim, kmeans.n, 2),
+		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	kmeans.rows = MemoryContextAllocExtended(
 		CurrentMemoryContext, mul_size(sizeof(float) * dim, job->n + ANN_ROWS),
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int count = 0;
-
+	ann_kmeans_place(&kmeans, memory);
 	for (uint32 i = 0; i < job->n; i++)
-		memcpy(rows + (size_t) i * dim, job->rows[i].x, sizeof(float) * dim);
-	kmeans.rows = rows;
-	kmeans.n = (int) job->n;
-	if (ann_kmeans(&kmeans, job->centroid, &count) == ANN_KMEANS_NO_MEMORY)
+		memcpy(kmeans.rows + (size_t) i * dim, job->rows[i].x,
+			   sizeof(float) * dim);
+	if (ann_kmeans(&kmeans) == ANN_KMEANS_NO_MEMORY)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY),
 				errmsg("out of memory"));
 	CHECK_FOR_INTERRUPTS();
-	if (count < 2)
+	memcpy(job->centroid, kmeans.centroids, sizeof(float) * dim * 2);
+	if (kmeans.shared->count < 2)
 		memcpy(job->centroid + dim, job->centroid, sizeof(float) * dim);
 	divide(job);
 	set_centroid(job, 0);
 	set_centroid(job, 1);
-	pfree(rows);
+	pfree(kmeans.rows);
+	pfree(memory);
 }
 
 /* ---- writing ---- */

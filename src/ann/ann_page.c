@@ -457,8 +457,26 @@ writer_put_directory(AnnWriter *writer, AnnMeta *meta)
 	writer_release(&buffer);
 }
 
+/* Log all pages, so many at a time that progress shows. */
+static void
+writer_log(AnnWriter *writer, void (*logged)(int64 done, int64 total))
+{
+	BlockNumber total =
+		RelationGetNumberOfBlocksInFork(writer->index, writer->fork);
+	BlockNumber run = 256;
+
+	for (BlockNumber start = 0; start < total; start += run)
+	{
+		log_newpage_range(writer->index, writer->fork, start,
+						  Min(start + run, total), true);
+		if (logged != NULL)
+			logged(Min(start + run, total), total);
+	}
+}
+
 void
-ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta)
+ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta,
+				  void (*logged)(int64 done, int64 total))
 {
 	Relation index = writer->index;
 	Buffer buffer;
@@ -489,9 +507,7 @@ ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta)
 	UnlockReleaseBuffer(buffer);
 
 	if (RelationNeedsWAL(index) || writer->fork == INIT_FORKNUM)
-		log_newpage_range(index, writer->fork, 0,
-						  RelationGetNumberOfBlocksInFork(index, writer->fork),
-						  true);
+		writer_log(writer, logged);
 	pfree(writer->entry);
 	pfree(writer);
 }

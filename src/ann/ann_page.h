@@ -236,9 +236,13 @@ typedef struct AnnWriter AnnWriter;
 extern AnnWriter *ann_writer_begin(Relation index, ForkNumber fork,
 								   const AnnLayout *layout, int lists);
 extern void ann_writer_add(AnnWriter *writer, const AnnEntry *entry);
-/* centroids: lists times full_dim; fills in the places of meta. */
+/*
+ * centroids: lists times full_dim; fills in the places of meta. logged, unless
+ * NULL, is told how many of the pages were logged.
+ */
 extern void ann_writer_finish(AnnWriter *writer, const float *centroids,
-							  AnnMeta *meta);
+							  AnnMeta *meta,
+							  void (*logged)(int64 done, int64 total));
 
 /*
  * Add an entry to the list whose chain starts at head, and return how many

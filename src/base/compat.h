@@ -92,6 +92,20 @@
 #define compat_path_disable(path) ((void) (path))
 #endif
 
+/*
+ * Workers that a build may have. From 17 on the server itself asks the
+ * planner, for access methods that say they can use some. The other side needs
+ * optimizer/optimizer.h.
+ */
+#if PG17_GE
+#define compat_build_parallel(am) ((am)->amcanbuildparallel = true)
+#define compat_build_workers(heap, index, info) ((info)->ii_ParallelWorkers)
+#else
+#define compat_build_parallel(am) ((void) (am))
+#define compat_build_workers(heap, index, info)                               \
+	plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index))
+#endif
+
 /* Before 16, files of relations were called nodes. */
 #if PG16_GE
 #define compat_locator(rel) ((rel)->rd_locator)

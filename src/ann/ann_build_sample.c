@@ -240,12 +240,21 @@ ann_build_place(AnnBuild *build, Size *lasting)
 	lay_out(build, &build->team->plan, build->team->memory, lasting);
 }
 
+/* Runs inside k-means, so it must not raise. */
+static bool
+kmeans_check(void *arg)
+{
+	(void) arg;
+	return InterruptPending && (QueryCancelPending || ProcDiePending);
+}
+
 void
 ann_build_private(AnnBuild *build)
 {
 	int dim = build->layout.shape.full_dim;
 
 	build->batch_rows = batch_rows(dim);
+	build->kmeans.check = kmeans_check;
 	build->kmeans.scratch = palloc(sizeof(float) * dim * ANN_KMEANS_GATHER);
 	build->batch =
 		palloc0(sizeof(float) * dim * (build->batch_rows + ANN_ROWS));
@@ -367,7 +376,8 @@ order_sample(AnnBuild *build, int n)
 	for (int i = 0; i < n; i++)
 		build->kmeans.order[i] = order[i].at;
 	pfree(order);
-	ann_kmeans_reorder(&build->kmeans, build->sample, n);
+	(void) ann_kmeans_reorder(&build->kmeans, build->sample, n);
+	CHECK_FOR_INTERRUPTS();
 }
 
 static void
@@ -393,14 +403,6 @@ take_sample(AnnBuild *build)
 
 /* ---- lists ---- */
 
-/* Runs inside k-means, so it must not raise. */
-static bool
-kmeans_check(void *arg)
-{
-	(void) arg;
-	return InterruptPending && (QueryCancelPending || ProcDiePending);
-}
-
 /* The job as every process sees it: rows beside those that are queries. */
 static void
 aim_kmeans(AnnBuild *build)
@@ -413,7 +415,6 @@ aim_kmeans(AnnBuild *build)
 	build->kmeans.rows =
 		build->sample + (size_t) held * build->layout.shape.full_dim;
 	build->kmeans.seed = 1;
-	build->kmeans.check = kmeans_check;
 }
 
 static void

@@ -34,8 +34,12 @@
 /* Centroids whose means a task computes. */
 #define TASK_MEANS 64
 
-/* A cluster of more than this times the mean is split. */
+/*
+ * Clusters of more than this times the mean get the centroid of one of an
+ * eighth, and of half the mean.
+ */
 #define GIANT 2.5
+#define COLOSSUS 2.8
 
 /* Centroids for which cells are worth their while. */
 #define CELLS_FROM 33
@@ -404,7 +408,16 @@ move_centroid(Work *work, int c, int giant)
 		}
 }
 
-/* Move the centroids of the emptiest clusters into the largest. */
+/* Whether a cluster may give its centroid to one so much larger. */
+static bool
+may_move(double size, double giant, double mean)
+{
+	return (size == 0 && giant >= 2) ||
+		   (size <= mean / 8 && giant >= GIANT * mean) ||
+		   (size <= mean / 2 && giant >= COLOSSUS * mean);
+}
+
+/* Move the centroids of small clusters into the largest. */
 static void
 rebalance(Work *work, int k)
 {
@@ -415,13 +428,12 @@ rebalance(Work *work, int k)
 	{
 		int giant = 0;
 
-		if (work->size[c] > mean / 8)
+		if (work->size[c] > mean / 2)
 			continue;
 		for (int i = 1; i < k; i++)
 			if (work->size[i] > work->size[giant])
 				giant = i;
-		if (work->size[giant] < 2 ||
-			(work->size[c] > 0 && work->size[giant] < GIANT * mean))
+		if (giant == c || !may_move(work->size[c], work->size[giant], mean))
 			continue;
 		move_centroid(work, c, giant);
 		work->size[c] = work->size[giant] / 2;
@@ -514,11 +526,12 @@ begin(AnnKmeans *job)
 	return result_of(&work, ANN_KMEANS_TASKS);
 }
 
-void
+bool
 ann_kmeans_reorder(AnnKmeans *job, float *rows, int n)
 {
 	size_t dim = job->dim;
 	size_t bytes = sizeof(float) * dim;
+	int moved = 0;
 
 	for (int start = 0; start < n; start++)
 	{
@@ -533,10 +546,14 @@ ann_kmeans_reorder(AnnKmeans *job, float *rows, int n)
 			memcpy(rows + at * dim, rows + from * dim, bytes);
 			job->order[at] = at;
 			at = from;
+			if (++moved % TASK_ROWS == 0 && job->check != NULL &&
+				job->check(job->arg))
+				return false;
 		}
 		memcpy(rows + at * dim, job->scratch, bytes);
 		job->order[at] = at;
 	}
+	return true;
 }
 
 /* Rows of a cell side by side, and how many centroids each cell gets. */
@@ -559,7 +576,8 @@ sort_by_cell(AnnKmeans *job)
 	for (int c = 0; c <= cells; c++)
 		job->seat[c] =
 			(int32_t) ((double) first[c] * job->wanted / job->n + 0.5);
-	ann_kmeans_reorder(job, job->rows, job->n);
+	if (!ann_kmeans_reorder(job, job->rows, job->n))
+		return ANN_KMEANS_STOPPED;
 	return wait_for_tasks(job, STEP_CLUSTER, cells, 0.5);
 }
 

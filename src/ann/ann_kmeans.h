@@ -116,8 +116,11 @@ extern void ann_kmeans_place(AnnKmeans *job, void *memory);
 extern AnnKmeansResult ann_kmeans_next(AnnKmeans *job);
 extern AnnKmeansResult ann_kmeans_task(AnnKmeans *job, int task);
 
-/* Put n rows into the order that job->order tells, which is used up. */
-extern void ann_kmeans_reorder(AnnKmeans *job, float *rows, int n);
+/*
+ * Put n rows into the order that job->order tells, which is used up; false
+ * when stopped.
+ */
+extern bool ann_kmeans_reorder(AnnKmeans *job, float *rows, int n);
 
 /* Everything here. */
 extern AnnKmeansResult ann_kmeans(AnnKmeans *job);

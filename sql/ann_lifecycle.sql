@@ -98,3 +98,19 @@ SELECT index_prewarm('ann_l_p') > 3 AS pages;
 DROP ROLE ann_nobody;
 DROP TABLE ann_l, ann_u, ann_tmp, ann_part;
 DROP FUNCTION ann_vec;
+
+-- the planner knows that a search ends at a distance
+CREATE TABLE ann_range AS SELECT i AS id, ARRAY[i % 100, i / 100]::vector(2) AS v FROM generate_series(1, 5000) i;
+CREATE INDEX ON ann_range USING intel (v);
+ANALYZE ann_range;
+CREATE FUNCTION ann_cost(condition text) RETURNS float8 LANGUAGE plpgsql SET enable_seqscan = off SET enable_sort = off AS $$
+DECLARE plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) SELECT id FROM ann_range WHERE ' || condition || ' ORDER BY v <-> ''[3,4]''' INTO plan;
+	ASSERT plan #>> '{0,Plan,Node Type}' = 'Index Scan';
+	RETURN plan #>> '{0,Plan,Total Cost}';
+END $$;
+SELECT condition, ann_cost(condition) < 0.7 * ann_cost('id > 0') AS cheaper
+FROM (VALUES ($$v <-> '[3,4]' < 2$$), ($$v <-> '[3,4]' <= 2$$), ($$2 > v <-> '[3,4]'$$), ($$v <-> '[3,4]' > 2$$), ($$v <-> '[3,5]' < 2$$)) AS c (condition);
+DROP FUNCTION ann_cost;
+DROP TABLE ann_range;

@@ -14,9 +14,12 @@
 #include <math.h>
 
 #include "access/genam.h"
+#include "catalog/pg_operator_d.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 
 #include "ann/ann_int.h"
@@ -38,6 +41,48 @@
  * that brings rows into order. Measured by test/bench/ann_plans.pl.
  */
 #define ROW_COST 40.0
+
+/* float8 <= float8, for which the catalog has no name */
+#define FLOAT8_LE 673
+
+/* Whether clause is "distance < something", in the order that path gives. */
+static bool
+ends_path(const IndexPath *path, Node *clause)
+{
+	OpExpr *op = (OpExpr *) clause;
+	Oid opno;
+	Node *distance;
+
+	if (!IsA(clause, OpExpr) || list_length(op->args) != 2)
+		return false;
+	opno = op->opno;
+	distance = linitial(op->args);
+	if (!equal(distance, linitial(path->indexorderbys)))
+	{
+		opno = get_commutator(op->opno);
+		distance = lsecond(op->args);
+	}
+	return (opno == Float8LessOperator || opno == FLOAT8_LE) &&
+		   equal(distance, linitial(path->indexorderbys));
+}
+
+/* The part of the rows that comes before the scan ends by itself. */
+static Selectivity
+range_part(PlannerInfo *root, const IndexPath *path)
+{
+	Selectivity part = 1;
+	ListCell *cell;
+
+	foreach (cell, path->indexinfo->indrestrictinfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
+
+		if (ends_path(path, (Node *) info->clause))
+			part *=
+				clause_selectivity(root, (Node *) info, 0, JOIN_INNER, NULL);
+	}
+	return part;
+}
 
 void
 ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
@@ -85,7 +130,7 @@ ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	*startup_cost = centroids + part * scan_all +
 					REFINED_ROWS * REFINE_COST * cpu_operator_cost;
 	*total_cost = *startup_cost + (1 - part) * scan_all +
-				  costs.numIndexTuples *
+				  costs.numIndexTuples * range_part(root, path) *
 					  (cpu_index_tuple_cost + ROW_COST * cpu_tuple_cost);
 	*selectivity = costs.indexSelectivity;
 	*correlation = 0;

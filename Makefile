@@ -145,7 +145,7 @@ bench: ## the benchmarks, or BENCH="name ..."; BENCH=list names them
 
 .PHONY: bench-llm
 bench-llm: ## jobs through HTTP: throughput, latency, memory, hanging calls; time of a claim
-	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh llm claim
+	@PG_CONFIG='$(PG_CONFIG)' test/bench/run.sh llm claim replay
 
 PII_DATA ?= ../shared/data/pii/generated_large.json
 REDACT_TOOL = build/redact_scan_tool

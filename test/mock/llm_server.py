@@ -497,7 +497,20 @@ class State:
         self.raw = bytearray()
         self.file = open(OPTIONS.record, "wb", buffering=0) if OPTIONS.record else None
         self.open = self.max_open = 0
+        self.windows = []
         self.changed = asyncio.Event()
+
+    def over_limit(self, behaviour):
+        """Milliseconds to wait where a window has had its requests, else 0."""
+        now = time.time()
+        if now >= behaviour.get("ends", 0):
+            behaviour.update(ends=now + behaviour["seconds"], left=behaviour["requests"])
+            self.windows.append({"starts": now, "ends": behaviour["ends"], "refused": []})
+        if behaviour["left"] > 0:
+            behaviour["left"] -= 1
+            return 0
+        self.windows[-1]["refused"].append(now)
+        return int((behaviour["ends"] - now) * 1000) + 1
 
     def note(self):
         self.changed.set()
@@ -526,7 +539,7 @@ def normal(behaviour):
 KINDS = {"ok", "slow", "hang", "stall", "close", "reset", "close_mid_body", "status", "429", "500",
          "malformed", "html", "empty", "wrong_dimension", "wrong_count", "shuffled", "nan", "endless",
          "drip", "redirect", "invalid_utf8", "nul", "deep", "huge_header", "many_headers",
-         "stream_error", "stream_malformed", "split", "no_http", "bad_chunk", "gzip", "body"}
+         "stream_error", "stream_malformed", "split", "no_http", "bad_chunk", "gzip", "body", "limit"}
 
 
 def control(state, document):
@@ -720,6 +733,11 @@ class Connection:
             await self.document(OpenAI.error(404, f"no such path: {path}"), 404)
             return
         form, result, model, streamed = found
+        if kind == "limit":
+            wait = self.state.over_limit(behaviour)
+            if wait:
+                await self.fail(form, 429, {"retry_after_ms": wait})
+                return
         if kind in ("429", "500", "status"):
             await self.fail(form, behaviour.get("status", 503) if kind == "status" else int(kind), behaviour)
             return
@@ -754,7 +772,7 @@ class Connection:
             await self.document(bytes(state.raw) if "raw" in query else state.requests)
         elif url.path == "/_stats":
             await self.document({"requests": len(state.requests), "open": state.open,
-                                 "max_open": state.max_open})
+                                 "max_open": state.max_open, "windows": state.windows})
         elif url.path == "/_wait":  # until so many requests have arrived
             deadline = time.monotonic() + float(query.get("seconds", 30))
             while len(state.requests) < int(query["requests"]):

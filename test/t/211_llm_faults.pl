@@ -14,12 +14,12 @@ use Time::HiRes qw(time);
 my $mock = start_mock(dimensions => 8);
 my $node = intel_node('main', conf => "intel.llm_max_response_bytes = 100kB\nintel.llm_timeout = 20s\nintel.breaker_failures = 0\n");
 my $port = $mock->port;
-my @kinds = qw(openai anthropic gemini ollama);
+my @kinds = qw(openai responses azure anthropic gemini ollama);
 my $true = JSON::PP::true;
 
 foreach my $kind (@kinds)
 {
-	my $base = "http://127.0.0.1:$port" . ($kind eq 'openai' ? '/v1' : '');
+	my $base = "http://127.0.0.1:$port" . ($kind =~ /openai|responses|azure/ ? '/v1' : '');
 	$node->safe_psql('postgres', <<"SQL");
 INSERT INTO intel.provider (name, kind, base_url, allow_private_network)
 	VALUES ('$kind', '$kind', '$base', true);
@@ -52,7 +52,7 @@ sub fails
 	my ($kind, $behaviour, $state, $like, %more) = @_;
 	my $name = ref $behaviour ? join(' ', map { "$_=$behaviour->{$_}" } grep { $_ ne 'body' } sort keys %$behaviour) : $behaviour;
 
-	push @cases, { kind => $kind, behaviour => $behaviour, state => $state, like => $like, name => "$kind: $name",
+	push @cases, { kind => $kind, behaviour => $behaviour, state => $state, like => $like, name => "$kind: $name", again => $kind,
 		call => "SELECT intel.complete('my prompt', '$kind-chat')", %more };
 	return;
 }
@@ -67,7 +67,7 @@ sub run_cases
 	{
 		(my $quoted = $case->{call}) =~ s/'/''/g;
 		# what a provider asks to wait for is waited for, but not here
-		$sql .= "SELECT attempt('$quoted');\nDO \$\$ BEGIN PERFORM intel.reset_breaker(name) FROM intel.model; END \$\$;\nSELECT intel.complete('again', '$case->{kind}-chat');\n";
+		$sql .= "SELECT attempt('$quoted');\nDO \$\$ BEGIN PERFORM intel.reset_breaker(name) FROM intel.model; END \$\$;\nSELECT intel.complete('again', '$case->{again}-chat');\n";
 	}
 	my @lines = split /\n/, $node->safe_psql('postgres', $sql);
 	is(scalar @lines, 2 * @cases, 'every case has a result');
@@ -127,6 +127,8 @@ foreach my $kind (@kinds)
 	fails($kind, 'endless', 'IN004', qr/longer than 102400 bytes/);
 	fails($kind, 'huge_header', 'IN004', qr/headers|does not speak HTTP|longer/);
 	fails($kind, 'many_headers', 'IN004', qr/headers/);
+	fails($kind, 'gzip', 'IN004', qr/compressed|longer|not JSON|cannot be used/);
+	fails($kind, 'no_http', 'IN004', qr/does not speak HTTP/);
 	fails($kind, { kind => 'redirect', location => "http://127.0.0.1:$port/_stolen" }, 'IN002', qr/redirects are not followed/);
 	fails($kind, { kind => 'redirect', status => 307, location => '/v1/other' }, 'IN002', qr/redirects are not followed/);
 
@@ -151,6 +153,28 @@ fails('gemini', { kind => 'body', status => 429, body => '[{"error": {"status": 
 	'IN003', qr/RESOURCE_EXHAUSTED/, detail => 'Retry after 23 seconds.');
 fails('gemini', { kind => 'body', body => '{"promptFeedback": {"blockReason": "SECRETWORD"}}' }, 'IN004', qr/prompt was blocked/);
 fails('ollama', { kind => 'body', body => '{"error": "SECRETWORD"}' }, '58000', qr/failed/);
+
+# ranking, in the forms of many and of tei
+$node->safe_psql('postgres', qq{
+	INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('tei', 'tei', 'http://127.0.0.1:$port', true);
+	INSERT INTO intel.model (name, provider, model_id, task) VALUES ('openai-rerank', 'openai', 'r', 'rerank'), ('tei-rerank', 'tei', 'r', 'rerank'),
+		('tei-embed', 'tei', 'e', 'embed')});
+foreach my $kind (qw(openai tei))
+{
+	my @calls = ("SELECT intel.rerank('my prompt', '{a,b}', '$kind-rerank')", "SELECT intel.embed('my prompt', '$kind-embed')");
+	foreach my $call (@calls)
+	{
+		my %call = (call => $call, again => 'openai');
+		fails($kind, { kind => 'status', status => $_->[0] }, $_->[1], qr/status $_->[0]/, %call)
+		  foreach [ 400, '38000' ], [ 401, '28000' ], [ 403, '28000' ], [ 404, '38000' ], [ 408, 'IN001' ], [ 500, '58000' ], [ 503, '58000' ], [ 504, 'IN001' ];
+		fails($kind, { kind => '429', retry_after => '7' }, 'IN003', qr/limits its rate/, detail => 'Retry after 7 seconds.', %call);
+		fails($kind, $_, 'IN004', qr/not JSON|cannot be used|longer|headers|compressed|HTTP/, %call)
+		  foreach qw(malformed html empty deep endless huge_header many_headers gzip no_http), map { { kind => 'body', body => $_ } } '{}', '[]', '[1]', '"x"', 'null',
+		  '{"results": [{"index": 7, "relevance_score": 1}], "data": [{"index": 7}]}', '[{"index": -1, "score": 1}]', '{"results": [{"index": 0, "relevance_score": "x"}]}';
+		fails($kind, { kind => 'redirect' }, 'IN002', qr/redirects/, %call);
+		fails($kind, $_, 'IN001', qr/broke/, %call) foreach qw(close reset close_mid_body);
+	}
+}
 
 # embeddings
 foreach my $kind (qw(openai gemini ollama))

@@ -54,6 +54,7 @@
 #include "base/query.h"
 #include "base/shmem.h"
 #include "llm/llm_cache.h"
+#include "llm/llm_restore.h"
 
 INTEL_FUNCTION(cache_stats);
 
@@ -429,7 +430,8 @@ llm_cache_stale(const LlmCall *call)
 	if (call->is_local || call->state->cache_ttl == 0)
 		return NULL;
 	find(call, &found);
-	return found.result;
+	return found.result != NULL ? llm_restore_result(call, found.result)
+								: NULL;
 }
 
 void

@@ -20,6 +20,7 @@
 #include "llm/llm_cache.h"
 #include "llm/llm_limit.h"
 #include "llm/llm_log.h"
+#include "llm/llm_restore.h"
 #include "llm/llm_secret.h"
 
 void
@@ -91,6 +92,7 @@ llm_call_begin(LlmCall *call)
 	INSTR_TIME_SET_CURRENT(call->state->started);
 	call->state->started_at = GetCurrentTimestamp();
 	call->state->was_sent = false;
+	llm_restore_again(call);
 }
 
 static int
@@ -286,13 +288,14 @@ llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 char *
 llm_call_result(const LlmCall *call, int64 inference_id)
 {
-	int len = strlen(call->result);
+	char *result = llm_restore_result(call, call->result);
+	int len = strlen(result);
 
-	Assert(len > 2 && call->result[len - 1] == '}');
+	Assert(len > 2 && result[len - 1] == '}');
 	if (inference_id == 0)
-		return pstrdup(call->result);
-	return psprintf("%.*s,\"inference_id\":" INT64_FORMAT "}", len - 1,
-					call->result, inference_id);
+		return result;
+	return psprintf("%.*s,\"inference_id\":" INT64_FORMAT "}", len - 1, result,
+					inference_id);
 }
 
 void
@@ -389,14 +392,17 @@ char *
 llm_call_take_part(LlmCall *call)
 {
 	LlmStream *stream = call->state->stream;
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 
 	if (call->is_local)
 		return take_local_part(call);
-	if (stream == NULL || llm_stream_pending(stream) == 0)
+	if (stream != NULL && llm_stream_pending(stream) > 0)
+		text = llm_stream_take(stream, &len);
+	if (stream != NULL && call->state->restore != NULL)
+		text = llm_restore_piece(call, text, &len);
+	if (text == NULL)
 		return NULL;
-	text = llm_stream_take(stream, &len);
 	return pg_any_to_server(pnstrdup(text, len), (int) len, PG_UTF8);
 }
 

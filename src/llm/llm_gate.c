@@ -27,6 +27,7 @@
 #include "llm/llm_catalog.h"
 #include "llm/llm_int.h"
 #include "llm/llm_log.h"
+#include "llm/llm_restore.h"
 #include "llm/llm_secret.h"
 
 #define NO_REDACTION "none"
@@ -136,13 +137,32 @@ add_defaults(json_t *request, Jsonb *defaults)
 		json_object_update_missing(request, json_from_jsonb(defaults));
 }
 
+/* Is the answer to be restored? Takes the member out of the request. */
+static bool
+take_restore(json_t *request)
+{
+	const json_t *value = json_object_get(request, "restore");
+	bool restore = json_is_true(value);
+
+	if (value == NULL)
+		return false;
+	if (!json_is_boolean(value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("request cannot be sent: \"restore\" is not a "
+							   "truth value")));
+	json_object_del(request, "restore");
+	return restore;
+}
+
 /*
  * Put every text of the request through the provider's policy, as the
- * current user and in SQL, where policies live.
+ * current user and in SQL, where policies live. With numbered placeholders
+ * where the answer is to be restored.
  */
 static void
-redact_request(LlmAsk *ask, const char *policy)
+redact_request(LlmCall *call, const char *policy, bool restore)
 {
+	LlmAsk *ask = &call->state->ask;
 	json_t *texts;
 	QueryArg args[2];
 	QueryResult *result;
@@ -156,8 +176,10 @@ redact_request(LlmAsk *ask, const char *policy)
 	args[0] =
 		query_arg_datum(JSONBOID, JsonbPGetDatum(json_to_jsonb(texts)), false);
 	args[1] = query_arg_text(policy);
-	result =
-		query_run("SELECT intel.redact($1, $2)", args, 2, ActiveSnapshotSet());
+	result = query_run(
+		restore ? "SELECT content, mapping FROM intel.pseudonymize($1, $2)"
+				: "SELECT intel.redact($1, $2)",
+		args, 2, ActiveSnapshotSet());
 	redacted = query_datum(result, 0, 0, &isnull);
 	if (isnull)
 		elog(ERROR, "redaction of a request gave null");
@@ -166,6 +188,9 @@ redact_request(LlmAsk *ask, const char *policy)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTEL_REFUSED),
 				 errmsg("request cannot be redacted: %s", problem.text)));
+	if (restore)
+		llm_restore_begin(call,
+						  DatumGetJsonbP(query_datum(result, 0, 1, &isnull)));
 }
 
 static void
@@ -257,6 +282,7 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 	const LlmModel *model;
 	LlmProvider provider;
 	LlmProblem problem;
+	bool restore = false;
 
 	llm_log_identify(call);
 	old = MemoryContextSwitchTo(call->cxt);
@@ -288,7 +314,10 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 	llm_log_take_members(call, doc);
 	llm_cache_take_members(call, doc);
 	if (task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT)
+	{
 		json_object_del(doc, "fallback");
+		restore = take_restore(doc);
+	}
 	call->is_local = provider.kind->build == NULL;
 	state->redaction_policy = provider.redaction_policy;
 
@@ -313,7 +342,7 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 	if (!call->is_local)
 	{
 		bound_answer(&state->ask);
-		redact_request(&state->ask, provider.redaction_policy);
+		redact_request(call, provider.redaction_policy, restore);
 		build_request(state, &provider);
 		if (provider.secret != NULL)
 			read_key(state, provider.secret);
@@ -339,7 +368,7 @@ llm_call_repair(LlmCall *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	/* the answer is new text; what was redacted before stays as it is */
-	redact_request(&state->ask, state->redaction_policy);
+	redact_request(call, state->redaction_policy, false);
 	llm_wire_free(&state->wire);
 	if (!llm_wire_build(state->kind, &state->ask, &state->wire, &problem))
 		refuse_request(&problem);

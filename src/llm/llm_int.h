@@ -17,6 +17,7 @@
 #include "llm/llm_provider.h"
 
 struct LlmTransfer;
+typedef struct LlmRestore LlmRestore;
 
 #define LLM_CACHE_KEY_LEN 32
 
@@ -37,6 +38,7 @@ typedef struct LlmCallState
 	char *ca_certificate; /* PEM, or NULL */
 	bool allow_private;
 	char *redaction_policy;
+	struct LlmRestore *restore; /* see llm_restore.c; NULL: nothing to do */
 
 	char *rejected;		   /* content that did not fit the schema, or NULL */
 	bool is_repaired;	   /* llm_call_repair has been here */

@@ -32,7 +32,7 @@ $mock->control({ do => ['hang'], always => \1 });
 sub fill
 {
 	my ($jobs, $tenants) = @_;
-	$node->safe_psql('postgres', qq{TRUNCATE intel.job_queue; ALTER TABLE intel.job_queue DISABLE TRIGGER wake;
+	$node->safe_psql('postgres', qq{TRUNCATE intel.job_queue, intel.job_part; ALTER TABLE intel.job_queue DISABLE TRIGGER wake;
 		INSERT INTO intel.job_queue (task, request, tenant)
 			SELECT 'embed', '{"contents": ["some words"]}', 't' || i % $tenants FROM generate_series(1, $jobs) i;
 		ALTER TABLE intel.job_queue ENABLE TRIGGER wake});
@@ -67,7 +67,7 @@ sub rss
 }
 foreach my $jobs (100, 1_000_000)
 {
-	$node->safe_psql('postgres', 'TRUNCATE intel.job_queue');
+	$node->safe_psql('postgres', 'TRUNCATE intel.job_queue, intel.job_part');
 	$node->restart;
 	$node->safe_psql('postgres', qq{ALTER TABLE intel.job_queue DISABLE TRIGGER wake;
 		INSERT INTO intel.job_queue (task, request)

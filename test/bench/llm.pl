@@ -24,6 +24,8 @@ my $dir = PostgreSQL::Test::Utils::tempdir();
 system_or_bail('gcc', '-O2', '-o', "$dir/fast_server", 'bench/fast_server.c');
 my $pid = open(my $server, '-|', "$dir/fast_server", '200') or die "fast_server: $!";
 chomp(my $port = <$server>);
+# perl waits for it at exit, however it comes to that
+END { kill 'TERM', $pid if $pid; }
 my $http = HTTP::Tiny->new(timeout => 60);
 sub mock { return $http->get("http://127.0.0.1:$port/$_[0]")->{content}; }
 sub stats { return decode_json(mock('stats')); }
@@ -187,7 +189,7 @@ if ($requests > 0)
 	my ($n, $opened) = @{ stats() }{ 'requests', 'connections' };
 	for (1 .. 10)
 	{
-		sql('TRUNCATE intel.job_queue');
+		sql('TRUNCATE intel.job_queue, intel.job_part');
 		submit($requests / 10, 'job');
 		idle();
 	}
@@ -197,5 +199,4 @@ if ($requests > 0)
 		sprintf('%.1f MB (%.1f to %.1f)', rss() - $before, $before, rss()), rss() - $before < 5);
 	say_figure('requests on a connection that was open', sprintf('%.2f %%', $reuse), $reuse >= 99);
 }
-kill 'TERM', $pid;
 done_testing();

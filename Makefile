@@ -156,6 +156,7 @@ $(REDACT_TOOL): $(REDACT_PURE) $(REDACT_TABLES) test/eval/redact_scan_tool.c
 	$(CC) -std=gnu99 -O2 -Isrc -o $@ $(REDACT_PURE) test/eval/redact_scan_tool.c -lcrypto
 
 eval-redact: $(REDACT_TOOL) ## accuracy of redaction on labelled texts (PII_DATA)
+	@echo "texts of many kinds, any-PII:"; test/eval/redact_eval.py $(REDACT_TOOL) test/eval/redact_texts.txt
 	@if [ -f '$(PII_DATA)' ]; then test/eval/redact_eval.py $(REDACT_TOOL) '$(PII_DATA)'; \
 	else echo "skipped: no labelled texts at $(PII_DATA)"; fi
 

@@ -150,6 +150,36 @@ read_token(const RedactScanner *s, uint32_t pos, Token *t)
 		t->kind = TOKEN_SMALL;
 }
 
+static bool
+is_year(const RedactScanner *s, uint32_t pos)
+{
+	for (uint32_t i = pos; i < pos + 4; i++)
+	{
+		if (!(redact_class_at(s, i) & CC_DIGIT))
+			return false;
+	}
+	return !(redact_class_at(s, pos + 4) & CC_DIGIT) &&
+		   ((redact_at(s, pos) == '1' && redact_at(s, pos + 1) == '9') ||
+			(redact_at(s, pos) == '2' && redact_at(s, pos + 1) == '0'));
+}
+
+/* A postcode of three and two digits, as in Sweden and Bohemia, and its end. */
+static uint32_t
+split_postcode_end(const RedactScanner *s, uint32_t pos)
+{
+	for (uint32_t i = 0; i < 6; i++)
+	{
+		uint8_t c = redact_at(s, pos + i);
+
+		if (i == 3 ? c != ' ' : !(redact_class[c] & CC_DIGIT))
+			return 0;
+	}
+	return (redact_at(s, pos + 6) == ' ' &&
+			(redact_class_at(s, pos + 7) & (CC_UPPER | CC_HIGH)))
+			   ? pos + 6
+			   : 0;
+}
+
 /*
  * The street part at pos: its tokens up to a comma, a line end or a word that
  * does not belong. Returns its end, or 0; *score is what it is worth.
@@ -195,6 +225,9 @@ street_end(const RedactScanner *s, uint32_t pos, int *score)
 			break;
 		i++;
 	}
+	/* "2021 Senior Analyst, Acme": a year, not a house */
+	if (!street && !unit && is_year(s, pos))
+		return 0;
 	if (street && names > 0)
 		*score = 75;
 	else if (unit && end > 0)
@@ -233,6 +266,8 @@ part_end(const RedactScanner *s, uint32_t pos, bool *sure)
 		Token t;
 
 		read_token(s, i, &t);
+		if (k == 0 && t.kind == TOKEN_NUMBER && split_postcode_end(s, i) > 0)
+			t.end = split_postcode_end(s, i);
 		/* a short word before the postcode: a state, "a.d.", "nan" */
 		if (t.kind == TOKEN_END && k > 0 && t.end > i && t.end - i <= 3 &&
 			redact_at(s, t.end) == ' ' &&
@@ -343,9 +378,10 @@ words_before(const RedactScanner *s, uint32_t pos, bool *street)
 			*street = true;
 			start = i;
 		}
+		else if (t.kind == TOKEN_SMALL && named)
+			continue;
 		else if (t.kind == TOKEN_NAME && !*street &&
-				 !(t.flags & (REDACT_WORD_TITLE | REDACT_WORD_MONTH |
-							  REDACT_WORD_COMMON)))
+				 !(t.flags & (REDACT_WORD_TITLE | REDACT_WORD_MONTH)))
 		{
 			named = true;
 			continue;

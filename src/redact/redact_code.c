@@ -355,6 +355,21 @@ is_mixed(const Code *code, int n)
 	return digits != 0 && digits != (1u << n) - 1;
 }
 
+static bool
+is_context_word(const uint8_t *capitals, int n)
+{
+	uint8_t word[4];
+	RedactWord found;
+	uint32_t hash = REDACT_HASH_INIT;
+
+	for (int i = 0; i < n; i++)
+	{
+		word[i] = redact_lower(capitals[i]);
+		hash = redact_hash_byte(hash, word[i]);
+	}
+	return redact_word_find(hash, word, n, &found) && found.ctx[0] != 0;
+}
+
 /* The end of "AB123456C": one to three letters, four to fourteen digits. */
 static int
 match_document(const Code *code)
@@ -370,6 +385,10 @@ match_document(const Code *code)
 		   !(n - digits >= 6 && (code->stops >> (n - 1) & 1)))
 		n++;
 	if (digits == 0 || digits > 3 || n - digits < 4 || n - digits > 14)
+		return 0;
+	/* "DOB 03/11/1946": a word, and a number of its own */
+	if (digits > 1 && (code->stops >> (digits - 1) & 1) &&
+		is_context_word(code->chars, digits))
 		return 0;
 	if (n < code->n && code->chars[n] >= 'A' && !(code->stops >> (n - 1) & 1))
 		n++;

@@ -99,7 +99,7 @@ time_end(const RedactScanner *s, uint32_t pos)
 		if (read_digits(s, &j, 2, &len) >= 0 && len == 2)
 		{
 			i = j;
-			if (redact_at(s, i) == '.' &&
+			if ((redact_at(s, i) == '.' || redact_at(s, i) == ',') &&
 				(redact_class_at(s, i + 1) & CC_DIGIT))
 			{
 				i++;
@@ -128,6 +128,23 @@ time_end(const RedactScanner *s, uint32_t pos)
 		}
 	}
 	return (redact_class_at(s, i) & CC_ALNUM) ? 0 : i;
+}
+
+/* "3 pm": an hour alone, or 0. */
+static uint32_t
+hour_end(const RedactScanner *s, uint32_t pos)
+{
+	uint32_t i = pos;
+	int len;
+	int hour = read_digits(s, &i, 2, &len);
+	uint32_t end = meridiem_end(s, i);
+
+	/* but not "3 am": of which one half is a word */
+	return hour >= 1 && hour <= 12 && end > i &&
+				   (redact_at(s, i) != ' ' || end - i > 3 ||
+					(redact_at(s, i + 1) | 0x20) == 'p')
+			   ? end
+			   : 0;
 }
 
 /* Take the time behind a date that ends at pos along. */
@@ -392,6 +409,8 @@ redact_verify_date(RedactScanner *s, uint32_t pos)
 	if (end > 0)
 		return offer_date(s, start, end, score);
 	end = time_end(s, pos);
+	if (end == 0)
+		end = hour_end(s, pos);
 	if (end > 0)
 	{
 		redact_offer(s, pos, end, REDACT_DATE_TIME, 45, "time");

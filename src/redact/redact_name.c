@@ -36,6 +36,7 @@ typedef struct NameWord
 	bool seen;		  /* part of a name found before */
 	uint32_t hash;
 	uint8_t len;
+	uint8_t hyphen; /* letters before one, or 0 */
 	uint8_t folded[WORD_LEN];
 } NameWord;
 
@@ -79,6 +80,38 @@ has_surname_ending(const NameWord *w)
 	return false;
 }
 
+/* Does it end as nouns of English, German and Romance languages do? */
+static bool
+has_plain_ending(const NameWord *w)
+{
+	static const char *const endings[] = {
+		"ung",	 "ungen", "heit",	"heiten", "keit",	"keiten", "schaft",
+		"tion",	 "tions", "tionen", "sion",	  "ismus",	"ness",	  "ment",
+		"ments", "ility", "ology",	"ically", "ional",	"itat",	  "taten",
+		"ingly", "able",  "ible",	"ware",	  "nummer", "cion",	  "ciones",
+		"zione", "zioni", "cao",	"coes",	  "dade",	"idad",	  "ances",
+		"ences", "ships", "wise"};
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+	{
+		if (ends_with(w, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What the dictionary knows of a part of a word. */
+static uint16_t
+flags_of(const uint8_t *word, uint32_t len)
+{
+	uint32_t hash = REDACT_HASH_INIT;
+	RedactWord entry;
+
+	for (uint32_t i = 0; i < len; i++)
+		hash = redact_hash_byte(hash, word[i]);
+	return redact_word_find(hash, word, len, &entry) ? entry.flags : 0;
+}
+
 static void
 look_up(NameWord *w)
 {
@@ -91,7 +124,19 @@ look_up(NameWord *w)
 	w->flags = w->known ? entry.flags : 0;
 	if (w->known && entry.flags == 0)
 		w->flags = REDACT_WORD_COMMON; /* a context word */
-	if (!(w->flags & ~REDACT_WORD_PHRASE))
+	if (!w->known && w->hyphen > 0)
+	{
+		/* "Jean-Baptiste", "Garcia-Lopez" */
+		w->flags = (flags_of(w->folded, w->hyphen) |
+					flags_of(w->folded + w->hyphen, w->len - w->hyphen)) &
+				   (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME);
+		w->known = w->flags != 0;
+	}
+	if (w->known)
+		return;
+	if (has_plain_ending(w))
+		w->flags = REDACT_WORD_COMMON;
+	else
 		w->surname_ish = has_surname_ending(w);
 }
 
@@ -123,6 +168,8 @@ read_word(const RedactScanner *s, uint32_t pos, NameWord *w)
 			w->camel |= i - pos > 3 && (redact_class_at(s, i - 1) & CC_LOWER);
 			capitals++;
 		}
+		if (c == '-')
+			w->hyphen = w->len;
 		if ((redact_class[c] & CC_ALPHA) && w->len < WORD_LEN)
 			w->folded[w->len++] = redact_lower(c);
 		i++;
@@ -130,9 +177,12 @@ read_word(const RedactScanner *s, uint32_t pos, NameWord *w)
 	w->end = i;
 	w->upper = capitals == w->len && w->len > 1;
 	w->initial = w->len == 1 && redact_at(s, i) == '.' && capitals == 1;
-	if (w->initial)
-		w->end++;
 	look_up(w);
+	if (w->initial)
+	{
+		w->end++;
+		w->flags = 0;
+	}
 	w->seen = was_seen(s, w);
 }
 
@@ -226,21 +276,24 @@ word_is(const NameWord *w, const char *const *list, size_t n)
 
 /* Words before a person's, and before a place's name. */
 static const char *const person_before[] = {
-	"dear",		 "says",   "said",		"hi",	  "hello", "hey",
-	"named",	 "called", "am",		"by",	  "with",  "signed",
-	"regards",	 "cheers", "sincerely", "thanks", "name",  "user",
-	"author",	 "met",	   "told",		"asked",  "call",  "add",
-	"partner",	 "this",   "um",		"are",	  "and",   "starring",
-	"featuring", "cc",	   "from"};
+	"dear",		"says",		 "said",	"hi",	  "hello",	   "hey",
+	"named",	"called",	 "am",		"by",	  "with",	   "signed",
+	"heisse",	"appelle",	 "llamo",	"chiamo", "chamo",	   "hedder",
+	"heter",	"heiti",	 "regards", "cheers", "sincerely", "thanks",
+	"name",		"user",		 "author",	"met",	  "told",	   "asked",
+	"call",		"add",		 "partner", "this",	  "are",	   "and",
+	"starring", "featuring", "cc",		"from"};
 static const char *const place_before[] = {
 	"in",	   "from",	 "to",		"near", "visit",  "visiting", "of",
 	"leaving", "around", "outside", "via",	"toward", "towards"};
 /* and behind a person's */
 static const char *const person_after[] = {
-	"said",	  "says",	   "asked", "told",	   "wrote",	 "shouted", "spent",
-	"listed", "lives",	   "lived", "has",	   "had",	 "will",	"works",
-	"worked", "explained", "added", "replied", "thinks", "called",	"just",
-	"points", "writes",	   "is",	"was"};
+	"said",	   "says",	 "asked",  "told",	 "wrote",  "shouted",	"spent",
+	"listed",  "lives",	 "lived",  "works",	 "worked", "explained", "added",
+	"replied", "thinks", "called", "points", "writes", "declined"};
+/* and behind other things as well */
+static const char *const anything_after[] = {"has",	 "had", "will",
+											 "just", "is",	"was"};
 
 #define WORD_IS(w, list) word_is(w, list, sizeof(list) / sizeof(list[0]))
 
@@ -253,7 +306,9 @@ typedef struct Cues
 	bool place_before;
 	bool org_before;
 	bool person_after; /* a verb, or 's */
+	bool label;		   /* "Name:" */
 	bool alone;		   /* on a line of its own */
+	bool alone_before; /* at the start of a line, or behind "[10:42]" */
 } Cues;
 
 /* Does a name end right before, with a comma or an "and" between? */
@@ -271,6 +326,24 @@ follows_person(const RedactScanner *s, uint32_t start)
 		   (gap >= 5 && memcmp(s->text + start - 5, " and ", 5) == 0);
 }
 
+/* "my name is", and the same in other languages: the last two words. */
+static bool
+ends_introduction(const NameWord *first, const NameWord *second)
+{
+	static const char *const pairs[][2] = {
+		{"name", "is"},	  {"name", "ist"},	  {"nome", "e"},  {"naam", "is"},
+		{"nombre", "es"}, {"nom", "est"},	  {"navn", "er"}, {"namn", "ar"},
+		{"nimeni", "on"}, {"nazywam", "sie"}, {"name", "s"}};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	{
+		if (word_is(first, &pairs[i][0], 1) &&
+			word_is(second, &pairs[i][1], 1))
+			return true;
+	}
+	return false;
+}
+
 static void
 read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 {
@@ -285,20 +358,28 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 		i--;
 	cues->sentence_start = i == 0 || strchr(".!?\n\r:;", redact_at(s, i - 1));
 	cues->alone = i == 0 || redact_at(s, i - 1) == '\n';
+	cues->alone_before = cues->alone || redact_at(s, i - 1) == ']';
 	if (word_before(s, start, &w))
 	{
-		cues->title = (w.flags & REDACT_WORD_TITLE) != 0;
-		cues->person_before = WORD_IS(&w, person_before);
-		if (w.len == 2 && memcmp(w.folded, "is", 2) == 0)
-		{
-			NameWord before;
+		NameWord before;
 
-			/* "my name is" */
-			cues->person_before = word_before(s, w.start, &before) &&
-								  before.len == 4 &&
-								  memcmp(before.folded, "name", 4) == 0;
-		}
+		cues->title = (w.flags & REDACT_WORD_TITLE) != 0;
+		cues->label =
+			(w.flags & REDACT_WORD_LABEL) && redact_at(s, w.end) == ':';
+		cues->person_before = cues->label || WORD_IS(&w, person_before) ||
+							  (w.flags & REDACT_WORD_SALUTE);
 		cues->place_before = WORD_IS(&w, place_before);
+		if (w.len <= 3 && word_before(s, w.start, &before))
+		{
+			if (ends_introduction(&before, &w))
+				cues->person_before = true;
+			/* "according to Ann" */
+			if (before.len == 9 && memcmp(before.folded, "according", 9) == 0)
+			{
+				cues->person_before = true;
+				cues->place_before = false;
+			}
+		}
 		cues->org_before = w.len == 2 && memcmp(w.folded, "at", 2) == 0;
 	}
 	if (follows_person(s, start))
@@ -310,7 +391,9 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 			 (redact_class_at(s, end + 1) & CC_LOWER))
 	{
 		read_word(s, end + 1, &w);
-		cues->person_after = WORD_IS(&w, person_after);
+		cues->person_after =
+			WORD_IS(&w, person_after) ||
+			(!cues->sentence_start && WORD_IS(&w, anything_after));
 	}
 	else if (redact_at(s, end) == ':' || redact_at(s, end) == ',')
 		cues->person_after = false;
@@ -323,7 +406,8 @@ is_common(const NameWord *w)
 {
 	return w->flags &
 		   (REDACT_WORD_COMMON | REDACT_WORD_MONTH | REDACT_WORD_WEEKDAY |
-			REDACT_WORD_STREET | REDACT_WORD_UNIT);
+			REDACT_WORD_STREET | REDACT_WORD_UNIT | REDACT_WORD_SALUTE |
+			REDACT_WORD_LABEL);
 }
 
 static bool
@@ -418,6 +502,8 @@ score_person(const NameWord *words, int from, int to, const Cues *cues)
 						   (cues->person_after && !cues->sentence_start)
 					   ? 50
 					   : 0;
+		if (unknown && cues->label)
+			return 60;
 		if (unknown && cues->person_before && !cues->place_before)
 			return 55;
 		if (unknown && cues->person_after)
@@ -442,15 +528,24 @@ score_person(const NameWord *words, int from, int to, const Cues *cues)
 /* Words [from, to) of a run: a person, after the words that cannot be one. */
 static void
 judge_person(RedactScanner *s, const NameWord *words, int from, int to,
-			 const Cues *cues)
+			 const Cues *around)
 {
+	Cues cues = *around;
 	int score;
 	int first = from;
+	uint32_t end;
 
 	/* "Please Mary", "The Smith": common words in front go */
 	while (first < to && is_common(&words[first]) &&
-		   !(words[first].flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))
+		   !(words[first].flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)) &&
+		   !(first + 1 < to && is_particle(&words[first]) &&
+			 (words[first + 1].flags & REDACT_WORD_SURNAME) &&
+			 !is_common(&words[first + 1])))
+	{
+		cues.person_before = (words[first].flags & REDACT_WORD_SALUTE) != 0;
+		cues.sentence_start = false;
 		first++;
+	}
 	while (to > first && (words[to - 1].particle ||
 						  (is_common(&words[to - 1]) &&
 						   !(words[to - 1].flags &
@@ -458,15 +553,15 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 		to--;
 	if (first >= to)
 		return;
-	score = score_person(words, first, to, cues);
-	if (cues->place_before && score < 65 && is_unknown(&words[first]) &&
+	score = score_person(words, first, to, &cues);
+	if (cues.place_before && score < 65 && is_unknown(&words[first]) &&
 		words[first].len > 3)
 	{
 		redact_offer(s, words[first].start, words[to - 1].end, REDACT_LOCATION,
 					 50, "place_cue");
 		return;
 	}
-	if (cues->org_before && score < 65 && is_unknown(&words[first]))
+	if (cues.org_before && score < 65 && is_unknown(&words[first]))
 	{
 		redact_offer(s, words[first].start, words[to - 1].end,
 					 REDACT_ORGANIZATION, 45, "organization_cue");
@@ -474,11 +569,21 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 	}
 	if (score == 0)
 		return;
-	redact_offer(s, words[first].start, words[to - 1].end, REDACT_PERSON,
-				 score, "name");
+	end = words[to - 1].end;
+	/* "Ji-hoon" */
+	if (redact_at(s, end) == '-')
+	{
+		uint32_t i = end + 1;
+
+		while (i - end < 8 && (redact_class_at(s, i) & CC_LOWER))
+			i++;
+		if (i - end > 2 && i - end < 8 && !(redact_class_at(s, i) & CC_ALNUM))
+			end = i;
+	}
+	redact_offer(s, words[first].start, end, REDACT_PERSON, score, "name");
 	if (score >= 55)
 	{
-		s->person_end = words[to - 1].end;
+		s->person_end = end;
 		remember(s, words, first, to);
 	}
 }
@@ -505,11 +610,52 @@ is_plain(const NameWord *w)
 		   !(w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME));
 }
 
+/* The start of the word before "& ", or start. */
+static uint32_t
+joined_start(const RedactScanner *s, uint32_t start)
+{
+	uint32_t i = start;
+
+	if (start < 5 || memcmp(s->text + start - 3, " & ", 3) != 0)
+		return start;
+	i -= 3;
+	while (i > 0 && start - i < WORD_LEN &&
+		   (redact_class_at(s, i - 1) & CC_ALPHA))
+		i--;
+	return (redact_class_at(s, i) & CC_UPPER) ? i : start;
+}
+
+/* "University of Oslo": its end, or 0. */
+static uint32_t
+institution_end(const RedactScanner *s, const NameWord *w)
+{
+	static const char *const heads[] = {
+		"university", "institute", "college", "ministry", "bank",
+		"department", "school",	   "museum",  "academy",  "bureau"};
+	NameWord of;
+
+	if (!word_is(w, heads, sizeof(heads) / sizeof(heads[0])) ||
+		w->end + 5 > s->len || memcmp(s->text + w->end, " of ", 4) != 0 ||
+		!(redact_class_at(s, w->end + 4) & CC_UPPER))
+		return 0;
+	read_word(s, w->end + 4, &of);
+	return of.end;
+}
+
 /* An organisation ends with what it is; returns the word behind it, or 0. */
 static int
 judge_organisation(RedactScanner *s, const NameWord *words, int n)
 {
-	for (int i = n - 1; i >= 1; i--)
+	uint32_t end = institution_end(s, &words[n - 1]);
+
+	if (end > 0)
+	{
+		redact_offer(s, words[0].start, end, REDACT_ORGANIZATION, 60,
+					 "institution");
+		s->name_end = end;
+		return n;
+	}
+	for (int i = n - 1; i >= 0; i--)
 	{
 		if (words[i].flags & REDACT_WORD_ORGSUFFIX)
 		{
@@ -520,9 +666,10 @@ judge_organisation(RedactScanner *s, const NameWord *words, int n)
 			while (first < i && is_common(&words[first]) &&
 				   words[first].len <= 4)
 				first++;
-			if (first < i)
+			if (first < i ||
+				joined_start(s, words[first].start) < words[first].start)
 			{
-				redact_offer(s, words[first].start,
+				redact_offer(s, joined_start(s, words[first].start),
 							 words[i].end +
 								 (words[i].len <= 3 &&
 								  redact_at(s, words[i].end) == '.'),
@@ -604,6 +751,167 @@ ends_word(const RedactScanner *s, uint32_t i)
 	uint8_t c = redact_at(s, i);
 
 	return c != '_' && c != '@' && !(redact_class[c] & CC_DIGIT);
+}
+
+/* ---- small letters -------------------------------------------------- */
+
+/* A word that is a name and no other word. */
+static bool
+is_name(const NameWord *w, uint16_t kind)
+{
+	return (w->flags & kind) && !is_common(w) && w->len > 2 &&
+		   !(w->flags & (REDACT_WORD_TITLE | REDACT_WORD_ORGSUFFIX));
+}
+
+/* The word behind w, if only a blank is between and it is in small letters. */
+static bool
+small_word_after(const RedactScanner *s, const NameWord *w, NameWord *next)
+{
+	uint32_t i = w->end;
+
+	if ((w->flags & REDACT_WORD_TITLE) && redact_at(s, i) == '.')
+		i++;
+	if (redact_at(s, i) != ' ' || !(redact_class_at(s, i + 1) & CC_LOWER))
+		return false;
+	read_word(s, i + 1, next);
+	/* "o'connor" */
+	if (next->len == 1 && redact_at(s, next->end) == '\'' &&
+		(redact_class_at(s, next->end + 1) & CC_LOWER))
+	{
+		NameWord rest;
+
+		read_word(s, next->end + 1, &rest);
+		next->end = rest.end;
+		next->len += rest.len;
+		next->flags = REDACT_WORD_SURNAME;
+	}
+	return true;
+}
+
+/* "kevin", "kevin miller" where something says that it is a person. */
+static void
+judge_small(RedactScanner *s, const NameWord *w, const Cues *cues, bool title)
+{
+	NameWord next;
+	uint32_t end = w->end;
+	int score = 0;
+
+	if (!is_name(w, REDACT_WORD_GIVEN | REDACT_WORD_SURNAME) && !title)
+		return;
+	if (small_word_after(s, w, &next) &&
+		(is_name(&next, REDACT_WORD_GIVEN | REDACT_WORD_SURNAME) ||
+		 (next.flags == REDACT_WORD_SURNAME)))
+	{
+		end = next.end;
+		score = (w->flags & REDACT_WORD_GIVEN) ? 60 : 45;
+	}
+	if (title || cues->label)
+		score = 65;
+	else if (score == 0 && (w->flags & REDACT_WORD_GIVEN) &&
+			 (cues->person_before ||
+			  (cues->alone_before && redact_at(s, end) == ':')))
+		score = 50;
+	if (score > 0)
+	{
+		redact_offer(s, w->start, end, REDACT_PERSON, score, "small_name");
+		s->name_end = end;
+	}
+}
+
+/*
+ * The word in small letters at pos: a name or place, if it is no other word
+ * and stands where one is expected.
+ */
+uint32_t
+redact_verify_small(RedactScanner *s, uint32_t pos)
+{
+	NameWord w;
+	NameWord before;
+	Cues cues;
+	bool title = false;
+
+	if (pos < s->name_end || (redact_class_at(s, pos - 1) & CC_ALNUM))
+		return pos + 1;
+	read_word(s, pos, &w);
+	if (!(w.flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME |
+					 REDACT_WORD_PLACE | REDACT_WORD_ORG)) &&
+		(w.known || w.len < 4))
+		return w.end;
+	if (strchr("@_./-\\", redact_at(s, pos - 1)) != NULL && pos > 0)
+		return w.end;
+	if (!ends_word(s, w.end) || redact_at(s, w.end) == '-' ||
+		redact_at(s, w.end) == '(' ||
+		(redact_at(s, w.end) == '.' &&
+		 (redact_class_at(s, w.end + 1) & CC_ALNUM)))
+		return w.end;
+	if (!word_before(s, pos, &before))
+		memset(&before, 0, sizeof(before));
+	/* titles that are nothing else */
+	title = (before.flags & REDACT_WORD_TITLE) && !is_common(&before) &&
+			before.len <= 4 && !is_common(&w) && before.end + 2 >= pos;
+	if (!title && w.flags == 0)
+		return w.end;
+	read_cues(s, w.start, w.end, &cues);
+	judge_small(s, &w, &cues, title);
+	if (s->name_end >= w.end)
+		return w.end;
+	if (is_name(&w, REDACT_WORD_PLACE) && cues.place_before)
+		redact_offer(s, w.start, w.end, REDACT_LOCATION, 50, "small_place");
+	else if ((w.flags & REDACT_WORD_ORG) && !is_common(&w) &&
+			 (cues.org_before || cues.place_before))
+		redact_offer(s, w.start, w.end, REDACT_ORGANIZATION, 45,
+					 "small_organization");
+	return w.end;
+}
+
+/* ---- native scripts ------------------------------------------------- */
+
+/* Bytes of the run of characters of one script from U+3040 on at pos. */
+static uint32_t
+script_run(const RedactScanner *s, uint32_t pos, uint32_t max)
+{
+	uint32_t i = pos;
+
+	while (i - pos < 3 * max && i + 3 <= s->len && s->text[i] >= 0xe3 &&
+		   s->text[i] <= 0xed)
+		i += 3;
+	return i - pos;
+}
+
+/*
+ * A name behind its label, in Han, Kana or Hangul: the colon is at pos. Such
+ * names have two to five characters.
+ */
+void
+redact_verify_native_name(RedactScanner *s, uint32_t pos)
+{
+	static const char *const labels[] = {
+		"\xe5\x90\x8d\xe5\x89\x8d",				/* namae */
+		"\xe6\xb0\x8f\xe5\x90\x8d",				/* shimei */
+		"\xe5\xa7\x93\xe5\x90\x8d",				/* xingming */
+		"\xe8\x81\x94\xe7\xb3\xbb\xe4\xba\xba", /* lianxiren */
+		"\xe5\xae\xa2\xe6\x88\xb7",				/* kehu */
+		"\xe6\x82\xa3\xe8\x80\x85",				/* huanzhe, kanja */
+		"\xec\x9d\xb4\xeb\xa6\x84",				/* ireum */
+		"\xec\x84\xb1\xeb\xaa\x85",				/* seongmyeong */
+		"\xea\xb3\xa0\xea\xb0\x9d"				/* gogaek */
+	};
+	uint32_t start = pos + 1;
+	uint32_t n;
+
+	while (start < pos + 3 && redact_at(s, start) == ' ')
+		start++;
+	n = script_run(s, start, 6);
+	if (n < 6 || n > 15)
+		return;
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+	{
+		uint32_t len = strlen(labels[i]);
+
+		if (pos >= len && memcmp(s->text + pos - len, labels[i], len) == 0)
+			redact_offer(s, start, start + n, REDACT_PERSON, 70,
+						 "native_name");
+	}
 }
 
 uint32_t

@@ -630,6 +630,8 @@ redact_verify_colon(RedactScanner *s, uint32_t pos)
 {
 	if (redact_at(s, pos) == ':')
 	{
+		if (s->want_names && (redact_class_at(s, pos - 1) & CC_HIGH))
+			redact_verify_native_name(s, pos);
 		if (redact_at(s, pos + 1) == '/' && redact_at(s, pos + 2) == '/')
 			return verify_url(s, pos);
 		if (is_hex_or_colon(redact_at(s, pos + 1)))

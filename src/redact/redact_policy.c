@@ -281,6 +281,8 @@ redact_policy_get(const char *name, int len)
 	RedactPolicy *policy = NULL;
 	char *cname;
 
+	/* within a transaction nobody else looks before a table is locked */
+	AcceptInvalidationMessages();
 	if (!redact_cache_valid(REDACT_TABLE_POLICY) ||
 		!redact_cache_valid(REDACT_TABLE_PATH))
 		cache_reset();

@@ -371,8 +371,12 @@ scan_slice(RedactScanner *s)
 															: s->len);
 		uint8_t kind = trigger[text[pos]];
 
-		if (kind == TRIGGER_NONE || (kind == TRIGGER_DOT && !want_url) ||
-			(kind == TRIGGER_TOKEN && pos < s->token_end && !s->want_names))
+		if (kind == TRIGGER_NONE && s->want_names &&
+			(redact_class[text[pos]] & CC_LOWER))
+			pos = redact_verify_small(s, pos);
+		else if (kind == TRIGGER_NONE || (kind == TRIGGER_DOT && !want_url) ||
+				 (kind == TRIGGER_TOKEN && pos < s->token_end &&
+				  !s->want_names))
 			pos++;
 		else
 			pos = verify(s, pos, kind);

@@ -321,6 +321,8 @@ extern uint32_t redact_verify_colon(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_zone(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_dot(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_name(RedactScanner *s, uint32_t pos);
+extern uint32_t redact_verify_small(RedactScanner *s, uint32_t pos);
+extern void redact_verify_native_name(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_equals(RedactScanner *s, uint32_t pos);
 extern uint32_t redact_verify_token(RedactScanner *s, uint32_t pos);
 

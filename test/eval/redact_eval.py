@@ -2,7 +2,7 @@
 """Accuracy of the scanner on labelled texts: redact_eval.py TOOL DATA [-v]
 
 DATA is a JSON array of {full_text, masked, spans} as presidio-research makes
-them. A found span counts when it has the same type as a labelled one and
+them, or a text file marked like redact_texts.txt, which is given by kind. A found span counts when it has the same type as a labelled one and
 their intersection over union is at least 0.9. Results are given for the two
 halves of the templates, of which the first was looked at while tuning.
 
@@ -18,6 +18,7 @@ Quirks of that data, and what is done about them:
 """
 import collections
 import json
+import re
 import subprocess
 import sys
 import zlib
@@ -58,6 +59,34 @@ def join(text, spans):
     return joined
 
 
+def read_marked(path):
+    """Texts with {TYPE|text} marks; masked is the kind."""
+    data, kind, lines = [], "", []
+
+    def close():
+        marked, text, spans = "\n".join(lines), "", []
+        at = 0
+        for m in re.finditer(r"\{([A-Z_]+)\|([^}]*)\}", marked):
+            text += marked[at:m.start()]
+            spans.append({"start_position": len(text), "end_position": len(text) + len(m[2]), "entity_type": m[1]})
+            text += m[2]
+            at = m.end()
+        if lines:
+            data.append({"full_text": text + marked[at:], "masked": kind, "spans": spans})
+        lines.clear()
+
+    for line in open(path, encoding="utf-8").read().splitlines():
+        if line.startswith("## "):
+            close()
+            kind = line[3:]
+        elif not line:
+            close()
+        elif not line.startswith("# "):
+            lines.append(line)
+    close()
+    return data
+
+
 def iou(a, b):
     common = min(a[1], b[1]) - max(a[0], b[0])
     return common / (max(a[1], b[1]) - min(a[0], b[0])) if common > 0 else 0
@@ -70,13 +99,15 @@ def f_beta(p, r, beta=2):
 def main():
     tool, path = sys.argv[1:3]
     verbose = sys.argv[3:] and sys.argv[3]
-    data = json.load(open(path, encoding="utf-8"))
+    marked = path.endswith(".txt")
+    data = read_marked(path) if marked else json.load(open(path, encoding="utf-8"))
     found = scan(tool, [d["full_text"] for d in data])
-    for half in (0, 1, 2):
+    halves = list(dict.fromkeys(d["masked"] for d in data)) + [2] if marked else [0, 1, 2]
+    for half in halves:
         hit, missed, extra = (collections.Counter() for _ in range(3))
         any_tp = any_found = any_labelled = 0
         for d, f in zip(data, found):
-            if half < 2 and zlib.crc32(d["masked"].encode()) % 2 != half:
+            if half != 2 and half != (d["masked"] if marked else zlib.crc32(d["masked"].encode()) % 2):
                 continue
             text = d["full_text"]
             labelled = [(s["start_position"], s["end_position"],
@@ -94,16 +125,20 @@ def main():
                     free.remove(match)
                 else:
                     missed[s[2]] += 1
-                    if verbose in ("-v", s[2]) and half != 1:
+                    if verbose in ("-v", s[2]) and half in (0, 2):
                         print("missed", s[2], repr(text[s[0]:s[1]]), "in", repr(text[max(0, s[0] - 40):s[1] + 20]))
             for o in free:
                 extra[o[2]] += 1
-                if verbose in ("-v", o[2]) and half != 1:
+                if verbose in ("-v", o[2]) and half in (0, 2):
                     print("extra", o[2], o[3], repr(text[o[0]:o[1]]), "in", repr(text[max(0, o[0] - 40):o[1] + 20]))
             any_labelled += len(labelled)
             any_found += len(f)
             any_tp += sum(any(iou(o, s) >= 0.9 for o in f) for s in labelled)
-        print("half %s" % (["A (tuned)", "B (held out)", "both"][half]))
+        if marked and half != 2:
+            p, r = any_tp / max(any_found, 1), any_tp / max(any_labelled, 1)
+            print("  %-24s %4d spans  P %.3f  R %.3f  F2 %.3f" % (half, any_labelled, p, r, f_beta(p, r)))
+            continue
+        print("half %s" % (["A (tuned)", "B (held out)", "both"][half]) if not marked else "all kinds")
         print("  %-20s %6s %6s %6s %6s %6s" % ("type", "spans", "P", "R", "F1", "F2"))
         rows = [(t, [t]) for t in sorted(set(hit) | set(missed) | set(extra))]
         rows.append(("= structured", STRUCTURED))

@@ -1,0 +1,27 @@
+-- People, places and organisations in texts of many kinds and languages (policy strict), and what is none.
+SELECT intel.redact(content, 'strict') FROM (VALUES
+    ('Bonjour Madame Lefèvre, votre rendez-vous avec le docteur Garnier est fixé au 12 septembre 2024.'),
+    ('Ich heiße Sebastian Kowalczyk und wohne in Leipzig. Meine Kollegin Annette Freitag kennt den Vorgang.'),
+    ('Me llamo Esteban Quiroga, vivo en Valencia. Atentamente, Lucía Benítez'),
+    ('Gentile Signora Marchetti, la consegna avverrà in Via Garibaldi 25, 20121 Milano.'),
+    ('O pedido será entregue na Rua das Flores 120, 1200-195 Lisboa. Obrigada, Beatriz Furtado'),
+    ('Beste mevrouw De Vries, uw afspraak met dokter Bakker is bevestigd.'),
+    ('Hej Gunilla, adressen är Drottninggatan 45, 111 21 Stockholm.'),
+    ('Nazywam się Agnieszka Nowakowska. Z poważaniem, Tomasz Wójcik'),
+    ('姓名：王小明，手机：+86 138 1234 5678'), ('お名前：山田太郎 電話番号：090-1234-5678'), ('이름: 김민수'),
+    ('According to Jean-Baptiste Kouassi, the plant will close.'),
+    ('my name is kevin o''connor and i live in dublin; contact susan miller, dear mr henderson'),
+    ('[10:43] daniel: not yet'), ('Agent: Devon, Customer name: Aurélie Chastain'),
+    ('Education: University of Oslo; invoice from Lindqvist & Partners AB'),
+    ('📞+49 30 901820 📧jane@example.com'), ('write to jane@example.com.5 now'),
+    ('Patient: Margaret O''Sullivan, DOB 03/11/1946, MRN MR4482913')) AS t(content);
+-- nothing to hide here
+SELECT content FROM (VALUES
+    ('Der Vertrag wurde unterschrieben. Die Kündigungsfrist beträgt drei Monate. Bitte beachten Sie die Allgemeinen Geschäftsbedingungen.'),
+    ('Die Rechnung ist noch offen. Wir bitten um Überweisung. Mit freundlichen Grüßen'),
+    ('Le colis a été livré hier. La facture est jointe à ce message. Veuillez agréer nos salutations distinguées.'),
+    ('La reunión se celebrará el próximo mes. Todos los documentos deben entregarse antes.'),
+    ('Il documento deve essere firmato e restituito entro la fine del mese. Grazie per la collaborazione.'),
+    ('Quarterly Revenue grew. The Board approved the Budget. The Annual Report was adopted. Toner was changed.'),
+    ('please send the report again, the second page is missing and the table does not fit'),
+    ('2015 to 2021 Senior Analyst, Customer Support')) AS t(content) WHERE intel.redact(content, 'strict') <> content;

@@ -296,7 +296,7 @@ wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.job_queue WHERE status IN (
 is(value(q{SELECT count(*) FROM intel.job_queue WHERE request ->> 'model' = 'lie' AND status IN ('failed', 'dead')}), '151', 'garbage is an error');
 is(value(q{SELECT string_agg(DISTINCT error_code, ' ' ORDER BY error_code) ~ '^(IN001|IN004|IN002| )+$' FROM intel.job_queue WHERE request ->> 'model' = 'lie'}), 't', 'of the right kind')
 	or diag(value(q{SELECT error_code, count(*), min(error_message) FROM intel.job_queue WHERE request ->> 'model' = 'lie' GROUP BY 1}));
-kill 'TERM', $garbage;
+kill 'KILL', $garbage;    # its END blocks would stop the server
 waitpid $garbage, 0;
 $job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
 is(value("SELECT (w).status FROM intel.wait($job) w"), 'succeeded', 'and the next job is done');

@@ -55,15 +55,21 @@ typedef struct ToastValue
 	size_t capacity;
 } ToastValue;
 
-/* State of a call site, in fn_extra. */
+/* Where the values of one argument are read. */
+typedef struct ToastRun
+{
+	Oid relid;			  /* TOAST table that next is in */
+	ItemPointerData next; /* behind the last value */
+	ItemPointerData run;  /* behind the last one that was guessed */
+	BlockNumber nblocks;  /* known size of relid */
+	uint32 misses;		  /* wrong guesses since the last right one */
+} ToastRun;
+
+/* State of a call site, in fn_extra; arrays are by argument. */
 typedef struct ToastReader
 {
 	TimestampTz statement; /* all below is of this statement */
-	Oid relid;			   /* TOAST table that next is in */
-	ItemPointerData next;  /* behind the last value */
-	ItemPointerData run;   /* behind the last one that was guessed */
-	BlockNumber nblocks;   /* known size of relid */
-	uint32 misses;		   /* wrong guesses since the last right one */
+	ToastRun run[2];
 	ToastValue value[2];
 } ToastReader;
 
@@ -144,16 +150,16 @@ take_chunks(ToastFetch *fetch, BlockNumber block, OffsetNumber offset,
 
 /* Is block within the table? Asks for its size when the known one is small. */
 static bool
-have_block(ToastReader *reader, Relation rel, BlockNumber block)
+have_block(ToastRun *run, Relation rel, BlockNumber block)
 {
-	if (block >= reader->nblocks)
-		reader->nblocks = RelationGetNumberOfBlocks(rel);
-	return block < reader->nblocks;
+	if (block >= run->nblocks)
+		run->nblocks = RelationGetNumberOfBlocks(rel);
+	return block < run->nblocks;
 }
 
 /* Read the value if it is at tid or shortly after. */
 static bool
-fetch_at(ToastReader *reader, ToastFetch *fetch, const ItemPointerData *tid)
+fetch_at(ToastRun *run, ToastFetch *fetch, const ItemPointerData *tid)
 {
 	int32 nchunks = (fetch->size - 1) / TOAST_MAX_CHUNK_SIZE + 1;
 	BlockNumber block = ItemPointerGetBlockNumber(tid);
@@ -164,7 +170,7 @@ fetch_at(ToastReader *reader, ToastFetch *fetch, const ItemPointerData *tid)
 	{
 		int32 before = seq;
 
-		if (!have_block(reader, fetch->rel, block))
+		if (!have_block(run, fetch->rel, block))
 			return false;
 		take_chunks(fetch, block, offset, nchunks, &seq);
 		if (seq == before && (seq > 0 || pages >= GUESS_PAGES))
@@ -180,15 +186,15 @@ fetch_at(ToastReader *reader, ToastFetch *fetch, const ItemPointerData *tid)
  * those of updated rows do, behind the last one of the run they interrupted.
  */
 static bool
-fetch_by_guess(ToastReader *reader, ToastFetch *fetch)
+fetch_by_guess(ToastRun *run, ToastFetch *fetch)
 {
-	if (!ItemPointerIsValid(&reader->next) ||
-		(reader->misses >= GUESS_LIMIT && reader->misses % GUESS_RARELY != 0))
+	if (!ItemPointerIsValid(&run->next) ||
+		(run->misses >= GUESS_LIMIT && run->misses % GUESS_RARELY != 0))
 		return false;
-	return fetch_at(reader, fetch, &reader->next) ||
-		   (ItemPointerIsValid(&reader->run) &&
-			!ItemPointerEquals(&reader->run, &reader->next) &&
-			fetch_at(reader, fetch, &reader->run));
+	return fetch_at(run, fetch, &run->next) ||
+		   (ItemPointerIsValid(&run->run) &&
+			!ItemPointerEquals(&run->run, &run->next) &&
+			fetch_at(run, fetch, &run->run));
 }
 
 /* Read the value by the index, as the server does. */
@@ -221,27 +227,27 @@ fetch_by_index(ToastFetch *fetch)
 
 /* Fetch into fetch->to by whichever way; false: leave it to the server. */
 static bool
-fetch_value(ToastReader *reader, ToastFetch *fetch, Oid relid)
+fetch_value(ToastRun *run, ToastFetch *fetch, Oid relid)
 {
 	bool guessed;
 
-	if (reader->relid != relid)
+	if (run->relid != relid)
 	{
-		reader->relid = relid;
-		reader->nblocks = 0;
-		reader->misses = 0;
-		ItemPointerSetInvalid(&reader->next);
-		ItemPointerSetInvalid(&reader->run);
+		run->relid = relid;
+		run->nblocks = 0;
+		run->misses = 0;
+		ItemPointerSetInvalid(&run->next);
+		ItemPointerSetInvalid(&run->run);
 	}
-	guessed = fetch_by_guess(reader, fetch);
+	guessed = fetch_by_guess(run, fetch);
 	if (!guessed && !fetch_by_index(fetch))
 		return false;
 
-	reader->misses = guessed ? 0 : reader->misses + 1;
-	ItemPointerSet(&reader->next, ItemPointerGetBlockNumber(&fetch->tid),
+	run->misses = guessed ? 0 : run->misses + 1;
+	ItemPointerSet(&run->next, ItemPointerGetBlockNumber(&fetch->tid),
 				   ItemPointerGetOffsetNumber(&fetch->tid) + 1);
 	if (guessed)
-		reader->run = reader->next;
+		run->run = run->next;
 	return true;
 }
 
@@ -258,7 +264,8 @@ get_reader(FmgrInfo *flinfo)
 	if (reader->statement != statement)
 	{
 		reader->statement = statement;
-		reader->relid = InvalidOid;
+		reader->run[0].relid = InvalidOid;
+		reader->run[1].relid = InvalidOid;
 		reader->value[0].relid = InvalidOid;
 		reader->value[1].relid = InvalidOid;
 	}
@@ -315,7 +322,7 @@ vector_getarg_toasted(FunctionCallInfo fcinfo, int n)
 	fetch.to = VARDATA(value->data);
 	fetch.rel = table_open(pointer.va_toastrelid, AccessShareLock);
 	found = fetch.rel->rd_rel->relam == HEAP_TABLE_AM_OID &&
-			fetch_value(reader, &fetch, pointer.va_toastrelid);
+			fetch_value(&reader->run[n], &fetch, pointer.va_toastrelid);
 	table_close(fetch.rel, NoLock);
 	/* whatever is strange is for the server to report */
 	if (!found)

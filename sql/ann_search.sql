@@ -91,7 +91,7 @@ CREATE TABLE ann_odd (id int, v vector(3));
 CREATE INDEX ann_odd_l2 ON ann_odd USING intel (v);
 INSERT INTO ann_odd VALUES (1, '[1,2,3]'), (2, NULL), (3, '[0,0,0]'), (4, '[1e-20,1e-20,1e-20]'), (5, '[3e38,3e38,3e38]'), (6, '[-1,1e19,0]'), (7, '[1e30,0,0]'), (8, '[1e-40,0,0]');
 SELECT id, v <-> '[1,1,1]' AS d FROM ann_odd WHERE v IS NOT NULL ORDER BY v <-> '[1,1,1]', id;
-SELECT id FROM ann_odd ORDER BY v <-> '[1e30,1,1]' LIMIT 3;
+SELECT v <-> '[1e30,1,1]' AS d FROM ann_odd ORDER BY v <-> '[1e30,1,1]' LIMIT 3;
 DROP INDEX ann_odd_l2;
 CREATE INDEX ann_odd_cos ON ann_odd USING intel (v vector_cosine_ops);
 SELECT * FROM (SELECT id, v <=> '[1,1,1]' AS d FROM ann_odd ORDER BY v <=> '[1,1,1]' OFFSET 0) x ORDER BY d, id;

@@ -53,5 +53,30 @@ SET intel.target_recall = 0.99;
 SELECT low.codes < ann_codes(10) AS higher FROM low;
 RESET intel.target_recall;
 
-DROP TABLE ann_s, low;
-DROP FUNCTION ann_look, ann_codes;
+-- distances that nobody reads are not computed, whoever asks for the rows; what is read is right
+CREATE TABLE ann_far (id int, v vector(600));
+INSERT INTO ann_far SELECT i, random_vector(600, i) FROM generate_series(1, 600) i;
+CREATE INDEX ann_far_i ON ann_far USING intel (v);
+SET track_functions = 'all';
+CREATE FUNCTION ann_calls(query text, OUT calls bigint, OUT result text) LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := coalesce(pg_stat_get_xact_function_calls('intel.l2_distance(vector, vector)'::regprocedure), 0);
+BEGIN
+    EXECUTE 'SELECT string_agg(x::text, '' '') FROM (' || query || ') x' INTO result;
+    calls := coalesce(pg_stat_get_xact_function_calls('intel.l2_distance(vector, vector)'::regprocedure), 0) - before;
+END $$;
+CREATE TEMP TABLE calls AS SELECT n, q, c.calls, c.result FROM (VALUES
+    (1, 'SELECT id FROM ann_far ORDER BY v <-> intel.random_vector(600, 7) LIMIT 5'),
+    (2, 'SELECT near.id FROM generate_series(1, 1) i, LATERAL (SELECT id FROM ann_far ORDER BY v <-> intel.random_vector(600, 6 + i) LIMIT 5) near'),
+    (3, 'SELECT unnest(ARRAY(SELECT id FROM ann_far ORDER BY v <-> intel.random_vector(600, 7) LIMIT 5))'),
+    (4, 'SELECT id FROM (SELECT id, v <-> intel.random_vector(600, 7) AS d FROM ann_far ORDER BY v <-> intel.random_vector(600, 7) LIMIT 5) x WHERE d >= 0'),
+    (5, 'SELECT id FROM ann_far ORDER BY v <-> intel.random_vector(600, 7) FETCH FIRST 5 ROWS WITH TIES')) q(n, q), ann_calls(q) c;
+SELECT n, calls <= 2 AS few, calls >= 5 AS all, result = first_value(result) OVER (ORDER BY n) AS same FROM calls ORDER BY n;
+SELECT bool_and(d = v <-> intel.random_vector(600, 7)) FROM (SELECT id, v <-> intel.random_vector(600, 7) AS d FROM ann_far ORDER BY d LIMIT 5) x JOIN ann_far USING (id);
+-- equal rows cannot be told apart by codes: the executor compares them
+INSERT INTO ann_far SELECT 1000 + i, random_vector(600, 7) FROM generate_series(1, 5) i;
+SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM ann_far ORDER BY v <-> intel.random_vector(600, 7) LIMIT 6) x;
+RESET track_functions;
+
+DROP TABLE ann_s, low, ann_far, calls;
+DROP FUNCTION ann_look, ann_codes, ann_calls;

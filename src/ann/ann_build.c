@@ -40,6 +40,7 @@ ann_build_init(AnnBuild *build, Relation heap, Relation index,
 			   IndexInfo *index_info)
 {
 	int filters = IndexRelationGetNumberOfKeyAttributes(index) - 1;
+	int dim;
 
 	memset(build, 0, sizeof(AnnBuild));
 	if (filters > ANN_MAX_FILTERS)
@@ -55,8 +56,12 @@ ann_build_init(AnnBuild *build, Relation heap, Relation index,
 	build->index = index;
 	build->index_info = index_info;
 	build->kind = ann_kind(index);
+	dim = ann_dimensions(index);
 	build->layout =
-		ann_layout(build->kind->metric, ann_dimensions(index), filters);
+		ann_layout(build->kind->metric, dim,
+				   ann_choose_bits(dim, dim * build->kind->element_size >
+											ANN_OUT_OF_LINE),
+				   filters);
 	build->row_cxt = AllocSetContextCreate(
 		CurrentMemoryContext, "intel ann row", ALLOCSET_DEFAULT_SIZES);
 }

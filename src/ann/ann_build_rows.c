@@ -82,43 +82,21 @@ find_neighbours(AnnBuild *build, const int32 *list)
 		}
 }
 
-typedef struct Ranked
-{
-	float score;
-	int32 list;
-} Ranked;
-
-static int
-compare_ranked(const void *a, const void *b)
-{
-	const Ranked *x = a;
-	const Ranked *y = b;
-
-	if (x->score != y->score)
-		return x->score < y->score ? -1 : 1;
-	return (x->list > y->list) - (x->list < y->list);
-}
-
-/* The place that each list has in the order in which a query probes. */
+/* The score of every list for a query; lists are probed in its order. */
 static void
-rank_lists(AnnBuild *build, const float *query, Ranked *ranked, int *place)
+score_lists(AnnBuild *build, const float *query, float *score)
 {
 	int dim = build->layout.shape.full_dim;
-	int lists = build->kmeans.shared->count;
 
-	for (int list = 0; list < lists; list++)
+	for (int list = 0; list < build->kmeans.shared->count; list++)
 	{
 		const float *c = build->kmeans.centroids + (size_t) list * dim;
 		float dot = ann_kernels->dot(dim, query, c);
 
-		ranked[list].list = list;
-		ranked[list].score = build->kind->metric == ANN_IP
-								 ? -dot
-								 : ann_kernels->dot(dim, c, c) - 2 * dot;
+		score[list] = build->kind->metric == ANN_IP
+						  ? -dot
+						  : ann_kernels->dot(dim, c, c) - 2 * dot;
 	}
-	qsort(ranked, lists, sizeof(Ranked), compare_ranked);
-	for (int i = 0; i < lists; i++)
-		place[ranked[i].list] = i;
 }
 
 /* Neighbours that the members found, in one place. */
@@ -144,30 +122,29 @@ void
 ann_build_calibrate(AnnBuild *build, AnnMeta *meta)
 {
 	int lists = build->kmeans.shared->count;
-	Ranked *ranked = palloc(mul_size(sizeof(Ranked), lists));
-	int *place_of = palloc(mul_size(sizeof(int), lists));
-	AnnPlaces places = {.nqueries = build->shared->nqueries};
+	int nqueries = build->shared->nqueries;
+	float *score = palloc(mul_size(sizeof(float), lists));
+	AnnPlaces *places = ann_places_create(nqueries, lists);
 	AnnNeighbours *found;
 
-	if (places.nqueries == 0)
+	if (nqueries == 0)
 		return;
 	found = join_neighbours(build);
-	places.place = palloc(sizeof(int32) * ANN_PLACES * places.nqueries);
-	places.count = palloc(sizeof(int) * places.nqueries);
-	for (int q = 0; q < places.nqueries; q++)
+	for (int q = 0; q < nqueries; q++)
 	{
 		const AnnNeighbour *kept = found->near + q * ANN_BUILD_KEEP;
-
-		CHECK_FOR_INTERRUPTS();
-		rank_lists(build,
-				   build->queries + (size_t) q * build->layout.shape.full_dim,
-				   ranked, place_of);
+		int32 near[ANN_PLACES];
 		/* the nearest is the query itself */
-		places.count[q] = Max(found->count[q] - 1, 0);
-		for (int i = 0; i < places.count[q]; i++)
-			places.place[q * ANN_PLACES + i] = place_of[kept[i + 1].list];
+		int count = Max(found->count[q] - 1, 0);
+
+		for (int i = 0; i < count; i++)
+			near[i] = kept[i + 1].list;
+		score_lists(build,
+					build->queries + (size_t) q * build->layout.shape.full_dim,
+					score);
+		ann_places_add(places, q, score, near, count);
 	}
-	ann_count_probes(&places, lists, meta);
+	ann_places_count(places, 1, meta);
 }
 
 /* ---- encoding ---- */

@@ -3,19 +3,93 @@
  * ann_cache.c
  *		Metapage and centroids in backend memory.
  *
- * What is read hangs on the relcache entry. The metapage's revision says
- * whether lists were replaced since; then only those that are new are read.
+ * One for each index that the backend has used, counted by those who hold it.
+ * The metapage's revision says whether lists were replaced since; then a new
+ * one is made, for which only lists that are new are read. An invalidation of
+ * the index, as when it is dropped, lets go of what was read.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 #include "ann/ann_int.h"
+
+/* The current cache of each index, by the file it is for. */
+typedef struct Current
+{
+	CompatLocator file;
+	Oid relid;
+	AnnCache *cache;
+} Current;
+
+static HTAB *currents = NULL;
+
+/* ---- holding ---- */
+
+static void
+release(void *arg)
+{
+	AnnCache *cache = arg;
+
+	if (--cache->holders == 0)
+		MemoryContextDelete(cache->cxt);
+}
+
+/* Keep a cache until cxt is reset. */
+static void
+hold(AnnCache *cache, MemoryContext cxt)
+{
+	MemoryContextCallback *callback =
+		MemoryContextAlloc(cxt, sizeof(MemoryContextCallback));
+
+	callback->func = release;
+	callback->arg = cache;
+	cache->holders++;
+	MemoryContextRegisterResetCallback(cxt, callback);
+}
+
+static void
+forget(Current *current)
+{
+	AnnCache *cache = current->cache;
+
+	(void) hash_search(currents, &current->file, HASH_REMOVE, NULL);
+	release(cache);
+}
+
+/* The index, or any with InvalidOid, may be another now. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	Current *current;
+
+	(void) arg;
+	hash_seq_init(&status, currents);
+	while ((current = hash_seq_search(&status)) != NULL)
+		if (!OidIsValid(relid) || current->relid == relid)
+			forget(current);
+}
+
+static void
+init_currents(void)
+{
+	HASHCTL control = {.keysize = sizeof(CompatLocator),
+					   .entrysize = sizeof(Current),
+					   .hcxt = TopMemoryContext};
+
+	if (currents != NULL)
+		return;
+	currents = hash_create("intel ann caches", 16, &control,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+}
+
+/* ---- reading ---- */
 
 /* A list that the cache had before, by its slot; -1: none. */
 static int32 *
@@ -31,23 +105,29 @@ index_by_slot(const AnnCache *cache, uint32 slots)
 	return place;
 }
 
-/* One chunk, as relcache demands. */
+/* An empty cache in a context of its own, below the current one. */
 static AnnCache *
-allocate_cache(Relation index, const AnnMeta *meta)
+allocate_cache(const AnnMeta *meta)
 {
-	AnnLayout layout = ann_layout(meta->metric, meta->dim, meta->filters);
+	MemoryContext cxt = AllocSetContextCreate(
+		CurrentMemoryContext, "intel ann cache", ALLOCSET_SMALL_SIZES);
+	AnnLayout layout =
+		ann_layout(meta->metric, meta->dim, meta->bits, meta->filters);
 	Size lists = meta->lists;
-	AnnCache *cache = MemoryContextAllocHuge(
-		index->rd_indexcxt,
-		add_size(MAXALIGN(sizeof(AnnCache)),
-				 mul_size(lists, sizeof(AnnList) +
-									 4 * ((Size) layout.shape.full_dim + 1))));
+	Size elements = mul_size(lists, layout.shape.full_dim);
+	AnnCache *cache = MemoryContextAllocZero(cxt, sizeof(AnnCache));
 
+	cache->cxt = cxt;
 	cache->meta = *meta;
 	cache->layout = layout;
-	cache->list = (AnnList *) ((char *) cache + MAXALIGN(sizeof(AnnCache)));
-	cache->norm_squared = (float *) (cache->list + lists);
-	cache->centroid = cache->norm_squared + lists;
+	cache->list =
+		MemoryContextAllocHuge(cxt, mul_size(lists, sizeof(AnnList)));
+	cache->norm_squared =
+		MemoryContextAllocHuge(cxt, mul_size(lists, sizeof(float)));
+	cache->step = MemoryContextAllocHuge(cxt, mul_size(lists, sizeof(float)));
+	cache->centroid =
+		MemoryContextAllocHuge(cxt, mul_size(elements, sizeof(float)));
+	cache->code = MemoryContextAllocHuge(cxt, elements);
 	return cache;
 }
 
@@ -75,40 +155,18 @@ read_lists(Relation index, AnnCache *cache, const AnnCache *old)
 			return n + 1;
 		cache->list[n] = (AnnList){
 			.head = entry->head, .slot = slot, .stamp = entry->stamp};
-		cache->norm_squared[n++] = entry->norm_squared;
+		cache->norm_squared[n] = entry->norm_squared;
 		if (at >= 0 && old->list[at].stamp == entry->stamp)
 			memcpy(centroid, old->centroid + (Size) at * dim,
 				   sizeof(float) * dim);
 		else
 			ann_centroid_read(index, entry, dim, centroid);
+		cache->step[n] =
+			ann_quantize(dim, centroid, cache->code + (Size) n * dim);
+		n++;
 		CHECK_FOR_INTERRUPTS();
 	}
-	pfree(entries);
-	pfree(place);
 	return n;
-}
-
-/*
- * Fill in a new cache and read the metapage again; frees it after an error.
- * Apart from its caller, whose variables a jump must not touch.
- */
-static pg_noinline uint32
-fill_cache(Relation index, AnnCache *cache, const AnnCache *old, AnnMeta *now)
-{
-	uint32 volatile lists = 0;
-
-	PG_TRY();
-	{
-		lists = read_lists(index, cache, old);
-		ann_meta_read(index, now);
-	}
-	PG_CATCH();
-	{
-		pfree(cache);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	return lists;
 }
 
 /*
@@ -119,118 +177,96 @@ fill_cache(Relation index, AnnCache *cache, const AnnCache *old, AnnMeta *now)
 static AnnCache *
 load_cache(Relation index, const AnnMeta *meta, const AnnCache *old)
 {
-	AnnCache *cache = allocate_cache(index, meta);
+	AnnCache *cache = allocate_cache(meta);
 	AnnMeta now;
-	uint32 lists = fill_cache(index, cache, old, &now);
+	uint32 lists = read_lists(index, cache, old);
 
-	if (now.revision == meta->revision && lists == meta->lists)
-		return cache;
-	pfree(cache);
-	if (now.revision == meta->revision)
+	ann_meta_read(index, &now);
+	if (now.revision != meta->revision)
+		return NULL;
+	if (lists != meta->lists)
 		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
 				errmsg("directory of index \"%s\" does not have as many "
 					   "lists as the metapage says",
 					   RelationGetRelationName(index)),
 				errhint("Please REINDEX it."));
-	return NULL;
+	return cache;
+}
+
+/* Put a cache in the place of the one that was current. */
+static void
+make_current(Relation index, AnnCache *cache)
+{
+	CompatLocator file = compat_locator(index);
+	bool found;
+	Current *current = hash_search(currents, &file, HASH_ENTER, &found);
+
+	if (found)
+		release(current->cache);
+	current->relid = RelationGetRelid(index);
+	current->cache = cache;
+	cache->holders = 1;
+	MemoryContextSetParent(cache->cxt, TopMemoryContext);
+}
+
+/* The cache that is current as far as the backend knows, or NULL. */
+static AnnCache *
+find_current(Relation index)
+{
+	CompatLocator file = compat_locator(index);
+	Current *current = hash_search(currents, &file, HASH_FIND, NULL);
+
+	return current == NULL ? NULL : current->cache;
+}
+
+/*
+ * Read until a cache is as the metapage says. What is half read belongs to a
+ * context that goes with an error, or here.
+ */
+static AnnCache *
+refresh(Relation index, AnnMeta *meta)
+{
+	MemoryContext cxt = AllocSetContextCreate(
+		CurrentMemoryContext, "intel ann cache load", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(cxt);
+	AnnCache *old = find_current(index);
+	AnnCache *cache;
+
+	if (old != NULL)
+		hold(old, cxt);
+	while ((cache = load_cache(index, meta, old)) == NULL)
+		ann_meta_read(index, meta);
+	make_current(index, cache);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(cxt);
+	return cache;
+}
+
+static AnnCache *
+find_cache(Relation index)
+{
+	AnnMeta meta;
+	AnnCache *cache;
+
+	init_currents();
+	ann_meta_read(index, &meta);
+	cache = find_current(index);
+	if (cache == NULL || cache->meta.revision != meta.revision)
+		cache = refresh(index, &meta);
+	return cache;
 }
 
 const AnnCache *
 ann_cache(Relation index)
 {
-	AnnMeta meta;
-
-	for (;;)
-	{
-		AnnCache *old;
-		AnnCache *cache;
-
-		ann_meta_read(index, &meta);
-		old = index->rd_amcache;
-		if (old != NULL && old->meta.revision == meta.revision)
-			return old;
-		cache = load_cache(index, &meta, old);
-		if (cache == NULL)
-			continue;
-		if (index->rd_amcache != NULL)
-			pfree(index->rd_amcache);
-		index->rd_amcache = cache;
-		return cache;
-	}
+	return find_cache(index);
 }
 
-const double ann_levels[ANN_LEVELS] = {0.50, 0.70,	0.80, 0.85, 0.90,  0.925,
-									   0.95, 0.965, 0.98, 0.99, 0.995, 0.999};
-
-/* Lists for a wanted recall; beyond the last level all lists come in sight. */
-static double
-interpolate(const AnnMeta *meta, const uint32 *probes, double recall)
+const AnnCache *
+ann_cache_hold(Relation index, MemoryContext cxt)
 {
-	double last = probes[ANN_LEVELS - 1];
+	AnnCache *cache = find_cache(index);
 
-	for (int i = 0; i < ANN_LEVELS; i++)
-		if (recall <= ann_levels[i])
-		{
-			double part;
-
-			if (i == 0)
-				return probes[0];
-			part = (recall - ann_levels[i - 1]) /
-				   (ann_levels[i] - ann_levels[i - 1]);
-			return probes[i - 1] + part * ((double) probes[i] - probes[i - 1]);
-		}
-	return last + (meta->lists - last) *
-					  (recall - ann_levels[ANN_LEVELS - 1]) /
-					  (1 - ann_levels[ANN_LEVELS - 1]);
-}
-
-/*
- * What may be missed is shared between lists that are not probed and sign
- * codes whose bound is too high. The latter is epsilon's matter: its part of
- * the misses is that of a normal distribution above epsilon, with which the
- * measured losses agree. The last of the neighbours wanted, which are most of
- * many, are lost oftener than the first.
- */
-#define CODE_SHARE 0.36
-#define CODE_SHARE_10 0.15
-#define CODE_SHARE_100 0.42
-
-/*
- * The counts for 10 and 100 neighbours give a power law for other k.
- */
-double
-ann_probes(const AnnMeta *meta, double recall, double k)
-{
-	double miss = 1 - recall;
-	double at10;
-	double at100;
-	double power;
-	double probes;
-
-	if (recall >= 1 || meta->probes10[ANN_LEVELS - 1] == 0)
-		return meta->lists;
-	at10 = Max(
-		interpolate(meta, meta->probes10, 1 - (1 - CODE_SHARE_10) * miss), 1);
-	at100 = Max(
-		interpolate(meta, meta->probes100, 1 - (1 - CODE_SHARE_100) * miss),
-		at10);
-	power = log10(at100 / at10);
-	/* many more neighbours than were counted: grow a little faster */
-	if (k > 100)
-		power = Max(power, 0.6);
-	probes = k <= 100 ? at10 * pow(Max(k, 10) / 10, power)
-					  : at100 * pow(k / 100, power);
-	return Min(ceil(probes), meta->lists);
-}
-
-/* The normal quantile of the codes' share of the misses. */
-double
-ann_epsilon(double recall)
-{
-	double tail = CODE_SHARE * Max(1 - recall, 1e-6);
-	double t = sqrt(-2 * log(tail));
-
-	/* Abramowitz and Stegun 26.2.23, good to 0.0005 */
-	return t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-				   (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+	hold(cache, cxt);
+	return cache;
 }

@@ -11,17 +11,19 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "ann/ann_int.h"
 
 #define QUERIES 192
 
-/* The queries helped to place the lists, so others need some more of them. */
-#define OWN_ROWS 1.15
+/* The queries helped to place the lists, so others reach farther. */
+#define OWN_ROWS 1.05
 /* the row that serves as query is its own nearest neighbour */
 #define KEPT (ANN_PLACES + 1)
 
@@ -43,12 +45,6 @@ typedef struct ProbeQuery
 	int count;
 	Neighbour near[KEPT]; /* nearest first */
 } ProbeQuery;
-
-typedef struct Ranked
-{
-	float score;
-	uint32 list;
-} Ranked;
 
 typedef struct Calibration
 {
@@ -124,8 +120,9 @@ read_row(Calibration *job, uint32 list, uint32 n, float *x)
 		AnnRecord *row =
 			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
 
-		found =
-			isfinite(ann_decode(&layout->shape, row->bytes, &row->factors, x));
+		AnnByteFactors factors = ann_record_factors(row);
+
+		found = isfinite(ann_decode(&layout->shape, row->bytes, &factors, x));
 	}
 	UnlockReleaseBuffer(buffer);
 	for (int i = 0; i < layout->shape.full_dim; i++)
@@ -210,16 +207,13 @@ refine(Calibration *job, const Place *place, uint32 list)
 	{
 		AnnRecord *record =
 			(AnnRecord *) PageGetItem(page, PageGetItemId(page, place->item));
-		AnnByteFactors factors = record->factors;
+		AnnByteFactors factors = ann_record_factors(record);
+		AnnInterval interval = ann_byte_interval(&query->query, &query->probe,
+												 record->bytes, &factors);
 
-		if (isfinite(factors.error))
-		{
-			factors.error = 0;
-			keep_neighbour(query,
-						   (float) ann_byte_bound(&query->query, &query->probe,
-												  record->bytes, &factors),
+		if (isfinite(interval.low))
+			keep_neighbour(query, (float) (interval.low + interval.high) / 2,
 						   list);
-		}
 	}
 	UnlockReleaseBuffer(buffer);
 }
@@ -245,18 +239,21 @@ compare_page(Calibration *job, uint32 list, BlockNumber block)
 		{
 			ProbeQuery *query = &job->queries[q];
 
-			ann_block_bounds(&query->query, &query->probe, entries.codes,
-							 entries.add, entries.scale, entries.error,
-							 bounds);
-			for (int slot = 0; slot < ANN_BLOCK; slot++)
-				if ((*entries.used & ((uint32) 1 << slot)) &&
-					may_be_near(query, bounds[slot]))
-				{
-					Place place = {q, entries.record_page[slot],
-								   entries.record_item[slot]};
+			float cut =
+				query->count < KEPT ? FLT_MAX : query->near[KEPT - 1].distance;
+			uint32 below = ann_block_bounds(
+				&query->query, &query->probe, entries.codes, entries.add,
+				entries.scale, entries.error, *entries.used, cut, bounds);
 
+			for (; below != 0; below &= below - 1)
+			{
+				int slot = pg_rightmost_one_pos32(below);
+				Place place = {q, entries.record_page[slot],
+							   entries.record_item[slot]};
+
+				if (may_be_near(query, bounds[slot]))
 					refine(job, &place, list);
-				}
+			}
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -289,132 +286,36 @@ find_neighbours(Calibration *job)
 
 /* ---- counting ---- */
 
-static int
-compare_ranked(const void *a, const void *b)
-{
-	const Ranked *x = a;
-	const Ranked *y = b;
-
-	if (x->score != y->score)
-		return x->score < y->score ? -1 : 1;
-	return (x->list > y->list) - (x->list < y->list);
-}
-
-/* The place of each list in the order in which the query probes. */
 static void
-rank_lists(const Calibration *job, const ProbeQuery *query, Ranked *ranked,
-		   uint32 *place)
+count_lists(const Calibration *job, AnnMeta *counts)
 {
 	const AnnCache *cache = job->cache;
 	int dim = cache->layout.shape.full_dim;
 	uint32 lists = cache->meta.lists;
+	float *score = palloc(mul_size(sizeof(float), lists));
+	AnnPlaces *places = ann_places_create(job->nqueries, (int) lists);
 
-	for (uint32 list = 0; list < lists; list++)
-	{
-		float product = ann_kernels->dot(
-			dim, query->x, cache->centroid + (size_t) list * dim);
-
-		ranked[list].list = list;
-		ranked[list].score = cache->meta.metric == ANN_IP
-								 ? -product
-								 : cache->norm_squared[list] - 2 * product;
-	}
-	qsort(ranked, lists, sizeof(Ranked), compare_ranked);
-	for (uint32 i = 0; i < lists; i++)
-		place[ranked[i].list] = i;
-}
-
-/* Mean recall over the queries, less its standard error. */
-static double
-sure_recall(const AnnPlaces *places, int k, int lists)
-{
-	double sum = 0;
-	double squares = 0;
-	int n = 0;
-
-	for (int q = 0; q < places->nqueries; q++)
-	{
-		const int32 *place = places->place + q * ANN_PLACES;
-		int wanted = Min(places->count[q], k);
-		int found = 0;
-		double recall;
-
-		if (wanted == 0)
-			continue;
-		for (int i = 0; i < wanted; i++)
-			found += place[i] < lists;
-		recall = (double) found / wanted;
-		sum += recall;
-		squares += recall * recall;
-		n++;
-	}
-	if (n == 0)
-		return 1;
-	return sum / n - sqrt(Max(squares - sum * sum / n, 0)) / n;
-}
-
-/* Fewest lists for the recall of a level; more lists never find less. */
-static uint32
-count_probes(const AnnPlaces *places, int lists, int k, double level)
-{
-	int low = 0;
-	int high = lists;
-
-	while (high - low > 1)
-	{
-		int middle = low + (high - low) / 2;
-
-		if (sure_recall(places, k, middle) >= level)
-			high = middle;
-		else
-			low = middle;
-	}
-	return high;
-}
-
-void
-ann_count_probes(const AnnPlaces *places, int lists, AnnMeta *counts)
-{
-	for (int level = 0; level < ANN_LEVELS; level++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		counts->probes10[level] =
-			count_probes(places, lists, 10, ann_levels[level]);
-		counts->probes100[level] =
-			count_probes(places, lists, ANN_PLACES, ann_levels[level]);
-	}
-}
-
-static void
-count_lists(const Calibration *job, AnnMeta *counts)
-{
-	Size lists = job->cache->meta.lists;
-	Ranked *ranked = palloc(mul_size(sizeof(Ranked), lists));
-	uint32 *place_of = palloc(mul_size(sizeof(uint32), lists));
-	AnnPlaces places = {.nqueries = job->nqueries};
-
-	places.place = palloc(sizeof(int32) * ANN_PLACES * job->nqueries);
-	places.count = palloc(sizeof(int) * job->nqueries);
 	for (int q = 0; q < job->nqueries; q++)
 	{
 		const ProbeQuery *query = &job->queries[q];
-
-		rank_lists(job, query, ranked, place_of);
+		int32 near[ANN_PLACES];
 		/* the nearest is the query itself */
-		places.count[q] = Max(query->count - 1, 0);
-		for (int i = 0; i < places.count[q]; i++)
-			places.place[q * ANN_PLACES + i] =
-				(int32) place_of[query->near[i + 1].list];
-		CHECK_FOR_INTERRUPTS();
+		int count = Max(query->count - 1, 0);
+
+		for (uint32 list = 0; list < lists; list++)
+		{
+			float product = ann_kernels->dot(
+				dim, query->x, cache->centroid + (size_t) list * dim);
+
+			score[list] = cache->meta.metric == ANN_IP
+							  ? -product
+							  : cache->norm_squared[list] - 2 * product;
+		}
+		for (int i = 0; i < count; i++)
+			near[i] = (int32) query->near[i + 1].list;
+		ann_places_add(places, q, score, near, count);
 	}
-	ann_count_probes(&places, (int) lists, counts);
-	for (int level = 0; level < ANN_LEVELS; level++)
-	{
-		counts->probes10[level] =
-			Min(ceil(counts->probes10[level] * OWN_ROWS), lists);
-		counts->probes100[level] =
-			Min(ceil(counts->probes100[level] * OWN_ROWS), lists);
-	}
+	ann_places_count(places, OWN_ROWS, counts);
 }
 
 void

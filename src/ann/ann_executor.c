@@ -16,6 +16,10 @@
  * collected, has the plan start again, and the scans are exact. A scan below
  * no Limit, or below one without a count, is exact from the start.
  *
+ * To order rows the planner has the scan compute the distance of each, though
+ * mostly nobody reads it: a column that only the sort wanted ends at the Limit.
+ * It is not computed then, which spares reading the vector.
+ *
  * The plan also says where distances end to be of interest: a condition
  * "distance < r" beside the ORDER BY stops the scan at r. And it has the
  * conditions on filter columns that the planner could not give to the index.
@@ -29,6 +33,7 @@
 #include "executor/executor.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
@@ -280,6 +285,50 @@ begin_limit(LimitState *state)
 	return limit;
 }
 
+/* ---- distances that nobody reads ---- */
+
+/*
+ * Leave the order-by distance out of what the scan below a Limit computes
+ * where it is junk of the Limit's query: what is above cannot refer to it. With
+ * ties the Limit itself compares it.
+ */
+static void
+spare_distance(LimitState *state)
+{
+	Limit *limit = (Limit *) state->ps.plan;
+	IndexScanState *scan = (IndexScanState *) outerPlanState(state);
+	PlanState *ps = &scan->ss.ps;
+	List *wanted = NIL;
+	bool spared = false;
+	ListCell *cell;
+
+	if (!IsA(ps, IndexScanState) || ps->ps_ProjInfo == NULL ||
+		limit->limitOption != LIMIT_OPTION_COUNT ||
+		list_length(limit->plan.targetlist) !=
+			list_length(ps->plan->targetlist))
+		return;
+	foreach (cell, ps->plan->targetlist)
+	{
+		TargetEntry *entry = lfirst(cell);
+		TargetEntry *above =
+			list_nth(limit->plan.targetlist, foreach_current_index(cell));
+		Expr *distance = linitial(((IndexScan *) ps->plan)->indexorderbyorig);
+
+		if (above->resjunk && equal(entry->expr, distance))
+		{
+			entry = flatCopyTargetEntry(entry);
+			entry->expr = (Expr *) makeNullConst(exprType((Node *) distance),
+												 -1, InvalidOid);
+			spared = true;
+		}
+		wanted = lappend(wanted, entry);
+	}
+	if (spared)
+		ps->ps_ProjInfo = ExecBuildProjectionInfo(
+			wanted, ps->ps_ExprContext, ps->ps_ResultTupleSlot, ps,
+			scan->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+}
+
 /* ---- conditions on the distance ---- */
 
 /* The value that a condition puts above the distance, or NULL. */
@@ -472,7 +521,11 @@ look_at_plan(PlanState *state, void *context)
 	AnnLimit *limit = NULL;
 
 	if (IsA(state, LimitState))
+	{
 		claim_scans(outerPlanState(state), (LimitState *) state, &limit);
+		if (limit != NULL)
+			spare_distance((LimitState *) state);
+	}
 	else
 		(void) begin_plan(state);
 	return planstate_tree_walker(state, look_at_plan, context);

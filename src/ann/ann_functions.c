@@ -128,7 +128,7 @@ intel_index_stats(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	ann_meta_read(index, &meta);
-	layout = ann_layout(meta.metric, meta.dim, meta.filters);
+	layout = ann_layout(meta.metric, meta.dim, meta.bits, meta.filters);
 	collect_figures(index, &meta, &layout, read_directory(index, &meta),
 					&figures);
 	values[0] = CStringGetTextDatum(metrics[meta.metric]);
@@ -231,9 +231,9 @@ check_entry(Check *check, BlockNumber block, BlockNumber record_page,
 			report(check, block, "record belongs to another row");
 		else if (record->list != check->slot || record->stamp != check->stamp)
 			report(check, block, "record belongs to another list");
-		else if (isnan(record->factors.add) || isnan(record->factors.scale) ||
-				 isnan(record->factors.error) ||
-				 !(record->factors.error >= 0) || !(record->factors.norm >= 0))
+		else if (isnan(record->add) || isnan(record->scale) ||
+				 !(record->error >= 0) || !(record->norm >= 0) ||
+				 !(ann_record_factors(record).slack >= 0))
 			report(check, record_page, "record has impossible factors");
 	}
 	UnlockReleaseBuffer(buffer);
@@ -409,7 +409,7 @@ intel_index_check(PG_FUNCTION_ARGS)
 				errmsg("an index cannot be checked during recovery"));
 	LockRelationOid(PG_GETARG_OID(0), ShareLock);
 	ann_meta_read(check.index, &meta);
-	check.layout = ann_layout(meta.metric, meta.dim, meta.filters);
+	check.layout = ann_layout(meta.metric, meta.dim, meta.bits, meta.filters);
 	check.blocks = RelationGetNumberOfBlocks(check.index);
 	check.visited = palloc0(check.blocks);
 	check_directory(&check, &meta);

@@ -155,20 +155,20 @@ read_halfvec(Datum value, int dim, float *x)
 		pfree(v);
 }
 
-#define DEFINE_KIND(name, am_metric, reader)                                  \
+#define DEFINE_KIND(name, am_metric, size, reader)                            \
 	Datum intel__ann_##name(PG_FUNCTION_ARGS)                                 \
 	{                                                                         \
-		static const AnnKind kind = {am_metric, reader};                      \
+		static const AnnKind kind = {am_metric, size, reader};                \
 		(void) fcinfo;                                                        \
 		PG_RETURN_POINTER(&kind);                                             \
 	}
 
-DEFINE_KIND(vector_l2, ANN_L2, read_vector)
-DEFINE_KIND(vector_ip, ANN_IP, read_vector)
-DEFINE_KIND(vector_cosine, ANN_COSINE, read_vector)
-DEFINE_KIND(halfvec_l2, ANN_L2, read_halfvec)
-DEFINE_KIND(halfvec_ip, ANN_IP, read_halfvec)
-DEFINE_KIND(halfvec_cosine, ANN_COSINE, read_halfvec)
+DEFINE_KIND(vector_l2, ANN_L2, sizeof(float), read_vector)
+DEFINE_KIND(vector_ip, ANN_IP, sizeof(float), read_vector)
+DEFINE_KIND(vector_cosine, ANN_COSINE, sizeof(float), read_vector)
+DEFINE_KIND(halfvec_l2, ANN_L2, sizeof(uint16), read_halfvec)
+DEFINE_KIND(halfvec_ip, ANN_IP, sizeof(uint16), read_halfvec)
+DEFINE_KIND(halfvec_cosine, ANN_COSINE, sizeof(uint16), read_halfvec)
 
 const AnnKind *
 ann_kind(Relation index)

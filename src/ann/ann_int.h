@@ -34,9 +34,13 @@ typedef struct AnnOptions
 typedef struct AnnKind
 {
 	AnnMetric metric;
+	int element_size; /* bytes */
 	/* elements of value to x, which has room for dim; raises on mismatch */
 	void (*read)(Datum value, int dim, float *x);
 } AnnKind;
+
+/* Vectors of more bytes mostly lie out of line, so reading one takes long. */
+#define ANN_OUT_OF_LINE 1960
 
 extern const AnnKind *ann_kind(Relation index);
 
@@ -71,19 +75,25 @@ typedef struct AnnList
 /* Metapage and live lists in backend memory. */
 typedef struct AnnCache
 {
+	MemoryContext cxt; /* all of it */
+	int holders;	   /* freed when nobody is left */
 	AnnMeta meta;
 	AnnLayout layout;
 	AnnList *list;		 /* meta.lists of them */
 	float *norm_squared; /* of each centroid */
 	float *centroid;
+	uint8 *code; /* centroids as ann_quantize makes them, to rank lists by */
+	float *step; /* of each code */
 } AnnCache;
 
 /*
  * As the index is now. The pointer is good until the next call, and until the
  * next thing that may process invalidation messages: opening relations,
- * running queries, detoasting.
+ * running queries, detoasting. That of ann_cache_hold is good until cxt is
+ * reset.
  */
 extern const AnnCache *ann_cache(Relation index);
+extern const AnnCache *ann_cache_hold(Relation index, MemoryContext cxt);
 
 /* The live list whose centroid is nearest. */
 extern uint32 ann_nearest_list(const AnnCache *cache, const float *x);
@@ -107,25 +117,46 @@ extern void ann_lists_clean(Relation index);
 /* Neighbours of a query that are counted. */
 #define ANN_PLACES 100
 
-/* Where in its order of probing a query comes to each of its neighbours. */
-typedef struct AnnPlaces
-{
-	int nqueries;
-	int32 *place; /* ANN_PLACES for each query, nearest first */
-	int *count;	  /* how many of them there are */
-} AnnPlaces;
+/* Where queries of a calibration find their neighbours; ann_reach.c. */
+typedef struct AnnPlaces AnnPlaces;
 
-/* How many of the lists to probe for each level of recall. */
-extern void ann_count_probes(const AnnPlaces *places, int lists,
+extern AnnPlaces *ann_places_create(int nqueries, int lists);
+
+/*
+ * Add a query: the score of every list, which gets sorted, and the lists of up
+ * to ANN_PLACES neighbours, nearest first.
+ */
+extern void ann_places_add(AnnPlaces *places, int query, float *score,
+						   const int32 *near, int count);
+
+/*
+ * Fill in reach and lists to probe for each level of recall. widen is 1 for
+ * queries that had no part in placing the lists, more for others.
+ */
+extern void ann_places_count(const AnnPlaces *places, double widen,
 							 AnnMeta *counts);
 
 /* Count anew how many lists to probe; the directory is locked. */
 extern void ann_calibrate(Relation index);
 
-/* Levels of recall at which a build counts the lists that are needed. */
-extern const double ann_levels[ANN_LEVELS];
+/* False for an index that was built without rows. */
+extern bool ann_is_calibrated(const AnnMeta *meta);
 
-/* Lists to probe so that the nearest k are found with this recall. */
+/*
+ * The reach of a list, by its score and least and mean score of all; and that
+ * up to which lists are probed so that the nearest k, up to ANN_PLACES, are
+ * found with this recall.
+ */
+extern float ann_reach_of(float score, float lowest, double mean);
+extern double ann_reach(const AnnMeta *meta, double recall, double k);
+
+/* By how much the lists for k neighbours outnumber those for ANN_PLACES. */
+extern double ann_growth(const AnnMeta *meta, double recall, double k);
+
+/* Lists to probe for a recall that may be beyond the last one measured. */
+extern double ann_beyond_levels(double recall, double probes, double lists);
+
+/* Lists that a search for the nearest k probes on average. */
 extern double ann_probes(const AnnMeta *meta, double recall, double k);
 
 /* Standard errors that bounds of sign codes allow for, for this recall. */

@@ -6,6 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "ann/ann_kernels.h"
@@ -25,6 +27,29 @@ sum_block(int groups, const uint8_t *codes, const uint8_t *lut, uint32_t *sums)
 			sums[j] += lut[16 * g + (byte & 15)];
 			sums[j + 16] += lut[16 * g + (byte >> 4)];
 		}
+}
+
+uint32_t
+ann_bounds_scalar(const AnnTerms *terms, const uint32_t *sums, float *bounds)
+{
+	uint32_t below = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v++)
+	{
+		float product = (float) (int32_t) sums[v] * terms->step + terms->bias;
+		float bound = terms->base + terms->add[v] + terms->scale[v] * product -
+					  terms->reach * terms->error[v];
+
+		if (!(bound >= -FLT_MAX))
+			bound = -INFINITY;
+		if (bound > FLT_MAX)
+			bound = FLT_MAX;
+		if (!(terms->mask >> v & 1))
+			bound = INFINITY;
+		bounds[v] = bound;
+		below |= (uint32_t) (bound <= terms->cut) << v;
+	}
+	return below;
 }
 
 static uint32_t
@@ -73,6 +98,16 @@ dot_nibbles(size_t n, const uint8_t *code, const float *query)
 	return sum_lanes(low) + sum_lanes(high);
 }
 
+static int32_t
+dot_rank(size_t n, const uint8_t *code, const int16_t *query)
+{
+	int32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += code[i] * query[i];
+	return sum;
+}
+
 static float
 dot(size_t n, const float *a, const float *b)
 {
@@ -102,9 +137,11 @@ products(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels scalar_kernels = {
 	.name = "scalar",
 	.sum_block = sum_block,
+	.bounds = ann_bounds_scalar,
 	.match = match,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
+	.dot_rank = dot_rank,
 	.dot = dot,
 	.products = products,
 };

@@ -23,9 +23,26 @@
 /* Dimensions are padded to a multiple of this, so kernels have no tails. */
 #define ANN_DIM_UNIT 64
 
+/* 16,384 * 255 * this fits 32 bits. */
+#define ANN_RANK_LIMIT 511
+
 /* Rows and columns of one step of products. */
 #define ANN_ROWS 8
 #define ANN_COLUMNS 32
+
+/* What bounds are made of; see ann_rabitq.h. Arrays of ANN_BLOCK. */
+typedef struct AnnTerms
+{
+	float step;
+	float bias;
+	float base;
+	float reach;
+	const float *add;
+	const float *scale;
+	const float *error;
+	uint32_t mask; /* entries that count */
+	float cut;	   /* below infinity */
+} AnnTerms;
 
 typedef struct AnnKernels
 {
@@ -40,6 +57,15 @@ typedef struct AnnKernels
 	void (*sum_block)(int groups, const uint8_t *codes, const uint8_t *lut,
 					  uint32_t *sums);
 
+	/*
+	 * bounds[v] = base + add[v] + scale[v] * (step * sums[v] + bias) - reach *
+	 * error[v], but minus infinity where that is no number, no more than
+	 * FLT_MAX, and infinity for what is not in mask. Returns the bit of each
+	 * that is at or below cut.
+	 */
+	uint32_t (*bounds)(const AnnTerms *terms, const uint32_t *sums,
+					   float *bounds);
+
 	/* The bit of each of ANN_BLOCK keys that equals key. */
 	uint32_t (*match)(const uint32_t *keys, uint32_t key);
 
@@ -53,7 +79,13 @@ typedef struct AnnKernels
 	 */
 	float (*dot_nibbles)(size_t n, const uint8_t *code, const float *query);
 
-	/* Inner product and squared distance; n as in dot_bytes. */
+	/*
+	 * Sum of code[i] * query[i] in integers, for queries of at most
+	 * ANN_RANK_LIMIT; n is at most 16,384 and as in dot_bytes.
+	 */
+	int32_t (*dot_rank)(size_t n, const uint8_t *code, const int16_t *query);
+
+	/* Inner product; n as in dot_bytes. */
 	float (*dot)(size_t n, const float *a, const float *b);
 
 	/*
@@ -64,6 +96,10 @@ typedef struct AnnKernels
 	void (*products)(size_t n, const float *rows, const float *panel,
 					 float *out);
 } AnnKernels;
+
+/* The reference, which is what a compiler turns into vectors by itself. */
+extern uint32_t ann_bounds_scalar(const AnnTerms *terms, const uint32_t *sums,
+								  float *bounds);
 
 /* The table in use; never NULL. */
 extern const AnnKernels *ann_kernels;

@@ -138,6 +138,30 @@ dot_nibbles(size_t n, const uint8_t *code, const float *query)
 	return fold(low) + fold(high);
 }
 
+static int32_t
+dot_rank(size_t n, const uint8_t *code, const int16_t *query)
+{
+	int32x4_t acc[4];
+
+	for (int j = 0; j < 4; j++)
+		acc[j] = vdupq_n_s32(0);
+	for (size_t i = 0; i < n; i += 16)
+	{
+		uint8x16_t bytes = vld1q_u8(code + i);
+		int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(bytes)));
+		int16x8_t high = vreinterpretq_s16_u16(vmovl_high_u8(bytes));
+		int16x8_t q0 = vld1q_s16(query + i);
+		int16x8_t q1 = vld1q_s16(query + i + 8);
+
+		acc[0] = vmlal_s16(acc[0], vget_low_s16(low), vget_low_s16(q0));
+		acc[1] = vmlal_high_s16(acc[1], low, q0);
+		acc[2] = vmlal_s16(acc[2], vget_low_s16(high), vget_low_s16(q1));
+		acc[3] = vmlal_high_s16(acc[3], high, q1);
+	}
+	return vaddvq_s32(
+		vaddq_s32(vaddq_s32(acc[0], acc[1]), vaddq_s32(acc[2], acc[3])));
+}
+
 static float
 dot(size_t n, const float *a, const float *b)
 {
@@ -181,9 +205,11 @@ products(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels neon_kernels = {
 	.name = "neon",
 	.sum_block = sum_block,
+	.bounds = ann_bounds_scalar,
 	.match = match,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
+	.dot_rank = dot_rank,
 	.dot = dot,
 	.products = products,
 };

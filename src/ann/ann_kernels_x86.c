@@ -14,7 +14,9 @@
 
 #if defined(__x86_64__)
 
+#include <float.h>
 #include <immintrin.h>
+#include <math.h>
 
 /* 256 * 255 fits 16 bits. */
 #define SLICE 256
@@ -78,6 +80,46 @@ sum_block_avx2(int groups, const uint8_t *codes, const uint8_t *lut,
 		store_sums_avx2(words_lo, odd_lo, sums);
 		store_sums_avx2(words_hi, odd_hi, sums + 16);
 	}
+}
+
+AVX2 static uint32_t
+bounds_avx2(const AnnTerms *terms, const uint32_t *sums, float *bounds)
+{
+	const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+	const __m256 lowest = _mm256_set1_ps(-FLT_MAX);
+	const __m256 highest = _mm256_set1_ps(FLT_MAX);
+	const __m256 infinity = _mm256_set1_ps(INFINITY);
+	const __m256 step = _mm256_set1_ps(terms->step);
+	const __m256 bias = _mm256_set1_ps(terms->bias);
+	const __m256 base = _mm256_set1_ps(terms->base);
+	const __m256 reach = _mm256_set1_ps(terms->reach);
+	const __m256 cut = _mm256_set1_ps(terms->cut);
+	uint32_t below = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v += 8)
+	{
+		__m256 product = _mm256_cvtepi32_ps(
+			_mm256_loadu_si256((const __m256i *) (sums + v)));
+		__m256i wanted = _mm256_and_si256(
+			_mm256_set1_epi32((int) (terms->mask >> v)), bits);
+		__m256 in = _mm256_castsi256_ps(_mm256_cmpeq_epi32(wanted, bits));
+		__m256 bound;
+
+		product = _mm256_add_ps(_mm256_mul_ps(product, step), bias);
+		bound = _mm256_add_ps(base, _mm256_loadu_ps(terms->add + v));
+		bound = _mm256_add_ps(
+			bound, _mm256_mul_ps(_mm256_loadu_ps(terms->scale + v), product));
+		bound = _mm256_sub_ps(
+			bound, _mm256_mul_ps(reach, _mm256_loadu_ps(terms->error + v)));
+		bound = _mm256_blendv_ps(_mm256_set1_ps(-INFINITY), bound,
+								 _mm256_cmp_ps(bound, lowest, _CMP_GE_OQ));
+		bound = _mm256_blendv_ps(infinity, _mm256_min_ps(bound, highest), in);
+		below |= (uint32_t) _mm256_movemask_ps(
+					 _mm256_cmp_ps(bound, cut, _CMP_LE_OQ))
+				 << v;
+		_mm256_storeu_ps(bounds + v, bound);
+	}
+	return below;
 }
 
 AVX2 static uint32_t
@@ -165,6 +207,34 @@ dot_nibbles_avx2(size_t n, const uint8_t *code, const float *query)
 	return fold_avx2(low) + fold_avx2(high);
 }
 
+AVX2 static int32_t
+dot_rank_avx2(size_t n, const uint8_t *code, const int16_t *query)
+{
+	__m256i acc[4];
+	__m128i s;
+
+	for (int j = 0; j < 4; j++)
+		acc[j] = _mm256_setzero_si256();
+	for (size_t i = 0; i < n; i += 64)
+		for (int j = 0; j < 4; j++)
+		{
+			__m128i bytes =
+				_mm_loadu_si128((const __m128i *) (code + i + 16 * j));
+			__m256i q =
+				_mm256_loadu_si256((const __m256i *) (query + i + 16 * j));
+
+			acc[j] = _mm256_add_epi32(
+				acc[j], _mm256_madd_epi16(_mm256_cvtepu8_epi16(bytes), q));
+		}
+	acc[0] = _mm256_add_epi32(_mm256_add_epi32(acc[0], acc[1]),
+							  _mm256_add_epi32(acc[2], acc[3]));
+	s = _mm_add_epi32(_mm256_castsi256_si128(acc[0]),
+					  _mm256_extracti128_si256(acc[0], 1));
+	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+	return _mm_cvtsi128_si32(s);
+}
+
 AVX2 static float
 dot_avx2(size_t n, const float *a, const float *b)
 {
@@ -218,9 +288,11 @@ products_avx2(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels avx2_kernels = {
 	.name = "avx2",
 	.sum_block = sum_block_avx2,
+	.bounds = bounds_avx2,
 	.match = match_avx2,
 	.dot_bytes = dot_bytes_avx2,
 	.dot_nibbles = dot_nibbles_avx2,
+	.dot_rank = dot_rank_avx2,
 	.dot = dot_avx2,
 	.products = products_avx2,
 };
@@ -367,9 +439,11 @@ products_avx512(size_t n, const float *rows, const float *panel, float *out)
 static const AnnKernels avx512_kernels = {
 	.name = "avx512",
 	.sum_block = sum_block_avx512,
+	.bounds = bounds_avx2,
 	.match = match_avx2,
 	.dot_bytes = dot_bytes_avx512,
 	.dot_nibbles = dot_nibbles_avx2,
+	.dot_rank = dot_rank_avx2,
 	.dot = dot_avx512,
 	.products = products_avx512,
 };

@@ -142,9 +142,10 @@ read_vector(Exchange *job, Row *row, BlockNumber block, OffsetNumber item,
 		const AnnRecord *record =
 			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
 
-		row->distance =
-			ann_decode(shape, record->bytes, &record->factors, row->x);
-		norm = record->factors.norm;
+		AnnByteFactors factors = ann_record_factors(record);
+
+		row->distance = ann_decode(shape, record->bytes, &factors, row->x);
+		norm = factors.norm;
 	}
 	else
 		row->distance = INFINITY;

@@ -29,15 +29,14 @@ StaticAssertDecl(offsetof(AnnMeta, tuples) == 32, "metapage");
 StaticAssertDecl(offsetof(AnnMeta, calibrated) == 40 + 8 * ANN_LEVELS,
 				 "metapage");
 StaticAssertDecl(offsetof(AnnMeta, draft) == 76 + 8 * ANN_LEVELS, "metapage");
-StaticAssertDecl(sizeof(AnnByteFactors) == 16, "byte factors");
 StaticAssertDecl(offsetof(AnnRecord, bytes) == 32, "record");
 
 AnnLayout
-ann_layout(AnnMetric metric, int dim, int filters)
+ann_layout(AnnMetric metric, int dim, int bits, int filters)
 {
 	AnnLayout layout;
 
-	layout.shape = ann_shape(metric, dim);
+	layout.shape = ann_shape(metric, dim, bits);
 	layout.filters = filters;
 	layout.block_size =
 		ANN_BLOCK * (layout.shape.code_dim / 8 + 3 * sizeof(float) +
@@ -109,6 +108,8 @@ ann_meta_read(Relation index, AnnMeta *meta)
 					   RelationGetRelationName(index)),
 				errhint("Please REINDEX it."));
 	if (meta->dim < 1 || meta->dim > 16000 || meta->lists < 1 ||
+		(meta->bits != (uint32) ann_choose_bits(meta->dim, false) &&
+		 meta->bits != (uint32) ann_choose_bits(meta->dim, true)) ||
 		meta->slots < meta->lists || meta->calibrated < 1 ||
 		meta->filters > ANN_MAX_FILTERS || meta->metric < ANN_L2 ||
 		meta->metric > ANN_COSINE)
@@ -214,6 +215,29 @@ ann_page_put_entry(const AnnLayout *layout, Page page, int index, int slot,
 	*block.used |= (uint32) 1 << slot;
 }
 
+/* The upper half of a float that is not below x, which is not negative. */
+static uint16
+round_up(float x)
+{
+	uint32 bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return isinf(x) ? bits >> 16 : (bits + 0xFFFF) >> 16;
+}
+
+AnnByteFactors
+ann_record_factors(const AnnRecord *record)
+{
+	AnnByteFactors factors = {.add = record->add,
+							  .scale = record->scale,
+							  .error = record->error,
+							  .norm = record->norm};
+	uint32 bits = (uint32) record->slack << 16;
+
+	memcpy(&factors.slack, &bits, sizeof(bits));
+	return factors;
+}
+
 /* Add the record of entry to a page; invalid when it does not fit. */
 OffsetNumber
 ann_page_put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
@@ -228,7 +252,11 @@ ann_page_put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
 	if (PageGetFreeSpace(page) < MAXALIGN(layout->record_size))
 		return InvalidOffsetNumber;
 	memset(&buffer.record, 0, offsetof(AnnRecord, bytes));
-	buffer.record.factors = entry->byte_factors;
+	buffer.record.add = entry->byte_factors.add;
+	buffer.record.scale = entry->byte_factors.scale;
+	buffer.record.error = entry->byte_factors.error;
+	buffer.record.norm = entry->byte_factors.norm;
+	buffer.record.slack = round_up(entry->byte_factors.slack);
 	buffer.record.tid = entry->tid;
 	buffer.record.list = entry->list;
 	buffer.record.stamp = entry->stamp;
@@ -492,6 +520,7 @@ ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta,
 	meta->version = ANN_VERSION;
 	meta->metric = writer->layout->shape.metric;
 	meta->dim = writer->layout->shape.dim;
+	meta->bits = writer->layout->shape.bits;
 	meta->lists = writer->lists;
 	meta->filters = writer->layout->filters;
 	meta->slots = meta->calibrated = meta->lists;

@@ -11,7 +11,7 @@
  * Metapage (block 0), from the page contents on:
  *	OFFSET	SIZE	DESCRIPTION
  *	0		4		magic number 0x696E7465
- *	4		4		format version, 2
+ *	4		4		format version, 3
  *	8		4		metric (AnnMetric)
  *	12		4		dimensions of the column
  *	16		4		live lists, at least 1
@@ -19,8 +19,8 @@
  *	24		4		first page of centroids
  *	28		4		pages of centroids
  *	32		8		rows when the lists to probe were counted
- *	40		96		lists to probe for each of 12 levels of recall, for the
- *					nearest 10 and the nearest 100; zeros when not calibrated
+ *	40		96		lists that searches probe on average for each of 12
+ *					levels of recall, nearest 10 and nearest 100; zeros when not calibrated
  *	136		4		live lists when these were counted
  *	140		4		entries of a list that the build aims at
  *	144		4		revision: how often live lists changed
@@ -31,6 +31,8 @@
  *	164		4		last page of centroids in use
  *	168		4		words in use on it
  *	172		8		first pages of two chains being written, or invalid
+ *	180		4		bits of a coordinate in a byte code: 4, 8 or 12
+ *	184		96		reach of a search for each level, as lists above
  *
  * Directory page: AnnListEntry, 32 bytes each, by slot.
  *
@@ -48,8 +50,9 @@
  *	+..			4		bit of each entry in use
  *	+..			4		zero
  *
- * Record: byte factors (16), heap tuple (6), zero (2), slot of the list (4),
- * its stamp (4), byte code.
+ * Record: factors of the byte code: add, scale, error, norm (16), heap tuple
+ * (6), slack of the factors as the upper half of a float (2), slot of the list
+ * (4), its stamp (4), byte code.
  *
  * Special space of every page (24 bytes): next page of the chain or invalid
  * (4), slot of the list (4), blocks or directory entries in use (2), kind (2),
@@ -68,7 +71,7 @@
 #include "ann/ann_rabitq.h"
 
 #define ANN_MAGIC 0x696E7465
-#define ANN_VERSION 2
+#define ANN_VERSION 3
 #define ANN_METAPAGE 0
 #define ANN_MAX_FILTERS 4
 
@@ -142,13 +145,19 @@ typedef struct AnnMeta
 	BlockNumber centroid_last;
 	uint32 centroid_words;
 	BlockNumber draft[2];
+	uint32 bits;
+	float reach10[ANN_LEVELS];
+	float reach100[ANN_LEVELS];
 } AnnMeta;
 
 typedef struct AnnRecord
 {
-	AnnByteFactors factors;
+	float add;
+	float scale;
+	float error;
+	float norm;
 	ItemPointerData tid;
-	uint16 unused;
+	uint16 slack;
 	uint32 list;
 	uint32 stamp;
 	uint8 bytes[FLEXIBLE_ARRAY_MEMBER];
@@ -196,6 +205,9 @@ typedef struct AnnEntry
 	 MAXALIGN(sizeof(AnnPageSpecial)))
 #define ANN_WORDS_PER_PAGE (ANN_PAGE_SPACE / sizeof(float))
 
+/* Factors of the byte code of a record. */
+extern AnnByteFactors ann_record_factors(const AnnRecord *record);
+
 #define ann_special(page) ((AnnPageSpecial *) PageGetSpecialPointer(page))
 
 /* Pin a page, as ReadBuffer does; ann_buffers.c. */
@@ -213,7 +225,7 @@ extern void ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
 extern void ann_block_prefetch(const AnnLayout *layout, const char *page,
 							   int index, bool filtered);
 
-extern AnnLayout ann_layout(AnnMetric metric, int dim, int filters);
+extern AnnLayout ann_layout(AnnMetric metric, int dim, int bits, int filters);
 extern AnnBlock ann_block(const AnnLayout *layout, Page page, int index);
 
 /* Raises XX002 (index_corrupted) unless page is of this kind. */

@@ -564,6 +564,8 @@ ann_meta_calibrate(Relation index, const AnnMeta *counts)
 
 	memcpy(meta->probes10, counts->probes10, sizeof(meta->probes10));
 	memcpy(meta->probes100, counts->probes100, sizeof(meta->probes100));
+	memcpy(meta->reach10, counts->reach10, sizeof(meta->reach10));
+	memcpy(meta->reach100, counts->reach100, sizeof(meta->reach100));
 	meta->calibrated = counts->lists;
 	meta->tuples = counts->tuples;
 	meta->revision++;

@@ -22,22 +22,33 @@
 /* Below this the operator's own squares lose digits to underflow. */
 #define TINY_SQUARE 1e-36f
 
+/* Nibbles pair the halves of a vector, each of which has whole units. */
+static int
+pad(int dim, int bits)
+{
+	int unit = bits == 8 ? ANN_DIM_UNIT : 2 * ANN_DIM_UNIT;
+
+	return (dim + unit - 1) / unit * unit;
+}
+
+int
+ann_choose_bits(int dim, bool fine)
+{
+	if (fine && pad(dim, 12) <= ANN_MAX_FINE_DIM)
+		return 12;
+	return pad(dim, 8) <= ANN_MAX_BYTE_DIM ? 8 : 4;
+}
+
 AnnShape
-ann_shape(AnnMetric metric, int dim)
+ann_shape(AnnMetric metric, int dim, int bits)
 {
 	AnnShape shape;
 
 	shape.metric = metric;
 	shape.dim = dim;
-	shape.full_dim = (dim + ANN_DIM_UNIT - 1) / ANN_DIM_UNIT * ANN_DIM_UNIT;
-	shape.byte_len = shape.full_dim;
-	if (shape.full_dim > ANN_MAX_BYTE_DIM)
-	{
-		/* nibbles pair the halves, each of which has whole units */
-		shape.full_dim = (dim + 2 * ANN_DIM_UNIT - 1) / (2 * ANN_DIM_UNIT) *
-						 2 * ANN_DIM_UNIT;
-		shape.byte_len = shape.full_dim / 2;
-	}
+	shape.bits = bits;
+	shape.full_dim = pad(dim, bits);
+	shape.byte_len = shape.full_dim * bits / 8;
 	shape.code_dim =
 		shape.full_dim < ANN_MAX_CODE_DIM ? shape.full_dim : ANN_MAX_CODE_DIM;
 	return shape;
@@ -199,13 +210,61 @@ encode_signs(const AnnShape *shape, const float *residual,
 	}
 }
 
+/* The code of zero, between the largest and the smallest. */
+static float
+middle_code(const AnnShape *shape)
+{
+	return (float) ((1 << shape->bits) - 1) / 2;
+}
+
+/* Nibbles of the first half of the vector are low, those of the last high. */
+static void
+put_nibble(const AnnShape *shape, uint8_t *nibbles, int i, int code)
+{
+	int half = shape->full_dim / 2;
+
+	nibbles[i % half] |= (uint8_t) (code << (i < half ? 0 : 4));
+}
+
+static int
+get_nibble(const AnnShape *shape, const uint8_t *nibbles, int i)
+{
+	int half = shape->full_dim / 2;
+
+	return nibbles[i % half] >> (i < half ? 0 : 4) & 15;
+}
+
+/* 12 bits are the upper 8 of all coordinates, then the lower 4 of all. */
+static void
+put_code(const AnnShape *shape, uint8_t *bytes, int i, int code)
+{
+	if (shape->bits == 4)
+		put_nibble(shape, bytes, i, code);
+	else if (shape->bits == 8)
+		bytes[i] = (uint8_t) code;
+	else
+	{
+		bytes[i] = (uint8_t) (code >> 4);
+		put_nibble(shape, bytes + shape->full_dim, i, code & 15);
+	}
+}
+
+static int
+get_code(const AnnShape *shape, const uint8_t *bytes, int i)
+{
+	if (shape->bits == 4)
+		return get_nibble(shape, bytes, i);
+	if (shape->bits == 8)
+		return bytes[i];
+	return bytes[i] << 4 | get_nibble(shape, bytes + shape->full_dim, i);
+}
+
 static void
 encode_bytes(const AnnShape *shape, const float *residual,
 			 const float *centroid, double norm_squared, uint8_t *bytes,
 			 AnnByteFactors *factors)
 {
-	bool nibbles = shape->byte_len != shape->full_dim;
-	float middle = nibbles ? 7.5f : 127.5f;
+	float middle = middle_code(shape);
 	float largest = 0;
 	float step;
 	double lost = 0;	  /* ||r - decoded||^2 */
@@ -227,13 +286,10 @@ encode_bytes(const AnnShape *shape, const float *residual,
 		lost += ((double) residual[i] - decoded) * (residual[i] - decoded);
 		decoded_c += (double) centroid[i] * decoded;
 		residual_c += (double) centroid[i] * residual[i];
-		if (!nibbles)
-			bytes[i] = (uint8_t) code;
-		else
-			bytes[i % shape->byte_len] |=
-				(uint8_t) (code << (i < shape->byte_len ? 0 : 4));
+		put_code(shape, bytes, i, code);
 	}
 	factors->norm = (float) sqrt(norm_squared);
+	factors->slack = 0;
 	if (shape->metric == ANN_IP)
 	{
 		factors->add = (float) (decoded_c - residual_c);
@@ -263,7 +319,7 @@ ann_encode(const AnnShape *shape, const float *residual, const float *centroid,
 		memset(signs, 0, shape->code_dim / 8);
 		memset(bytes, 0, shape->byte_len);
 		*sign_factors = (AnnSignFactors){0, 0, INFINITY};
-		*byte_factors = (AnnByteFactors){0, 0, INFINITY, 0};
+		*byte_factors = (AnnByteFactors){.error = INFINITY};
 		return;
 	}
 	encode_signs(shape, residual, centroid, norm_squared, signs, sign_factors);
@@ -274,27 +330,20 @@ double
 ann_decode(const AnnShape *shape, const uint8_t *bytes,
 		   const AnnByteFactors *factors, float *residual)
 {
-	bool nibbles = shape->byte_len != shape->full_dim;
 	bool is_ip = shape->metric == ANN_IP;
-	float middle = nibbles ? 7.5f : 127.5f;
+	float middle = middle_code(shape);
 	float step = is_ip ? -factors->scale : factors->scale / -2;
 
 	for (int i = 0; i < shape->full_dim; i++)
-	{
-		int code = bytes[nibbles ? i % shape->byte_len : i];
-
-		if (nibbles)
-			code = i < shape->byte_len ? code & 15 : code >> 4;
-		residual[i] = ((float) code - middle) * step;
-	}
+		residual[i] = ((float) get_code(shape, bytes, i) - middle) * step;
 	return is_ip ? factors->error : factors->error / 2;
 }
 
 /*
  * Let x be the vector and y what was encoded, |x - y| at most d, c the
- * centroid and s = y - c. Then |q - x|^2 is at least |q - y|^2 - 2 d |q - y|,
- * where |q - y| is at most |q - c| + |s|; and <q, x> at most <q, y> + d |q|,
- * where |q| is at most |q - c| + |c|.
+ * centroid and s = y - c. Then |q - x|^2 differs from |q - y|^2 by at most
+ * 2 d |q - y| + d^2, where |q - y| is at most |q - c| + |s|; and <q, x> from
+ * <q, y> by at most d |q|, where |q| is at most |q - c| + |c|.
  */
 void
 ann_widen(const AnnShape *shape, double distance, double centroid_norm,
@@ -303,13 +352,31 @@ ann_widen(const AnnShape *shape, double distance, double centroid_norm,
 	if (shape->metric == ANN_IP)
 	{
 		factors->error += (float) distance;
-		factors->add -= (float) (distance * centroid_norm);
+		factors->slack += (float) (distance * centroid_norm);
 	}
 	else
 	{
 		factors->error += (float) (2 * distance);
-		factors->add -= (float) (2 * distance * factors->norm);
+		factors->slack += (float) (distance * (2 * factors->norm + distance));
 	}
+}
+
+float
+ann_quantize(int n, const float *x, uint8_t *code)
+{
+	float largest = 0;
+	float step;
+
+	for (int i = 0; i < n; i++)
+		largest = fmaxf(largest, fabsf(x[i]));
+	step = largest / 127.5f;
+	for (int i = 0; i < n; i++)
+	{
+		float at = step > 0 ? x[i] / step + 128 : 128;
+
+		code[i] = (uint8_t) (at < 255 ? at : 255);
+	}
+	return step;
 }
 
 void
@@ -423,55 +490,69 @@ ann_probe(const AnnQuery *query, float product, float centroid_norm_squared)
 	return probe;
 }
 
-void
+uint32_t
 ann_block_bounds(const AnnQuery *query, const AnnProbe *probe,
 				 const uint8_t *codes, const float *add, const float *scale,
-				 const float *error, float *bounds)
+				 const float *error, uint32_t mask, float cut, float *bounds)
 {
 	uint32_t sums[ANN_BLOCK];
-	float step = query->lut_step;
-	float bias = query->lut_bias;
-	float base = probe->base;
-	float reach = query->epsilon * probe->distance;
+	AnnTerms terms = {
+		.step = query->lut_step,
+		.bias = query->lut_bias,
+		.base = probe->base,
+		.reach = query->epsilon * probe->distance,
+		.add = add,
+		.scale = scale,
+		.error = error,
+		.mask = mask,
+		.cut = cut,
+	};
 
 	ann_kernels->sum_block(query->shape->code_dim / 4, codes, query->lut,
 						   sums);
-	for (int v = 0; v < ANN_BLOCK; v++)
-	{
-		float product = (float) (int32_t) sums[v] * step + bias;
-
-		bounds[v] = base + add[v] + scale[v] * product - reach * error[v];
-	}
+	return ann_kernels->bounds(&terms, sums, bounds);
 }
 
-double
-ann_byte_bound(const AnnQuery *query, const AnnProbe *probe,
-			   const uint8_t *bytes, const AnnByteFactors *factors)
+/* Sum of the codes of a vector times the query. */
+static double
+dot_code(const AnnQuery *query, const uint8_t *bytes)
+{
+	size_t n = query->shape->full_dim;
+
+	if (query->shape->bits == 4)
+		return ann_kernels->dot_nibbles(n, bytes, query->rotated);
+	if (query->shape->bits == 8)
+		return ann_kernels->dot_bytes(n, bytes, query->rotated);
+	return 16.0 * ann_kernels->dot_bytes(n, bytes, query->rotated) +
+		   ann_kernels->dot_nibbles(n, bytes + n, query->rotated);
+}
+
+AnnInterval
+ann_byte_interval(const AnnQuery *query, const AnnProbe *probe,
+				  const uint8_t *bytes, const AnnByteFactors *factors)
 {
 	const AnnShape *shape = query->shape;
-	bool nibbles = shape->byte_len != shape->full_dim;
-	float middle = nibbles ? 7.5f : 127.5f;
 	double code_norm = (double) probe->centroid_norm + factors->norm;
+	AnnInterval interval = {-INFINITY, INFINITY};
 	double size;
-	double slack;
-	float dot;
-
-	if (nibbles)
-		dot = ann_kernels->dot_nibbles(shape->full_dim, bytes, query->rotated);
-	else
-		dot = ann_kernels->dot_bytes(shape->full_dim, bytes, query->rotated);
+	double reach;
+	double distance;
+	double dot = dot_code(query, bytes);
 
 	/*
 	 * Rounding, here and in the operator: every term is a sum of full_dim
 	 * products, and none is larger than this size.
 	 */
 	size = (query->norm + code_norm) * (query->norm + code_norm);
-	slack = (64 + shape->full_dim / 16) * (double) FLOAT_ROUNDING * size +
-			TINY_SQUARE;
 	if (!(size < HUGE_SQUARE))
-		return -INFINITY;
-	return (double) probe->base + factors->add +
-		   (double) factors->scale *
-			   ((double) dot - (double) middle * query->sum) -
-		   (double) probe->distance * factors->error - slack;
+		return interval;
+	reach = (64 + shape->full_dim / 16) * (double) FLOAT_ROUNDING * size +
+			TINY_SQUARE + factors->slack +
+			(double) probe->distance * factors->error;
+	distance = (double) probe->base + factors->add +
+			   (double) factors->scale *
+				   (dot - (double) middle_code(shape) * query->sum);
+	interval.low = distance - reach;
+	interval.high = distance + reach;
+	return interval;
 }

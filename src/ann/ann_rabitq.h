@@ -6,8 +6,9 @@
  * Pure. A vector x of list c is kept as its rotated residual r = R(x - c) in
  * two precisions. The sign code has one bit for each of the first code_dim
  * coordinates and gives a bound that holds with high probability; the byte
- * code has 8 bits (4 above ANN_MAX_BYTE_DIM) for every coordinate and gives a
- * bound that always holds. Both come out as
+ * code has 8 bits for every coordinate, 12 where the vector itself is dear to
+ * read and 4 where no more fit a page, and gives bounds that always hold. Both
+ * come out as
  *
  *		base + add + scale * <code, R q> - ||q - c|| * error
  *
@@ -29,8 +30,9 @@
 /* Sign codes of more coordinates would not fit a page in blocks of 32. */
 #define ANN_MAX_CODE_DIM 1664
 
-/* Above this a byte code would not fit a page. */
+/* Above these a byte code of 8 or of 12 bits would not fit a page. */
 #define ANN_MAX_BYTE_DIM 7936
+#define ANN_MAX_FINE_DIM 5376
 
 typedef enum AnnMetric
 {
@@ -46,10 +48,14 @@ typedef struct AnnShape
 	int dim;	  /* of the column */
 	int full_dim; /* padded: length of every rotated vector */
 	int code_dim; /* coordinates in the sign code */
+	int bits;	  /* of a coordinate in the byte code: 4, 8 or 12 */
 	int byte_len; /* size of a byte code */
 } AnnShape;
 
-extern AnnShape ann_shape(AnnMetric metric, int dim);
+/* The bits to use; fine where more precision spares reading vectors. */
+extern int ann_choose_bits(int dim, bool fine);
+
+extern AnnShape ann_shape(AnnMetric metric, int dim, int bits);
 
 /*
  * Rotate in place a vector of full_dim elements, those from dim on being
@@ -65,13 +71,14 @@ typedef struct AnnSignFactors
 	float error;
 } AnnSignFactors;
 
-/* Factors of a byte code. On disk: part of the refinement record. */
+/* Factors of a byte code. */
 typedef struct AnnByteFactors
 {
 	float add;
 	float scale; /* of one step of the code */
 	float error; /* infinite where no bound can be given */
 	float norm;	 /* ||r|| */
+	float slack; /* what ann_widen adds on both sides; 0 for other codes */
 } AnnByteFactors;
 
 /*
@@ -97,6 +104,12 @@ extern double ann_decode(const AnnShape *shape, const uint8_t *bytes,
  */
 extern void ann_widen(const AnnShape *shape, double distance,
 					  double centroid_norm, AnnByteFactors *factors);
+
+/*
+ * Bytes for n elements: x[i] is about step * (code[i] - 127.5), where step is
+ * returned.
+ */
+extern float ann_quantize(int n, const float *x, uint8_t *code);
 
 /* Put the nibbles of a sign code at place slot of a block, and read them. */
 extern void ann_block_put(const AnnShape *shape, uint8_t *codes, int slot,
@@ -131,18 +144,31 @@ typedef struct AnnProbe
 extern AnnProbe ann_probe(const AnnQuery *query, float product,
 						  float centroid_norm_squared);
 
-/* Bounds of the 32 vectors of a block; factors are arrays of 32. */
-extern void ann_block_bounds(const AnnQuery *query, const AnnProbe *probe,
-							 const uint8_t *codes, const float *add,
-							 const float *scale, const float *error,
-							 float *bounds);
+/*
+ * Bounds of the 32 vectors of a block; factors are arrays of 32. What is not
+ * in mask gets infinity, all else less. Returns the bit of each bound that is
+ * at or below cut, which is less than infinity.
+ */
+extern uint32_t ann_block_bounds(const AnnQuery *query, const AnnProbe *probe,
+								 const uint8_t *codes, const float *add,
+								 const float *scale, const float *error,
+								 uint32_t mask, float cut, float *bounds);
+
+/* Values that the operator's distance certainly lies between. */
+typedef struct AnnInterval
+{
+	double low;
+	double high;
+} AnnInterval;
 
 /*
- * A value that the operator's distance (its square for ANN_L2 and twice it
- * for ANN_COSINE) is certainly not below, whatever the rounding.
+ * Where the operator's distance (its square for ANN_L2 and twice it for
+ * ANN_COSINE) certainly is, whatever the rounding; from minus to plus infinity
+ * where nothing is known.
  */
-extern double ann_byte_bound(const AnnQuery *query, const AnnProbe *probe,
-							 const uint8_t *bytes,
-							 const AnnByteFactors *factors);
+extern AnnInterval ann_byte_interval(const AnnQuery *query,
+									 const AnnProbe *probe,
+									 const uint8_t *bytes,
+									 const AnnByteFactors *factors);
 
 #endif /* INTEL_ANN_ANN_RABITQ_H */

@@ -108,9 +108,13 @@
 
 /* Before 16, files of relations were called nodes. */
 #if PG16_GE
+#include "storage/relfilelocator.h"
+typedef RelFileLocator CompatLocator;
 #define compat_locator(rel) ((rel)->rd_locator)
 #define compat_file_number(rel) ((rel)->rd_locator.relNumber)
 #else
+#include "storage/relfilenode.h"
+typedef RelFileNode CompatLocator;
 #define compat_locator(rel) ((rel)->rd_node)
 #define compat_file_number(rel) ((rel)->rd_node.relNode)
 #endif

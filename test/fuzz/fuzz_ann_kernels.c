@@ -7,6 +7,7 @@
  * chooses the length; raw bytes of it are codes and tables, too.
  */
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -87,6 +88,67 @@ compare_products(const AnnKernels *kernels, size_t n, uint64_t *state)
 	free(panel);
 }
 
+/* Factors from everywhere, those that make infinity and NaN among them. */
+static float
+any_factor(uint64_t *state)
+{
+	static const float special[] = {0, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX};
+	uint64_t bits = next_random(state);
+
+	return bits % 16 < 5 ? special[bits % 16] : any_float(state);
+}
+
+static void
+compare_bounds(const AnnKernels *kernels, const uint32_t *sums,
+			   const uint8_t *codes, uint64_t *state)
+{
+	float factors[3][ANN_BLOCK];
+	float a[ANN_BLOCK];
+	float b[ANN_BLOCK];
+	AnnTerms terms = {.step = any_factor(state),
+					  .bias = any_float(state),
+					  .base = any_float(state),
+					  .reach = fabsf(any_factor(state)),
+					  .add = factors[0],
+					  .scale = factors[1],
+					  .error = factors[2],
+					  .cut = any_float(state)};
+	uint32_t below;
+
+	memcpy(&terms.mask, codes, sizeof(terms.mask));
+	for (int i = 0; i < 3 * ANN_BLOCK; i++)
+		factors[i / ANN_BLOCK][i % ANN_BLOCK] = any_factor(state);
+	below = kernels->bounds(&terms, sums, a);
+	assert(below == ann_bounds_scalar(&terms, sums, b));
+	assert(memcmp(a, b, sizeof(a)) == 0);
+	for (int v = 0; v < ANN_BLOCK; v++)
+	{
+		assert((terms.mask >> v & 1) == (a[v] < INFINITY));
+		assert((below >> v & 1) == (a[v] <= terms.cut));
+	}
+}
+
+static void
+compare_rank(const AnnKernels *kernels, size_t n, const uint8_t *codes,
+			 uint64_t *state)
+{
+	int16_t *query = malloc(sizeof(int16_t) * n);
+	uint8_t *largest = malloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		query[i] = (int16_t) ((int) (next_random(state) % (2 * ANN_RANK_LIMIT + 1)) -
+							  ANN_RANK_LIMIT);
+	assert(kernels->dot_rank(n, codes, query) ==
+		   ann_kernels_scalar()->dot_rank(n, codes, query));
+	memset(largest, 255, n); /* nothing may overflow */
+	for (size_t i = 0; i < n; i++)
+		query[i] = ANN_RANK_LIMIT;
+	assert(kernels->dot_rank(n, largest, query) ==
+		   (int32_t) (n * 255 * ANN_RANK_LIMIT));
+	free(query);
+	free(largest);
+}
+
 static void
 compare(const AnnKernels *kernels, size_t n, const uint8_t *data, size_t size)
 {
@@ -107,6 +169,7 @@ compare(const AnnKernels *kernels, size_t n, const uint8_t *data, size_t size)
 	kernels->sum_block((int) n / 4, codes, lut, sums);
 	scalar->sum_block((int) n / 4, codes, lut, expected);
 	assert(memcmp(sums, expected, sizeof(sums)) == 0);
+	compare_bounds(kernels, sums, codes, &state);
 	for (int bit = 0; bit < 8; bit++)
 	{
 		uint32_t keys[ANN_BLOCK];
@@ -129,6 +192,7 @@ compare(const AnnKernels *kernels, size_t n, const uint8_t *data, size_t size)
 	codes = fill(n, data, size, &state);
 	same(kernels->dot_bytes(n, codes, a), scalar->dot_bytes(n, codes, a));
 	same(kernels->dot(n, a, b), scalar->dot(n, a, b));
+	compare_rank(kernels, n, codes, &state);
 	free(codes);
 	if (n % (2 * ANN_DIM_UNIT) == 0)
 	{

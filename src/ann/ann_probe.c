@@ -1,0 +1,609 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_probe.c
+ *		The first tier of a search: ranking lists, reading their sign codes,
+ *		and keeping the candidates with small bounds.
+ *
+ * Lists are ranked by byte codes of their centroids, which takes a quarter of
+ * the memory that the centroids do; the nearest come into order by buckets of
+ * the score. The bounds of all entries read are kept, but what else an entry
+ * says only of those at or below the cut, which falls while lists are read so
+ * that a few times as many are near as will be needed first. When the near
+ * ones are used up the cut moves up, and entries are read again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "access/xlog.h"
+#define ST_SORT sort_keys
+#define ST_ELEMENT_TYPE uint64
+#define ST_COMPARE(a, b) (*(a) > *(b)) - (*(a) < *(b))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+
+#include "ann/ann_scan_int.h"
+#include "base/guc.h"
+
+/* Near candidates fetched ahead of their use. */
+#define PREFETCHED 256
+
+/* Fewest neighbours that a search is prepared for. */
+#define FIRST_K 10
+
+/* With no more candidates than this in all lists, every one is refined. */
+#define FEW_CANDIDATES 1000
+
+/* ---- ranking lists ---- */
+
+/* A number above a place, in an order that integers have, too. */
+static uint64
+sort_key(float number, Size place)
+{
+	uint32 bits;
+
+	memcpy(&bits, &number, sizeof(bits));
+	bits ^= bits >> 31 ? PG_UINT32_MAX : (uint32) 1 << 31;
+	return (uint64) bits << 32 | place;
+}
+
+static int
+bucket_of(const AnnScan *so, float score)
+{
+	float at = (score - so->lowest) * so->bucket_scale;
+
+	/* what is no number comes first */
+	if (!(at > 0))
+		return 0;
+	return at < SCAN_BUCKETS - 1 ? (int) at : SCAN_BUCKETS - 1;
+}
+
+/* The query as small integers times the step that is returned. */
+static float
+round_query(const AnnScan *so, int16 *query)
+{
+	int dim = so->cache->layout.shape.full_dim;
+	const float *q = so->query.rotated;
+	float largest = 0;
+
+	if (!so->unordered)
+		for (int i = 0; i < dim; i++)
+			largest = Max(largest, fabsf(q[i]));
+	for (int i = 0; i < dim; i++)
+		query[i] = largest > 0
+					   ? (int16) floorf(q[i] / largest * ANN_RANK_LIMIT + 0.5f)
+					   : 0;
+	return largest / ANN_RANK_LIMIT;
+}
+
+void
+ann_scan_rank(AnnScan *so)
+{
+	const AnnCache *cache = so->cache;
+	int dim = cache->layout.shape.full_dim;
+	bool is_ip = so->kind->metric == ANN_IP;
+	int16 *query = MemoryContextAlloc(so->cxt, sizeof(int16) * dim);
+	float step = round_query(so, query);
+	int64 sum = 0;
+	float middle;
+	float lowest = FLT_MAX;
+	float highest = -FLT_MAX;
+	double total = 0;
+
+	so->score =
+		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(float), so->nlists));
+	so->lists =
+		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(uint64), so->nlists));
+	so->bucket_end =
+		MemoryContextAllocZero(so->cxt, sizeof(uint32) * SCAN_BUCKETS);
+	for (int i = 0; i < dim; i++)
+		sum += query[i];
+	middle = 127.5f * (float) sum;
+	for (uint32 i = 0; i < so->nlists; i++)
+	{
+		const uint8 *code = cache->code + (size_t) i * dim;
+		float product =
+			cache->step[i] * step *
+			((float) ann_kernels->dot_rank(dim, code, query) - middle);
+
+		so->score[i] = is_ip ? -product : cache->norm_squared[i] - 2 * product;
+		lowest = Min(lowest, so->score[i]);
+		total += so->score[i];
+		highest = Max(highest, so->score[i]);
+	}
+	so->lowest = lowest;
+	so->mean = total / Max(so->nlists, 1);
+	so->bucket_scale = (SCAN_BUCKETS - 1) / (highest - lowest);
+	for (uint32 i = 0; i < so->nlists; i++)
+		so->bucket_end[bucket_of(so, so->score[i])]++;
+	for (int i = 1; i < SCAN_BUCKETS; i++)
+		so->bucket_end[i] += so->bucket_end[i - 1];
+}
+
+/* Bring at least the first upto lists into order. */
+static void
+sort_lists(AnnScan *so, uint32 upto)
+{
+	int from = so->nbuckets;
+	uint32 n = so->nsorted;
+
+	upto = Min(upto, so->nlists);
+	if (upto <= so->nsorted)
+		return;
+	while (n < upto)
+		n = so->bucket_end[so->nbuckets++];
+	n = so->nsorted;
+	for (uint32 i = 0; i < so->nlists; i++)
+	{
+		int bucket = bucket_of(so, so->score[i]);
+
+		if (bucket >= from && bucket < so->nbuckets)
+			so->lists[n++] = sort_key(so->score[i], i);
+	}
+	sort_keys(so->lists + so->nsorted, n - so->nsorted);
+	so->nsorted = n;
+}
+
+/* ---- candidates ---- */
+
+static void
+push_near(AnnScan *so, float bound, uint32 candidate, const AnnBlock *block,
+		  int slot)
+{
+	NearQueue *near = &so->near;
+	Near *item;
+
+	if (near->count == near->space)
+	{
+		near->space = Max(2 * near->space, 512);
+		near->item =
+			near->item == NULL
+				? palloc(near->space * sizeof(Near))
+				: repalloc_huge(near->item, near->space * sizeof(Near));
+		near->order =
+			near->order == NULL
+				? palloc(near->space * sizeof(uint64))
+				: repalloc_huge(near->order, near->space * sizeof(uint64));
+	}
+	item = &near->item[near->count];
+	item->bound = bound;
+	item->candidate = candidate;
+	item->record_page = block->record_page[slot];
+	item->record_item = block->record_item[slot];
+	item->tid = block->tid[slot];
+	near->order[near->count] = sort_key(bound, near->count);
+	near->count++;
+	near->sorted = false;
+}
+
+static void
+add_block(AnnScan *so, BlockNumber page, int index)
+{
+	if (so->nblocks == so->blocks_space)
+	{
+		so->blocks_space = Max(2 * so->blocks_space, 512);
+		so->blocks = so->blocks == NULL
+						 ? palloc(so->blocks_space * sizeof(ScanBlock))
+						 : repalloc_huge(so->blocks,
+										 so->blocks_space * sizeof(ScanBlock));
+		so->bounds =
+			so->bounds == NULL
+				? palloc(so->blocks_space * ANN_BLOCK * sizeof(float))
+				: repalloc_huge(so->bounds,
+								so->blocks_space * ANN_BLOCK * sizeof(float));
+	}
+	so->blocks[so->nblocks++] = (ScanBlock){page, index, so->nprobed};
+}
+
+/* Candidates of one block; those at or below the cut are near at once. */
+static void
+scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
+{
+	uint32 mask = ann_filters_match(so->filters, so->nfilters, block);
+	float *bounds;
+	uint32 first;
+	uint32 below;
+
+	so->scanned += pg_popcount32(*block->used);
+	if (mask == 0)
+		return;
+	so->matched += pg_popcount32(mask);
+	add_block(so, page, index);
+	first = (so->nblocks - 1) * ANN_BLOCK;
+	bounds = so->bounds + first;
+	if (so->unordered || so->inexact || so->exhaustive)
+	{
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			bounds[slot] = mask >> slot & 1 ? -INFINITY : INFINITY;
+		below = mask;
+	}
+	else
+		below = ann_block_bounds(&so->query, &so->probes[so->nprobed].probe,
+								 block->codes, block->add, block->scale,
+								 block->error, mask, so->cut, bounds);
+	so->unseen += pg_popcount32(mask & ~below);
+	for (; below != 0; below &= below - 1)
+	{
+		int slot = pg_rightmost_one_pos32(below);
+
+		push_near(so, bounds[slot], first + slot, block, slot);
+		bounds[slot] = INFINITY;
+	}
+}
+
+/* The place-th smallest of n floats, from 0 on; reorders them. */
+static float
+select_float(float *x, int64 n, int64 place)
+{
+	int64 low = 0;
+	int64 high = n - 1;
+
+	while (low < high)
+	{
+		float pivot = x[low + (high - low) / 2];
+		int64 i = low;
+		int64 j = high;
+
+		while (i <= j)
+		{
+			while (x[i] < pivot)
+				i++;
+			while (x[j] > pivot)
+				j--;
+			if (i <= j)
+			{
+				float keep = x[i];
+
+				x[i++] = x[j];
+				x[j--] = keep;
+			}
+		}
+		if (place <= j)
+			high = j;
+		else if (place >= i)
+			low = i;
+		else
+			break;
+	}
+	return x[place];
+}
+
+/*
+ * With twice as many near candidates as are wanted first, lower the cut to the
+ * better half and put the others back.
+ */
+static void
+lower_cut(AnnScan *so)
+{
+	NearQueue *near = &so->near;
+	Size kept = 0;
+	float *bounds;
+
+	if (near->count < near->review)
+		return;
+	Assert(near->next == 0);
+	bounds = MemoryContextAllocHuge(so->cxt, sizeof(float) * near->count);
+	for (Size i = 0; i < near->count; i++)
+		bounds[i] = near->item[i].bound;
+	so->cut = select_float(bounds, near->count, so->next_cut - 1);
+	pfree(bounds);
+	for (Size i = 0; i < near->count; i++)
+	{
+		const Near *item = &near->item[i];
+
+		if (item->bound <= so->cut)
+		{
+			near->order[kept] = sort_key(item->bound, kept);
+			near->item[kept++] = *item;
+			continue;
+		}
+		so->bounds[item->candidate] = item->bound;
+		so->unseen++;
+	}
+	near->count = kept;
+	near->review = Max(2 * kept, 2 * so->next_cut);
+}
+
+/* ---- reading lists ---- */
+
+void
+ann_scan_report_gone(Relation index, BlockNumber block)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("canceling statement due to conflict with recovery"),
+				errdetail("A part of the index that the statement reads was "
+						  "replaced."));
+	ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+			errmsg("unexpected page in index \"%s\" at block %u",
+				   RelationGetRelationName(index), block),
+			errhint("Please REINDEX it."));
+}
+
+/* Lock a page of a list for reading. */
+static Buffer
+read_list_page(Relation index, const AnnList *list, BlockNumber block)
+{
+	Buffer buffer = ann_buffer_read(index, block);
+	Page page = BufferGetPage(buffer);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (PageIsNew(page) || ann_special(page)->kind != ANN_PAGE_LIST ||
+		ann_special(page)->list != list->slot ||
+		ann_special(page)->stamp != list->stamp)
+		ann_scan_report_gone(index, block);
+	return buffer;
+}
+
+/* Begin with the next list. */
+static void
+add_probe(AnnScan *so, uint32 list)
+{
+	const AnnCache *cache = so->cache;
+	int dim = cache->layout.shape.full_dim;
+	ScanProbe *probe;
+
+	if (so->nprobed == so->probes_space)
+	{
+		so->probes_space = Max(2 * so->probes_space, 64);
+		so->probes = so->probes == NULL
+						 ? palloc(so->probes_space * sizeof(ScanProbe))
+						 : repalloc_huge(so->probes,
+										 so->probes_space * sizeof(ScanProbe));
+	}
+	probe = &so->probes[so->nprobed];
+	probe->list = list;
+	if (!so->unordered)
+		probe->probe =
+			ann_probe(&so->query,
+					  ann_kernels->dot(dim, so->query.rotated,
+									   cache->centroid + (size_t) list * dim),
+					  cache->norm_squared[list]);
+}
+
+/* Read the chain of the next list. */
+static void
+probe_list(Relation index, AnnScan *so)
+{
+	const AnnLayout *layout = &so->cache->layout;
+	uint32 place = (uint32) so->lists[so->nprobed];
+	const AnnList *list = &so->cache->list[place];
+	BlockNumber block = list->head;
+
+	add_probe(so, place);
+	while (block != InvalidBlockNumber)
+	{
+		Buffer buffer = read_list_page(index, list, block);
+		Page page = BufferGetPage(buffer);
+		int nblocks = ann_special(page)->nblocks;
+		BlockNumber next = ann_special(page)->next;
+
+		if (next != InvalidBlockNumber)
+			ann_buffer_prefetch_list(index, layout, next, so->nfilters > 0);
+		for (int i = 0; i < nblocks; i++)
+		{
+			AnnBlock entries = ann_block(layout, page, i);
+
+			if (i + 1 < nblocks)
+				ann_block_prefetch(layout, page, i + 1, so->nfilters > 0);
+			scan_block(so, &entries, block, i);
+		}
+		UnlockReleaseBuffer(buffer);
+		block = next;
+		CHECK_FOR_INTERRUPTS();
+	}
+	so->nprobed++;
+}
+
+/* About how many lists are within a reach: to the bucket, then by its part. */
+static double
+lists_within(const AnnScan *so, double reach)
+{
+	double at = reach * sqrt(Max(so->mean - so->lowest, 0)) * so->bucket_scale;
+	double before;
+	int bucket;
+
+	if (!(at < SCAN_BUCKETS - 1))
+		return so->nlists;
+	bucket = (int) at;
+	before = bucket == 0 ? 0 : so->bucket_end[bucket - 1];
+	return before + (at - bucket) * (so->bucket_end[bucket] - before);
+}
+
+double
+ann_scan_lists_wanted(const AnnScan *so)
+{
+	const AnnMeta *meta = &so->cache->meta;
+	double recall = guc_target_recall;
+	double k = so->k;
+	double wanted;
+
+	if (so->unordered || so->inexact || so->exhaustive)
+		return so->nlists;
+	if (so->nfilters > 0 && so->scanned > 0)
+		k *= (so->scanned + 1) / (so->matched + 1);
+	if (guc_probes > 0)
+		/* the setting replaces the first stage; later ones keep growing */
+		wanted = guc_probes * ann_probes(meta, recall, k) /
+				 ann_probes(meta, recall, FIRST_K);
+	else if (recall >= 1 || !ann_is_calibrated(meta))
+		wanted = so->nlists;
+	else
+	{
+		wanted = Max(lists_within(so, ann_reach(meta, recall, k)), 1) *
+				 ann_growth(meta, recall, k);
+		wanted = ann_beyond_levels(recall, wanted, so->nlists);
+		/* rows that conditions leave need not be near: go as far as others */
+		if (k > so->first_k)
+			wanted = Max(wanted, ann_probes(meta, recall, k));
+	}
+	/* most of the way is as good as all of it */
+	return wanted > 0.7 * so->nlists ? so->nlists : ceil(wanted);
+}
+
+bool
+ann_scan_may_probe(const AnnScan *so)
+{
+	return so->nprobed < so->nlists &&
+		   (guc_max_scan_tuples == 0 || so->scanned < guc_max_scan_tuples);
+}
+
+/* Distrust the bounds of few candidates: refining all costs nothing. */
+static void
+take_few(AnnScan *so)
+{
+	if (so->nprobed < so->nlists || so->matched > FEW_CANDIDATES ||
+		so->near.next > 0)
+		return;
+	for (Size i = 0; i < so->nblocks * ANN_BLOCK; i++)
+		if (so->bounds[i] < INFINITY)
+			so->bounds[i] = -INFINITY;
+	for (Size i = 0; i < so->near.count; i++)
+	{
+		so->near.item[i].bound = -INFINITY;
+		so->near.order[i] = sort_key(-INFINITY, i);
+	}
+}
+
+void
+ann_scan_probe(Relation index, AnnScan *so)
+{
+	bool probed = so->nprobed < so->wanted;
+	/* nothing was taken yet, so the cut is free to fall */
+	bool first = so->near.next == 0 && so->nprobed == 0;
+
+	while (so->nprobed < so->wanted && ann_scan_may_probe(so))
+	{
+		/* one at a time with filters, whose selectivity is learnt */
+		sort_lists(so, so->nfilters > 0 ? Max(2 * so->nprobed, 16)
+										: (uint32) so->wanted);
+		if (so->nprobed + 1 < so->nsorted)
+			ann_buffer_prefetch_list(
+				index, &so->cache->layout,
+				so->cache->list[(uint32) so->lists[so->nprobed + 1]].head,
+				so->nfilters > 0);
+		probe_list(index, so);
+		if (so->nfilters > 0)
+			so->wanted = Max(so->wanted, ann_scan_lists_wanted(so));
+		if (first)
+			lower_cut(so);
+	}
+	if (probed)
+		take_few(so);
+}
+
+/* ---- moving the cut up ---- */
+
+/* A value that about next_cut candidates are at or below, from a sample. */
+static float
+choose_cut(const AnnScan *so)
+{
+	int stride = so->nblocks * ANN_BLOCK > 64 * so->next_cut ? 32 : 8;
+	float *sample = MemoryContextAllocHuge(
+		so->cxt, sizeof(float) * (so->nblocks * ANN_BLOCK / stride));
+	Size n = 0;
+	float cut;
+
+	for (Size b = 0; b < so->nblocks; b++)
+		for (int slot = (int) (b * 5 % stride); slot < ANN_BLOCK;
+			 slot += stride)
+		{
+			float bound = so->bounds[b * ANN_BLOCK + slot];
+
+			if (bound < INFINITY)
+				sample[n++] = bound;
+		}
+	if (n <= so->next_cut / stride)
+		cut = FLT_MAX;
+	else
+		cut = select_float(sample, (int64) n, so->next_cut / stride);
+	pfree(sample);
+	return cut;
+}
+
+/*
+ * Read some entries of a block again. Those that vacuum cleared meanwhile are
+ * of rows that this scan does not see, as are those put in their place.
+ */
+static void
+take_entries(Relation index, AnnScan *so, Size b, uint32 below)
+{
+	const ScanBlock *at = &so->blocks[b];
+	const AnnList *list = &so->cache->list[so->probes[at->probe].list];
+	Buffer buffer = read_list_page(index, list, at->page);
+	AnnBlock block =
+		ann_block(&so->cache->layout, BufferGetPage(buffer), (int) at->index);
+
+	for (; below != 0; below &= below - 1)
+	{
+		int slot = pg_rightmost_one_pos32(below);
+		float *bound = &so->bounds[b * ANN_BLOCK + slot];
+
+		if (*block.used >> slot & 1)
+			push_near(so, *bound, (uint32) (b * ANN_BLOCK + slot), &block,
+					  slot);
+		*bound = INFINITY;
+		so->unseen--;
+	}
+	UnlockReleaseBuffer(buffer);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+ann_scan_move_cut(Relation index, AnnScan *so)
+{
+	so->cut = so->unseen <= 2 * so->next_cut ? FLT_MAX : choose_cut(so);
+	for (Size b = 0; b < so->nblocks; b++)
+	{
+		const float *bounds = so->bounds + b * ANN_BLOCK;
+		uint32 below = 0;
+
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			below |= (uint32) (bounds[slot] <= so->cut) << slot;
+		if (below != 0)
+			take_entries(index, so, b, below);
+	}
+	so->next_cut = Min(2 * so->next_cut, 65536);
+}
+
+void
+ann_scan_sort_near(Relation index, AnnScan *so)
+{
+	NearQueue *near = &so->near;
+	Size upto = Min(near->count, near->next + PREFETCHED);
+
+	if (near->sorted)
+		return;
+	sort_keys(near->order + near->next, near->count - near->next);
+	near->sorted = true;
+	for (Size i = near->next; i < upto; i++)
+	{
+		const Near *item = &near->item[(uint32) near->order[i]];
+
+		ann_buffer_prefetch_record(index, &so->cache->layout,
+								   item->record_page, item->record_item);
+	}
+}
+
+bool
+ann_scan_still_used(Relation index, const AnnScan *so, const Near *near)
+{
+	const ScanBlock *at = &so->blocks[near->candidate / ANN_BLOCK];
+	int slot = near->candidate % ANN_BLOCK;
+	const AnnList *list = &so->cache->list[so->probes[at->probe].list];
+	Buffer buffer = read_list_page(index, list, at->page);
+	AnnBlock block =
+		ann_block(&so->cache->layout, BufferGetPage(buffer), (int) at->index);
+	bool used = (*block.used >> slot & 1) != 0 &&
+				ItemPointerEquals(&block.tid[slot],
+								  unconstify(ItemPointerData *, &near->tid));
+
+	UnlockReleaseBuffer(buffer);
+	return used;
+}

@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * ann_scan_int.h
+ *		The state of a search, shared by ann_scan.c and ann_probe.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef INTEL_ANN_ANN_SCAN_INT_H
+#define INTEL_ANN_ANN_SCAN_INT_H
+
+#include "ann/ann_int.h"
+
+/* A probed list. */
+typedef struct ScanProbe
+{
+	AnnProbe probe;
+	uint32 list;
+} ScanProbe;
+
+/* Where 32 candidates came from. */
+typedef struct ScanBlock
+{
+	BlockNumber page;
+	uint32 index;
+	uint32 probe;
+} ScanBlock;
+
+/* A candidate that may come soon, with what its entry says. */
+typedef struct Near
+{
+	float bound;
+	uint32 candidate; /* block and slot */
+	BlockNumber record_page;
+	OffsetNumber record_item;
+	ItemPointerData tid;
+} Near;
+
+/*
+ * Near candidates. order has a key of each that was not taken, the bound above
+ * the place in item; from next on, and smallest first once sorted.
+ */
+typedef struct NearQueue
+{
+	Near *item;
+	uint64 *order;
+	Size count; /* of order; that of items is the same */
+	Size next;
+	Size space;
+	bool sorted;
+	Size review; /* with so many the cut may be lowered */
+} NearQueue;
+
+/* A row whose distance is not below bound and not above high. */
+typedef struct Refined
+{
+	double bound;
+	double high;
+	ItemPointerData tid;
+} Refined;
+
+/* A binary heap, smallest bound first. */
+typedef struct RefinedHeap
+{
+	Refined *item;
+	Size count;
+	Size space;
+} RefinedHeap;
+
+#define SCAN_BUCKETS 1024
+
+typedef struct AnnScan
+{
+	MemoryContext cxt; /* reset by rescan */
+	const AnnKind *kind;
+	const AnnCache *cache; /* held by cxt */
+	bool started;
+	bool unordered;	 /* no query: every row, in any order */
+	bool inexact;	 /* no bound may be trusted */
+	bool exhaustive; /* all lists, and certain bounds alone */
+	AnnLimit *limit; /* who repeats the scan, unless exhaustive */
+	double end;		 /* nothing beyond this distance is wanted */
+	double missed;	 /* entries left out for the sake of order */
+	AnnQuery query;
+
+	int nfilters;
+	AnnFilter *filters;
+	bool impossible; /* some condition accepts nothing */
+
+	/* lists */
+	uint32 nlists;
+	float *score;		/* of each: what centroids are ranked by */
+	float lowest;		/* of all scores */
+	double mean;		/* of all scores */
+	float bucket_scale; /* buckets in a unit of score */
+	uint32 *bucket_end; /* scores up to each of SCAN_BUCKETS buckets */
+	int nbuckets;		/* how many of them are sorted */
+	uint64 *lists;		/* keys of score and number; the first in order */
+	uint32 nsorted;
+	uint32 nprobed;
+	uint32 probes_space;
+	ScanProbe *probes;
+	double wanted;	/* lists to have probed now */
+	double k;		/* neighbours that these are for */
+	double first_k; /* k at the beginning */
+
+	/* candidates */
+	Size nblocks;
+	Size blocks_space;
+	ScanBlock *blocks;
+	float *bounds;	/* ANN_BLOCK for each block; infinite when near or none */
+	double scanned; /* entries looked at */
+	double matched; /* entries that passed the filters */
+	Size unseen;	/* candidates not near yet */
+	float cut;		/* all candidates at or below it are near, or were */
+	Size next_cut;	/* how many to take next */
+
+	NearQueue near;
+	RefinedHeap refined;
+	double last;	  /* no row with a lower bound may be returned any more */
+	double unsettled; /* highest value that a row left to the executor has */
+	double returned;
+	int64 nrefined;
+} AnnScan;
+
+/* Compute the score of every list. */
+extern void ann_scan_rank(AnnScan *so);
+
+/* Read the lists up to so->wanted; with filters, so->wanted may grow. */
+extern void ann_scan_probe(Relation index, AnnScan *so);
+
+/* Whether there are lists left that may be read. */
+extern bool ann_scan_may_probe(const AnnScan *so);
+
+/* How many lists hold so->k neighbours of the query. */
+extern double ann_scan_lists_wanted(const AnnScan *so);
+
+/* Make about so->next_cut more candidates near; there are some unseen. */
+extern void ann_scan_move_cut(Relation index, AnnScan *so);
+
+/* Sort what has become near. */
+extern void ann_scan_sort_near(Relation index, AnnScan *so);
+
+/* Whether the entry of a candidate is still what it was. */
+extern bool ann_scan_still_used(Relation index, const AnnScan *so,
+								const Near *near);
+
+/*
+ * Report that a page or record of a list is not there. What a list consists
+ * of is not freed while a scan can read it, but for a standby, which may be
+ * behind: there it is as with any row that its primary has removed.
+ */
+extern void ann_scan_report_gone(Relation index, BlockNumber block)
+	pg_attribute_noreturn();
+
+static inline Size
+ann_scan_near_count(const AnnScan *so)
+{
+	return so->near.count - so->near.next;
+}
+
+/* The candidate with the smallest bound; near is sorted and not empty. */
+static inline const Near *
+ann_scan_nearest(const AnnScan *so)
+{
+	return &so->near.item[(uint32) so->near.order[so->near.next]];
+}
+
+#endif /* INTEL_ANN_ANN_SCAN_INT_H */

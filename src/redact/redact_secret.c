@@ -17,6 +17,7 @@
 
 #define MIN_TOKEN 12
 #define MIN_ENCODED 16
+#define TOKEN_PIECE (32 * 1024) /* divides by four */
 #define MAX_ENCODED 4096
 #define ENCODED_OVERLAP 512 /* divides by four, as does the other */
 #define MAX_HEADER 1024		/* of a JWT */
@@ -353,6 +354,7 @@ static uint32_t
 encoded_end(const RedactScanner *s, uint32_t start, uint32_t end)
 {
 	uint32_t length = end - start;
+	uint32_t first = start;
 
 	if (length != MIME_LINE && length != PEM_LINE)
 		return end;
@@ -370,7 +372,7 @@ encoded_end(const RedactScanner *s, uint32_t start, uint32_t end)
 		if (i == start || (redact_class_at(s, i) & CC_B64))
 			return end;
 		end = i;
-		if (end - start < length)
+		if (end - start < length || end - first > TOKEN_PIECE)
 			return end;
 	}
 }
@@ -646,6 +648,7 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 {
 	uint32_t start = pos;
 	uint32_t end = pos;
+	uint32_t ahead;
 
 	if (redact_at(s, pos) == 'B' && pos >= 5 && redact_at(s, pos - 1) == '-')
 	{
@@ -658,8 +661,13 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 		return pos + 1;
 	while (start > s->token_end && (redact_class_at(s, start - 1) & CC_B64))
 		start--;
-	while (redact_class_at(s, end) & CC_B64)
+	/* a long run piece by piece, so that a caller can stop in between */
+	while (end - start < TOKEN_PIECE && (redact_class_at(s, end) & CC_B64))
 		end++;
+	ahead = end;
+	while (ahead - end < ENCODED_OVERLAP &&
+		   (redact_class_at(s, ahead) & CC_B64))
+		ahead++;
 	/* a prefix may end with a dot: "hvs.", "dp.pt." */
 	for (int dots = 0; dots < 2 && start >= 3 && start > s->token_end + 1 &&
 					   redact_at(s, start - 1) == '.';
@@ -674,12 +682,12 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 	}
 	s->token_end = end > pos ? end : pos + 1;
 	if (end - start >= MIN_TOKEN)
-		find_prefixes(s, start, end);
+		find_prefixes(s, start, ahead);
 	else if (redact_at(s, end) == '.' &&
 			 (redact_class_at(s, end + 1) & CC_B64))
 		find_prefixes(s, start, end + MIN_TOKEN);
 	if (end - start >= MIN_ENCODED && end > s->encoded_end)
-		s->encoded_end = verify_encoded(s, start, end);
+		s->encoded_end = verify_encoded(s, start, ahead);
 	if (end - start >= 20)
 	{
 		verify_wallet(s, start, end);

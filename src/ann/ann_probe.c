@@ -401,23 +401,25 @@ probe_list(Relation index, AnnScan *so)
 	so->nprobed++;
 }
 
-/* About how many lists are within a reach: to the bucket, then by its part. */
+/* How many lists are within a reach. With filters, asked for each list. */
 static double
-lists_within(const AnnScan *so, double reach)
+lists_within(AnnScan *so, double reach)
 {
-	double at = reach * sqrt(Max(so->mean - so->lowest, 0)) * so->bucket_scale;
-	double before;
-	int bucket;
+	float upto;
+	uint32 lists = 0;
 
-	if (!(at < SCAN_BUCKETS - 1))
-		return so->nlists;
-	bucket = (int) at;
-	before = bucket == 0 ? 0 : so->bucket_end[bucket - 1];
-	return before + (at - bucket) * (so->bucket_end[bucket] - before);
+	if (so->within_reach == reach)
+		return so->within;
+	upto = so->lowest + (float) (reach * sqrt(Max(so->mean - so->lowest, 0)));
+	for (uint32 i = 0; i < so->nlists; i++)
+		lists += so->score[i] <= upto;
+	so->within_reach = reach;
+	so->within = lists;
+	return lists;
 }
 
 double
-ann_scan_lists_wanted(const AnnScan *so)
+ann_scan_lists_wanted(AnnScan *so)
 {
 	const AnnMeta *meta = &so->cache->meta;
 	double recall = guc_target_recall;

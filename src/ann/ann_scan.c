@@ -327,6 +327,7 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 	so->k =
 		so->limit == NULL ? FIRST_K : Max(ann_limit_rows(so->limit), FIRST_K);
 	so->first_k = so->k;
+	so->within_reach = -1;
 	so->next_cut = Max(FIRST_CUT, (Size) Min(2 * so->k, 65536));
 	so->near.review = 2 * so->next_cut;
 	so->cut = FLT_MAX;

@@ -99,9 +99,11 @@ typedef struct AnnScan
 	uint32 nprobed;
 	uint32 probes_space;
 	ScanProbe *probes;
-	double wanted;	/* lists to have probed now */
-	double k;		/* neighbours that these are for */
-	double first_k; /* k at the beginning */
+	double within_reach; /* the reach that was asked for last, and */
+	double within;		 /* how many lists are within it */
+	double wanted;		 /* lists to have probed now */
+	double k;			 /* neighbours that these are for */
+	double first_k;		 /* k at the beginning */
 
 	/* candidates */
 	Size nblocks;
@@ -132,7 +134,7 @@ extern void ann_scan_probe(Relation index, AnnScan *so);
 extern bool ann_scan_may_probe(const AnnScan *so);
 
 /* How many lists hold so->k neighbours of the query. */
-extern double ann_scan_lists_wanted(const AnnScan *so);
+extern double ann_scan_lists_wanted(AnnScan *so);
 
 /* Make about so->next_cut more candidates near; there are some unseen. */
 extern void ann_scan_move_cut(Relation index, AnnScan *so);

@@ -60,7 +60,7 @@ sub starve
 		ask($setup);
 		my ($rc, $out, $err) = $node->psql('postgres', $path . 'SELECT malloc_fail_after(' . int($at) . "); $statement");
 		if ($rc == 0) { $served++; }
-		elsif ($err =~ /out of memory/i) { $failed++; }
+		elsif ($err =~ /out of memory|Cannot allocate memory/i) { $failed++; } # the latter where a library is loaded
 		else { push @odd, int($at) . ": $err"; }
 		my $state = ask($check);
 		push @odd, int($at) . ": $state" if $state ne '';

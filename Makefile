@@ -106,7 +106,7 @@ lint: ## check layers, rooms, SQL rules, exported symbols, versions and format
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/lint/run.sh
 
 asan: ## the suites under the address and undefined behaviour sanitizers
-	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' SANITIZE=1 LIMIT=1800 \
+	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' SANITIZE=1 LIMIT=5400 \
 		INTEL_TEST_TIMEOUT=180 test/run.sh $(or $(TESTS),dynamic)
 
 demo: ## the main job on real text: the PostgreSQL manual, two tenants, a model server

@@ -12,7 +12,7 @@
 #
 # PG_CONFIG chooses the server; nothing is installed into it. Root runs the
 # servers as user postgres, since PostgreSQL refuses root. Variables: JOBS
-# (TAP files at once, 2), LIMIT (seconds for everything, 600), KEEP=1 (keep
+# (TAP files at once, 2), LIMIT (seconds for everything, 1800), KEEP=1 (keep
 # the working folder), SANITIZE=1 (build and run with address and undefined
 # behaviour sanitizers; any finding is a failure).
 set -u
@@ -20,7 +20,7 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 suite=${1:-all}
 [ $# -gt 0 ] && shift
-: "${PG_CONFIG:=pg_config}" "${MAKE:=make}" "${JOBS:=2}" "${LIMIT:=600}" "${SANITIZE:=}"
+: "${PG_CONFIG:=pg_config}" "${MAKE:=make}" "${JOBS:=2}" "${LIMIT:=1800}" "${SANITIZE:=}"
 
 [ "$PG_CONFIG" = pg_config ] && { test/deps.sh || exit 1; }
 pgxs=$(dirname "$($PG_CONFIG --pgxs)")/../..

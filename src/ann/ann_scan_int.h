@@ -151,8 +151,7 @@ extern bool ann_scan_still_used(Relation index, const AnnScan *so,
  * of is not freed while a scan can read it, but for a standby, which may be
  * behind: there it is as with any row that its primary has removed.
  */
-extern void ann_scan_report_gone(Relation index, BlockNumber block)
-	pg_attribute_noreturn();
+extern void ann_scan_report_gone(Relation index, BlockNumber block);
 
 static inline Size
 ann_scan_near_count(const AnnScan *so)

@@ -39,7 +39,7 @@ enter() {	# folder, major
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 			LIMIT="$2" INTEL_TEST_TIMEOUT="$3" PG_CONFIG="/usr/lib/postgresql/$1/bin/pg_config" \
 			bash -c "cd /src/intel && test/run.sh $4"' \
-		"$1" "$2" "${LIMIT:-1200}" "${INTEL_TEST_TIMEOUT:-120}" "${MATRIX_TESTS:-dynamic}" </dev/null
+		"$1" "$2" "${LIMIT:-1800}" "${INTEL_TEST_TIMEOUT:-120}" "${MATRIX_TESTS:-dynamic}" </dev/null
 }
 
 copy_source() {	# folder

@@ -36,7 +36,7 @@
 /* Queries of the calibration; fewer where comparing them takes longer. */
 #define MAX_QUERIES 512
 #define MIN_QUERIES 192
-#define QUERY_FLOATS 65536
+#define QUERY_FLOATS 300000
 
 /* Rows assigned at a time: this many floats. */
 #define BATCH_FLOATS (768 * 1024)

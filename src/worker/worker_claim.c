@@ -150,13 +150,14 @@ note_ends(const QueryResult *rows)
 /*
  * Leases of processes that are gone. The start time tells a pid that is used
  * again from the process that took the lease; roles that may not see it take
- * the process for alive and leave the job to the end of its lease.
+ * the process for alive and leave the job to the end of its lease. What is in
+ * flight here is not lost, also when a clock that jumped has ended its lease.
  */
 static void
-take_back_lost(TimestampTz now)
+take_back_lost(TimestampTz now, const List *in_flight)
 {
 	static TimestampTz looked_at = DT_NOBEGIN;
-	QueryArg args[3];
+	QueryArg args[4];
 
 	if (looked_at > now) /* the clock was set back */
 		looked_at = DT_NOBEGIN;
@@ -167,6 +168,7 @@ take_back_lost(TimestampTz now)
 	args[0] = engine_arg_time(now);
 	args[1] = query_arg_int4(MyProcPid);
 	args[2] = engine_arg_time(MyStartTimestamp);
+	args[3] = engine_arg_jobs(in_flight);
 	note_ends(engine_query(
 		"UPDATE intel.job_queue q SET"
 		" status = CASE WHEN q.attempts < q.max_attempts THEN 'queued'"
@@ -187,9 +189,11 @@ take_back_lost(TimestampTz now)
 		"		SELECT FROM pg_catalog.pg_stat_get_activity(r.lease_pid) a"
 		"		WHERE a.backend_start = r.lease_start"
 		"		OR a.backend_start IS NULL))"
+		"	AND NOT (r.lease_pid = $2 AND r.lease_start = $3"
+		"		AND r.id = ANY ($4))"
 		"	FOR UPDATE SKIP LOCKED))"
 		" RETURNING q.id",
-		args, 3));
+		args, 4));
 }
 
 static void
@@ -583,7 +587,7 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 	int free = Max(max, engine_places() - list_length(in_flight));
 
 	*locked = false;
-	take_back_lost(now);
+	take_back_lost(now, in_flight);
 	fail_expired(now);
 	engine_release_waiting();
 	hurry_refused(now);

@@ -140,24 +140,32 @@ engine_lease_end(void)
 
 /* ---- leases --------------------------------------------------------------- */
 
-List *
-engine_renew(MemoryContext parent, List *jobs)
+QueryArg
+engine_arg_jobs(const List *jobs)
 {
-	MemoryContext old;
-	Datum *ids = palloc(sizeof(Datum) * list_length(jobs));
-	QueryArg args[4];
-	QueryResult *kept;
-	List *lost = NIL;
+	Datum *ids = palloc(sizeof(Datum) * Max(list_length(jobs), 1));
 	ListCell *lc;
 	int n = 0;
 
 	foreach (lc, jobs)
 		ids[n++] = Int64GetDatum(((Job *) lfirst(lc))->id);
-	args[0] = query_arg_datum(
+	return query_arg_datum(
 		INT8ARRAYOID,
 		PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64),
 										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
 		false);
+}
+
+List *
+engine_renew(MemoryContext parent, List *jobs)
+{
+	MemoryContext old;
+	QueryArg args[4];
+	QueryResult *kept;
+	List *lost = NIL;
+	ListCell *lc;
+
+	args[0] = engine_arg_jobs(jobs);
 	args[1] = engine_arg_time(engine_lease_end());
 	args[2] = query_arg_int4(MyProcPid);
 	args[3] = engine_arg_time(MyStartTimestamp);

@@ -179,6 +179,9 @@ extern QueryResult *engine_query(const char *sql, const QueryArg *args,
 extern QueryResult *engine_query_gin(const char *sql, const QueryArg *args,
 									 int nargs);
 extern QueryArg engine_arg_time(TimestampTz value);
+
+/* The ids of jobs (Job *) as bigint[]. */
+extern QueryArg engine_arg_jobs(const List *jobs);
 /* When a lease that is taken now is over. */
 extern TimestampTz engine_lease_end(void);
 

@@ -626,9 +626,9 @@ find_near(AnnKmeans *job, int cell, Near *near)
 {
 	float *centre = job->scratch;
 	int count = job->shared->count;
-	int panels = (int) (columns_of(count) / ANN_COLUMNS);
+	size_t panels = columns_of(count) / ANN_COLUMNS;
 	int most = count / NEAR_PART < NEAR_LEAST ? NEAR_LEAST : count / NEAR_PART;
-	uint8_t *map = job->near + (size_t) cell * panels;
+	uint8_t *map = job->near + cell * panels;
 	const float *column =
 		job->cells.cell +
 		(size_t) (cell / ANN_COLUMNS) * ANN_COLUMNS * job->dim +

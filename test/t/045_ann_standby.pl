@@ -43,6 +43,9 @@ sub run_alone
 sub same
 {
 	my ($what) = @_;
+	# what was rolled back may not be flushed yet, and where rows are equally far
+	# their order depends on the lists; a commit flushes everything before it
+	ask('SELECT pg_current_xact_id()');
 	$node->wait_for_catchup($standby);
 	for my $query (
 		'SELECT id, v <-> noise(5) FROM t ORDER BY v <-> noise(5) LIMIT 100',

@@ -151,7 +151,7 @@ PII_DATA ?= ../shared/data/pii/generated_large.json
 REDACT_TOOL = build/redact_scan_tool
 REDACT_PURE = $(shell grep -L '"postgres.h"' src/redact/*.c)
 
-$(REDACT_TOOL): $(REDACT_PURE) $(REDACT_TABLES) test/eval/redact_scan_tool.c
+$(REDACT_TOOL): $(REDACT_PURE) $(REDACT_TABLES) $(wildcard src/redact/*.h) test/eval/redact_scan_tool.c test/eval/redact_floods.h
 	@mkdir -p build
 	$(CC) -std=gnu99 -O2 -Isrc -o $@ $(REDACT_PURE) test/eval/redact_scan_tool.c -lcrypto
 

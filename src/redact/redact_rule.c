@@ -467,6 +467,7 @@ redact_rules_offer(RedactScanner *scanner, const RedactProfile *profile,
 				if (rules[i]->score >= profile->min_score[rules[i]->entity])
 					match_rule(scanner, rules[i], w, key, key_len);
 			}
+			redact_scanner_offered(scanner);
 			pos = w->at[w->to];
 		}
 	}

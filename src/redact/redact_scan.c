@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * redact_scan.c
- *		The driver, and the arbiter of overlapping candidates.
+ *		The driver.
  *
  * Pure: no postgres.h.
  *
@@ -13,14 +13,12 @@
 #include "redact/redact_scan_int.h"
 
 /* Bytes of canonicalising and of scanning between two returns. */
-#define CANON_SLICE (256 * 1024)
-#define SCAN_SLICE (8 * 1024)
+#define CANON_SLICE (32 * 1024)
+#define SCAN_SLICE (2 * 1024)
 /* And of looking for terms before scanning. */
 #define TERMS_AHEAD 512
 /* Text within encoded text within encoded text. */
 #define MAX_DEPTH 2
-/* Times that a text is scanned again because data is glued to data. */
-#define MAX_PASSES 7
 /* Buffers up to this size are kept between texts. */
 #define KEEP_BYTES (256 * 1024)
 
@@ -132,16 +130,13 @@ trim(void **array, uint32_t *size, size_t elem)
 void
 redact_scanner_trim(RedactScanner *s)
 {
-	uint32_t spans_size = s->spans_size;
-
 	trim((void **) &s->buf, &s->buf_size, 1);
 	trim((void **) &s->spare, &s->spare_size, 1);
 	trim((void **) &s->anchors, &s->anchors_size, sizeof(RedactAnchor));
 	for (int i = 0; i < REDACT_LAYERS; i++)
 		trim((void **) &s->below[i].anchors, &s->below[i].anchors_size,
 			 sizeof(RedactAnchor));
-	trim((void **) &s->spans, &spans_size, sizeof(RedactSpan));
-	s->spans_size = spans_size;
+	trim((void **) &s->spans, &s->spans_size, sizeof(RedactSpan));
 	s->nspans = 0;
 	trim((void **) &s->extra, &s->extra_size, sizeof(RedactSpan));
 	s->nextra = 0;
@@ -180,10 +175,10 @@ redact_reserve(RedactScanner *s, void **array, uint32_t *size, uint32_t need,
 	return true;
 }
 
-/* From the start of the canonical text. */
-static void
-begin_pass(RedactScanner *s)
+void
+redact_begin_pass(RedactScanner *s)
 {
+	s->phase = PHASE_SCAN;
 	s->pos = 0;
 	s->terms_pos = 0;
 	s->nspans = 0;
@@ -221,8 +216,9 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 	s->orig_len = len;
 	s->status = len > REDACT_MAX_TEXT ? REDACT_TOO_LONG : REDACT_MORE;
 	s->nextra = 0;
+	s->batch = 0;
 	s->passes = 0;
-	begin_pass(s);
+	redact_begin_pass(s);
 	if (s->nnames > 0)
 		memset(s->names, 0, sizeof(s->names));
 	s->nnames = 0;
@@ -237,15 +233,13 @@ redact_offer(RedactScanner *s, uint32_t start, uint32_t end,
 			 RedactEntity entity, int score, const char *rule)
 {
 	RedactSpan *span;
-	uint32_t size = s->spans_size;
 	int i;
 
 	if (score < s->profile->min_score[entity] || start >= end)
 		return;
-	if (!redact_reserve(s, (void **) &s->spans, &size, s->nspans + 1,
-						sizeof(RedactSpan)))
+	if (!redact_reserve(s, (void **) &s->spans, &s->spans_size,
+						s->nspans + 1, sizeof(RedactSpan)))
 		return;
-	s->spans_size = size;
 
 	/* verifiers look back a bounded way, so this moves few */
 	for (i = s->nspans; i > 0 && s->spans[i - 1].start > start; i--)
@@ -433,288 +427,6 @@ redact_scanner_offer(RedactScanner *s, uint32_t start, uint32_t end,
 	span->rule = rule;
 }
 
-static int
-compare_starts(const void *a, const void *b)
-{
-	uint32_t x = ((const RedactSpan *) a)->start;
-	uint32_t y = ((const RedactSpan *) b)->start;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Put the candidates from outside where they belong. */
-static void
-merge_extra(RedactScanner *s)
-{
-	uint32_t size = s->spans_size;
-
-	if (s->nextra == 0 ||
-		!redact_reserve(s, (void **) &s->spans, &size, s->nspans + s->nextra,
-						sizeof(RedactSpan)))
-		return;
-	s->spans_size = size;
-	memcpy(s->spans + s->nspans, s->extra, s->nextra * sizeof(RedactSpan));
-	s->nspans += s->nextra;
-	qsort(s->spans, s->nspans, sizeof(RedactSpan), compare_starts);
-}
-
-/*
- * Make the candidates disjoint. Candidates that overlap, directly or through
- * others, become one span over all of them, so that nothing of any is left;
- * its entity is that of the best score, and of the longest among those.
- */
-static void
-arbitrate(RedactScanner *s)
-{
-	int kept = 0;
-	int i = 0;
-
-	while (i < s->nspans)
-	{
-		RedactSpan best = s->spans[i];
-		uint32_t start = best.start;
-		uint32_t end = best.start + best.len;
-
-		for (i++; i < s->nspans && s->spans[i].start < end; i++)
-		{
-			const RedactSpan *other = &s->spans[i];
-
-			if (other->start + other->len > end)
-				end = other->start + other->len;
-			if (other->score > best.score ||
-				(other->score == best.score && other->len > best.len))
-				best = *other;
-		}
-		best.start = start;
-		best.len = end - start;
-		s->spans[kept++] = best;
-	}
-	s->nspans = kept;
-}
-
-/* From canonical to original positions, where spans may touch again. */
-static void
-map_back(RedactScanner *s)
-{
-	uint32_t last = 0;
-	int kept = 0;
-
-	for (int i = 0; i < s->nspans; i++)
-	{
-		RedactSpan span = s->spans[i];
-		uint32_t start = span.start;
-		uint32_t end = span.start + span.len;
-
-		redact_canon_map(s, start, end, &start, &end);
-		if (start < last)
-			start = last;
-		if (end <= start)
-			continue;
-		span.start = start;
-		span.len = end - start;
-		last = end;
-		s->spans[kept++] = span;
-	}
-	s->nspans = kept;
-}
-
-/* A byte that is no part of what stands beside it. */
-static bool
-divides(const RedactScanner *s, uint32_t i)
-{
-	static const uint8_t dividers[256] = {
-		[','] = 1,	[';'] = 1, ['.'] = 1, ['!'] = 1, ['?'] = 1, ['"'] = 1,
-		['\''] = 1, ['<'] = 1, ['>'] = 1, ['='] = 1, [':'] = 1, ['|'] = 1,
-		['('] = 1,	[')'] = 1, ['['] = 1, [']'] = 1, ['{'] = 1, ['}'] = 1,
-	};
-	uint8_t c = redact_at(s, i);
-
-	return dividers[c] || (redact_class[c] & CC_SPACE);
-}
-
-/* A digit before pos, with at most three signs between that numbers have? */
-static bool
-digit_before(const RedactScanner *s, uint32_t pos)
-{
-	for (int k = 1; k <= 4; k++)
-	{
-		uint8_t c = redact_at(s, pos - k);
-
-		if (redact_class[c] & CC_DIGIT)
-			return true;
-		if (c != ' ' && c != '-' && c != '.' && c != '/' && c != '(' &&
-			c != ')')
-			return false;
-	}
-	return false;
-}
-
-static bool
-digit_after(const RedactScanner *s, uint32_t pos)
-{
-	for (int k = 0; k < 4; k++)
-	{
-		uint8_t c = redact_at(s, pos + k);
-
-		if (redact_class[c] & CC_DIGIT)
-			return true;
-		if (c != ' ' && c != '-' && c != '.' && c != '/' && c != '(' &&
-			c != ')')
-			return false;
-	}
-	return false;
-}
-
-/*
- * Does anything touch span i, or stand beside it with nothing but a sign
- * between that may be part of both? "O'Neil" is one word, "12(3)" one number,
- * and "1,5", "1.5" and "1:5" may be.
- */
-static bool
-is_glued(const RedactScanner *s, int i)
-{
-	uint32_t start = s->spans[i].start;
-	uint32_t end = start + s->spans[i].len;
-	uint8_t before = redact_at(s, start - 1);
-	uint8_t after = redact_at(s, end);
-	uint8_t far = redact_at(s, end + 1);
-	bool joins = after == '.' || after == ':' || after == '=';
-
-	if (!divides(s, start - 1) || !divides(s, end) || after == '(')
-		return true;
-	if ((redact_class_at(s, start) & CC_DIGIT) && digit_before(s, start))
-		return true;
-	if ((redact_class_at(s, end - 1) & CC_DIGIT) && digit_after(s, end) &&
-		!(i + 1 < s->nspans && s->spans[i + 1].start <= end + 4))
-		return true;
-	if (before == '\'' && (redact_class_at(s, start - 2) & CC_ALPHA))
-		return true;
-	if ((before == ',' || before == ':' || before == '=') &&
-		(redact_class_at(s, start - 2) & CC_DIGIT))
-		return true;
-	if (before == '.' && (redact_class_at(s, start - 2) & CC_ALNUM))
-		return true;
-	if (i + 1 < s->nspans && s->spans[i + 1].start == end + 1)
-		return false;
-	return (joins && (redact_class[far] & CC_ALNUM)) ||
-		   ((joins || after == ',' || after == '\'') &&
-			((redact_class[far] & CC_DIGIT) || far == '+' || far == '('));
-}
-
-/* Is a word that spoke against a candidate about to be hidden, or parted from it? */
-static bool
-hides_against(const RedactScanner *s)
-{
-	for (uint32_t i = 0; i < s->nagainst; i++)
-	{
-		int low = 0;
-		int high = s->nspans;
-
-		while (low < high)
-		{
-			int mid = low + (high - low) / 2;
-
-			if (s->spans[mid].start + s->spans[mid].len <= s->against[i].start)
-				low = mid + 1;
-			else
-				high = mid;
-		}
-		if (low < s->nspans && s->spans[low].start < s->against[i].end)
-			return true;
-	}
-	return false;
-}
-
-/*
- * What something was glued to may be something too, which shows once a
- * placeholder stands beside it: "1980-03-14jane@example.com". So if anything
- * is glued, what was found is hidden, and all is scanned again; and so if
- * what hides speaks against something else.
- */
-static bool
-needs_pass(const RedactScanner *s)
-{
-	for (int i = 0; i < s->nspans; i++)
-	{
-		if (is_glued(s, i))
-			return true;
-	}
-	return hides_against(s);
-}
-
-/*
- * No pass is left, and still something new was found: what the last finds are
- * glued to goes with them, so that it cannot be something either.
- */
-static void
-widen(RedactScanner *s)
-{
-	uint32_t last = 0;
-
-	for (int i = 0; i < s->nspans; i++)
-	{
-		RedactSpan *span = &s->spans[i];
-		uint32_t start = span->start;
-		uint32_t end = start + span->len;
-
-		if (is_glued(s, i))
-		{
-			while (start > last && !divides(s, start - 1))
-				start--;
-			while (end < s->len && !divides(s, end))
-				end++;
-		}
-		span->start = start;
-		span->len = end - start;
-		last = end;
-	}
-	arbitrate(s);
-}
-
-/* Hide what was found, keep it for later, and start again. */
-static bool
-start_pass(RedactScanner *s)
-{
-	if (!redact_reserve(s, (void **) &s->extra, &s->extra_size, s->nspans,
-						sizeof(RedactSpan)))
-		return false;
-	memcpy(s->extra, s->spans, s->nspans * sizeof(RedactSpan));
-	s->nextra = s->nspans;
-	for (int i = 0; i < s->nspans; i++)
-	{
-		const RedactSpan *span = &s->spans[i];
-
-		if (!redact_canon_mask(s, span->start, span->start + span->len))
-			return false;
-	}
-	s->passes++;
-	begin_pass(s);
-	return true;
-}
-
-/* The end of a pass: another one, or the result. */
-static void
-finish_pass(RedactScanner *s)
-{
-	bool news = s->nspans > 0 || (s->passes == 0 && s->nextra > 0);
-
-	merge_extra(s);
-	if (s->status != REDACT_MORE)
-		return;
-	arbitrate(s);
-	if (news && needs_pass(s))
-	{
-		if (s->passes < MAX_PASSES)
-		{
-			start_pass(s);
-			return;
-		}
-		widen(s);
-	}
-	map_back(s);
-	s->status = REDACT_DONE;
-}
-
 RedactStatus
 redact_scanner_step(RedactScanner *s)
 {
@@ -724,8 +436,11 @@ redact_scanner_step(RedactScanner *s)
 		redact_canon_step(s, s->canon_slice);
 	else if (s->pos < s->len)
 		scan_slice(s);
-	if (s->status == REDACT_MORE && s->canon_done && s->pos >= s->len)
-		finish_pass(s);
+	if (s->status != REDACT_MORE || !s->canon_done || s->pos < s->len)
+		return s->status;
+	if (s->phase == PHASE_SCAN)
+		redact_arbiter_begin(s);
+	redact_arbiter_step(s);
 	return s->status;
 }
 

@@ -84,13 +84,16 @@ extern RedactStatus redact_scanner_step(RedactScanner *scanner);
 /*
  * For matchers outside: the canonical text, true from when it is complete (a
  * step has returned REDACT_MORE) to the end of the scan; and a candidate in
- * its positions, for the arbiter. rule must outlive the spans.
+ * its positions, for the arbiter. rule must outlive the spans. After a batch
+ * of candidates in any order, redact_scanner_offered puts them in order; what
+ * starts earlier than they do belongs into the same batch or the one before.
  */
 extern bool redact_scanner_canonical(const RedactScanner *scanner,
 									 const char **text, size_t *len);
 extern void redact_scanner_offer(RedactScanner *scanner, uint32_t start,
 								 uint32_t end, RedactEntity entity, int score,
 								 const char *rule);
+extern void redact_scanner_offered(RedactScanner *scanner);
 
 /* The spans after REDACT_DONE: disjoint, in order; owned by the scanner. */
 extern const RedactSpan *redact_scanner_spans(const RedactScanner *scanner,

@@ -110,6 +110,23 @@ typedef struct RedactAgainst
 	uint32_t end;
 } RedactAgainst;
 
+/*
+ * What is done behind the last byte of a pass, one after the other; each in
+ * pieces, as there may be millions of candidates.
+ */
+typedef enum RedactPhase
+{
+	PHASE_SCAN,		 /* not there yet */
+	PHASE_MERGE,	 /* candidates from outside, or an earlier pass */
+	PHASE_ARBITRATE, /* make the candidates disjoint */
+	PHASE_GLUED,	 /* is one glued to something? */
+	PHASE_AGAINST,	 /* does one hide what spoke against another? */
+	PHASE_HIDE,		 /* hide them, for another pass */
+	PHASE_WIDEN,	 /* no pass is left: they take along what is glued */
+	PHASE_SETTLE,	 /* and are made disjoint again */
+	PHASE_MAP		 /* back to the original */
+} RedactPhase;
+
 #define REDACT_ALPHABETS 7 /* of tokens, see redact_secret.c */
 #define NAME_MEMORY 256
 #define CTX_RING 64
@@ -153,13 +170,22 @@ struct RedactScanner
 	/* candidates in order of start, in canonical positions until the end */
 	RedactSpan *spans;
 	int nspans;
-	int spans_size;
+	uint32_t spans_size;
 	int passes; /* begun again because of glued data */
 
-	/* candidates from outside, in any order */
+	/* candidates from outside or an earlier pass, in order up to batch */
 	RedactSpan *extra;
 	uint32_t nextra;
 	uint32_t extra_size;
+	uint32_t batch;
+
+	/* the end of a pass */
+	RedactPhase phase;
+	int phase_at;		/* elements done; of a merge, still to do */
+	int phase_kept;		/* elements that stay */
+	uint32_t phase_end; /* where the last one ends */
+	uint32_t best_len;	/* of the best of those that overlap */
+	bool news;			/* the pass found something */
 
 	/* context words seen, newest last; tokenised up to ctx_pos */
 	RedactCtxHit ring[CTX_RING];
@@ -235,6 +261,17 @@ redact_wants(const RedactScanner *s, RedactEntity entity)
 {
 	return s->profile->min_score[entity] != REDACT_OFF;
 }
+
+/* From the start of the canonical text. */
+extern void redact_begin_pass(RedactScanner *s);
+
+/*
+ * redact_arbiter.c: make candidates disjoint and decide whether another pass
+ * is needed. Begin when all is scanned, then step until the phase is
+ * PHASE_SCAN again (another pass) or the status no longer REDACT_MORE.
+ */
+extern void redact_arbiter_begin(RedactScanner *s);
+extern void redact_arbiter_step(RedactScanner *s);
 
 /* Grow *array to hold at least need elements; false and status set if not. */
 extern bool redact_reserve(RedactScanner *s, void **array, uint32_t *size,

@@ -7,6 +7,9 @@
  *	redact_scan_tool POLICY -s	all of stdin as one text: spans in bytes, and
  *								the speed of the best of several runs;
  *								-q no spans, -1 no spans and two runs
+ *	redact_scan_tool POLICY -f [NAME]	every crafted input of redact_floods.tsv
+ *								at 1 and 10 MB: time, ratio, longest step
+ *	redact_scan_tool NAME -w BYTES	that crafted input itself
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,8 @@
 #include <time.h>
 
 #include "redact/redact_scan.h"
+
+#include "redact_floods.h"
 
 static RedactProfile
 profile_of(const char *policy)
@@ -69,6 +74,111 @@ now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
+/* ---- crafted inputs -------------------------------------------------- */
+
+#define MEGABYTE 1000000
+#define RUNS 3
+
+/* The best of some runs; the longest of their steps in *step. */
+static double
+time_flood(RedactScanner *scanner, const RedactProfile *profile,
+		   const char *text, size_t len, int runs, double *step)
+{
+	double best = 1e9;
+
+	for (int i = 0; i < runs; i++)
+	{
+		double begin = now();
+		double from = begin;
+		double longest = 0;
+		RedactStatus status = REDACT_MORE;
+
+		redact_scanner_begin(scanner, profile, text, len, NULL, 0);
+		while (status == REDACT_MORE)
+		{
+			double to;
+
+			status = redact_scanner_step(scanner);
+			to = now();
+			if (to - from > longest)
+				longest = to - from;
+			from = to;
+		}
+		if (status != REDACT_DONE)
+			exit(1);
+		if (from - begin < best)
+			best = from - begin;
+		if (i == 0 || longest < *step)
+			*step = longest;
+	}
+	return best;
+}
+
+static int
+time_floods(RedactScanner *scanner, const RedactProfile *profile,
+			const char *policy, const char *only)
+{
+	static char text[10 * MEGABYTE];
+	FILE *file = fopen(FLOOD_FILE, "r");
+	Flood flood;
+	Flood worst;
+	double worst_ratio = 0;
+	double longest = 0;
+	int n = 0;
+
+	if (file == NULL)
+		return 1;
+	while (flood_read(file, &flood))
+	{
+		size_t small = flood_fill(&flood, text, MEGABYTE);
+		size_t large;
+		double step;
+		double a;
+		double b;
+
+		if (only != NULL && strcmp(only, flood.name) != 0)
+			continue;
+		a = time_flood(scanner, profile, text, small, 3 * RUNS, &step);
+		large = flood_fill(&flood, text, 10 * MEGABYTE);
+		b = time_flood(scanner, profile, text, large, RUNS, &step);
+		printf("  %-24s %-8s %8.2f ms %9.2f ms  x%4.1f  %6.1f MB/s, longest "
+			   "step %5.2f ms\n",
+			   flood.name, policy, a * 1e3, b * 1e3, b / a, large / b / 1e6,
+			   step * 1e3);
+		fflush(stdout);
+		if (b / a > worst_ratio)
+		{
+			worst_ratio = b / a;
+			worst = flood;
+		}
+		if (step > longest)
+			longest = step;
+		n++;
+	}
+	fclose(file);
+	if (n > 0)
+		printf("  %d inputs, %s: worst ratio x%.1f (%s), longest step %.2f "
+			   "ms\n",
+			   n, policy, worst_ratio, worst.name, longest * 1e3);
+	return n == 0;
+}
+
+static int
+write_flood(const char *name, size_t size)
+{
+	FILE *file = fopen(FLOOD_FILE, "r");
+	char *text = malloc(size);
+	Flood flood;
+
+	while (file != NULL && text != NULL && flood_read(file, &flood))
+	{
+		if (strcmp(flood.name, name) == 0)
+			return fwrite(text, 1, flood_fill(&flood, text, size), stdout) ==
+				   0;
+	}
+	return 1;
+}
+
 static char *
 read_all(size_t *len)
 {
@@ -94,6 +204,11 @@ main(int argc, char **argv)
 	const RedactSpan *spans;
 	int nspans;
 
+	if (argc > 2 && strcmp(argv[2], "-f") == 0)
+		return time_floods(scanner, &profile, argv[1],
+						   argc > 3 ? argv[3] : NULL);
+	if (argc > 3 && strcmp(argv[2], "-w") == 0)
+		return write_flood(argv[1], strtoul(argv[3], NULL, 10));
 	if (argc > 2)
 	{
 		size_t len;

@@ -2,9 +2,9 @@
 # Build and run the tests of pure parts: test/unit/run.sh [NAME ...]
 #
 # unit_NAME.c is a program under the sanitizers that names what it links in
-# its first line, `/* sources: a.c b.c */`, and perhaps libraries in a second,
-# `/* libs: -lx */`. It prints "not ok - ..." for what fails, and closes with
-# "N passed, N failed", as this script does.
+# its first line, `/* sources: a.c b.c */`, and perhaps libraries and flags in
+# the next, `/* libs: -lx */`, `/* flags: -DX */`. It prints "not ok - ..." for
+# what fails, and closes with "N passed, N failed", as this script does.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=build/unit
@@ -19,7 +19,7 @@ field() { sed -n "s|^/\* $1: *\(.*[^ ]\) *\*/\$|\1|p" "$2" | head -n 1; }
 for name; do
 	file=test/unit/unit_$name.c
 	# shellcheck disable=SC2046,SC2086
-	if ! ${CC:-cc} -g -O1 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra $sanitize -Isrc -o "$out/$name" "$file" \
+	if ! ${CC:-cc} -g -O1 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra $sanitize $(field flags "$file") -Isrc -o "$out/$name" "$file" \
 		$(field sources "$file") $(field libs "$file") -lm >"$out/$name.log" 2>&1; then
 		echo "not ok - $name does not build"
 		tail -n 20 "$out/$name.log"

@@ -179,8 +179,8 @@ merge_extra(RedactScanner *s, int *budget)
 	{
 		RedactSpan *to = &s->spans[s->phase_at + s->nextra - 1];
 
-		if (s->phase_at > 0 && s->spans[s->phase_at - 1].start >
-								   s->extra[s->nextra - 1].start)
+		if (s->phase_at > 0 &&
+			s->spans[s->phase_at - 1].start > s->extra[s->nextra - 1].start)
 			*to = s->spans[--s->phase_at];
 		else
 			*to = s->extra[--s->nextra];
@@ -196,7 +196,7 @@ merge_extra(RedactScanner *s, int *budget)
 static bool
 arbitrate(RedactScanner *s, int *budget)
 {
-	for (; s->phase_at < s->nspans && *budget > 0; (*budget)--)
+	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
 	{
 		RedactSpan next = s->spans[s->phase_at++];
 		RedactSpan *whole = &s->spans[s->phase_kept - 1];
@@ -235,7 +235,7 @@ arbitrate(RedactScanner *s, int *budget)
 static bool
 any_glued(RedactScanner *s, int *budget)
 {
-	while (s->phase_at < s->nspans && *budget > 0)
+	while (s->phase_at<s->nspans && * budget> 0)
 	{
 		(*budget)--;
 		if (is_glued(s, s->phase_at))
@@ -248,7 +248,7 @@ any_glued(RedactScanner *s, int *budget)
 static bool
 any_against(RedactScanner *s, int *budget)
 {
-	while (s->phase_at < (int) s->nagainst && *budget > 0)
+	while (s->phase_at<(int) s->nagainst && * budget> 0)
 	{
 		(*budget)--;
 		if (hides_against(s, &s->against[s->phase_at]))
@@ -265,7 +265,7 @@ hide(RedactScanner *s, int *budget)
 	RedactSpan *spans = s->spans;
 	uint32_t size = s->spans_size;
 
-	for (; s->phase_at < s->nspans && *budget > 0; (*budget)--)
+	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
 	{
 		const RedactSpan *span = &s->spans[s->phase_at++];
 
@@ -289,7 +289,7 @@ hide(RedactScanner *s, int *budget)
 static bool
 widen(RedactScanner *s, int *budget)
 {
-	for (; s->phase_at < s->nspans && *budget > 0; (*budget)--)
+	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
 	{
 		RedactSpan *span = &s->spans[s->phase_at];
 		uint32_t start = span->start;
@@ -320,7 +320,7 @@ widen(RedactScanner *s, int *budget)
 static bool
 map_back(RedactScanner *s, int *budget)
 {
-	for (; s->phase_at < s->nspans && *budget > 0; (*budget)--)
+	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
 	{
 		RedactSpan span = s->spans[s->phase_at++];
 		uint32_t start = span.start;

@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -178,8 +179,8 @@ visit_text(JsonbWalk *walk, JsonbValue *v, JsonbText *text)
 	const JsonbPlace *up = walk->place;
 
 	text->place = up;
-	while (!text->is_key && up != NULL && up->key == NULL)
-		up = up->up;
+	if (up != NULL && up->key == NULL)
+		up = up->named;
 	if (up == NULL || text->is_key || up->is_data)
 		text->key = NULL, text->key_len = 0;
 	else
@@ -254,6 +255,15 @@ enter(JsonbWalk *walk)
 
 	place->index = -1;
 	place->up = walk->place;
+	place->depth = 1;
+	place->shallow = place;
+	if (place->up != NULL)
+	{
+		place->named = place->up->key != NULL ? place->up : place->up->named;
+		place->depth = place->up->depth + 1;
+		if (place->depth > JSONB_PATH_DEPTH)
+			place->shallow = place->up->shallow;
+	}
 	walk->place = place;
 }
 
@@ -314,7 +324,10 @@ redact_jsonb_walk(Jsonb *doc, JsonbVisitor *visitor)
 
 	initStringInfo(&walk.buf);
 	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+	{
+		CHECK_FOR_INTERRUPTS();
 		result = walk_token(&walk, token, &v);
+	}
 	return JsonbValueToJsonb(result);
 }
 

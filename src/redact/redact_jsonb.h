@@ -14,6 +14,9 @@
 
 #include "redact/redact_policy.h"
 
+/* Containers around a value that paths look at. */
+#define JSONB_PATH_DEPTH 256
+
 /* Where a value stands: one of these per container around it. */
 typedef struct JsonbPlace
 {
@@ -22,6 +25,10 @@ typedef struct JsonbPlace
 	int index;
 	bool is_data; /* the key is no name, and says nothing of its value */
 	struct JsonbPlace *up;
+	const struct JsonbPlace *named;	  /* the nearest above that has a key */
+	const struct JsonbPlace *shallow; /* at most JSONB_PATH_DEPTH deep: this
+									   * one, or one above */
+	int depth;
 } JsonbPlace;
 
 /* A string, number or key of a document, in server encoding. */

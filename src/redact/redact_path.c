@@ -31,7 +31,6 @@ enum
 #define ANY_STEP "*"
 #define ANY_STEPS "**"
 #define MAX_STEPS 32
-#define MAX_DEPTH 256 /* of documents, for patterns; deeper counts as here */
 
 /* ---- reading -------------------------------------------------------- */
 
@@ -136,19 +135,17 @@ path_matches(const RedactPath *path, const JsonbPlace *const *places, int n)
 const RedactPath *
 redact_path_find(const RedactPolicy *policy, const JsonbPlace *place)
 {
-	const JsonbPlace *places[MAX_DEPTH];
+	const JsonbPlace *places[JSONB_PATH_DEPTH];
 	const RedactPath *best = NULL;
-	int depth = 0;
+	int depth;
 	int n;
 
 	if (policy->npaths == 0)
 		return NULL;
-	for (const JsonbPlace *p = place; p != NULL; p = p->up)
-		depth++;
 	/* of a deeper place, the containers on the way to it decide */
-	for (; depth > MAX_DEPTH; depth--)
-		place = place->up;
-	n = depth;
+	if (place != NULL)
+		place = place->shallow;
+	depth = n = place != NULL ? place->depth : 0;
 	for (; place != NULL; place = place->up)
 		places[--depth] = place;
 	for (int i = 0; i < policy->npaths; i++)

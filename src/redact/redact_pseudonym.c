@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
@@ -82,12 +83,21 @@ value_table(void)
 						   HASH_CONTEXT);
 }
 
+/* A placeholder and what it stands for. */
+typedef struct MappingPair
+{
+	JsonbValue key;
+	JsonbValue value;
+} MappingPair;
+
 typedef struct Pseudonyms
 {
 	const RedactPolicy *policy;
 	HTAB *values;
 	int count[REDACT_NENTITIES]; /* numbers used; -1: not looked yet */
-	JsonbParseState *mapping;
+	MappingPair *pairs;
+	Size npairs;
+	Size pairs_size;
 	const char *original; /* UTF-8 with NUL; its placeholders stay its own */
 } Pseudonyms;
 
@@ -98,14 +108,38 @@ pseudonyms_begin(Pseudonyms *p, const RedactPolicy *policy)
 	memset(p->count, -1, sizeof(p->count));
 	p->policy = policy;
 	p->values = value_table();
-	pushJsonbValue(&p->mapping, WJB_BEGIN_OBJECT, NULL);
+	p->pairs_size = 16;
+	p->pairs = palloc(p->pairs_size * sizeof(MappingPair));
+}
+
+/* As jsonb orders its keys, so that it has nothing left to sort. */
+static int
+compare_pairs(const void *a, const void *b)
+{
+	const JsonbValue *x = &((const MappingPair *) a)->key;
+	const JsonbValue *y = &((const MappingPair *) b)->key;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->val.string.len != y->val.string.len)
+		return x->val.string.len < y->val.string.len ? -1 : 1;
+	return memcmp(x->val.string.val, y->val.string.val, x->val.string.len);
 }
 
 static Datum
 pseudonyms_end(Pseudonyms *p)
 {
+	JsonbParseState *state = NULL;
+
+	qsort(p->pairs, p->npairs, sizeof(MappingPair), compare_pairs);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (Size i = 0; i < p->npairs; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pushJsonbValue(&state, WJB_KEY, &p->pairs[i].key);
+		pushJsonbValue(&state, WJB_VALUE, &p->pairs[i].value);
+	}
 	return JsonbPGetDatum(
-		JsonbValueToJsonb(pushJsonbValue(&p->mapping, WJB_END_OBJECT, NULL)));
+		JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
 /* The highest number with which the text has a placeholder of this name. */
@@ -119,6 +153,7 @@ highest_number(const char *text, const char *name)
 	{
 		int digits;
 
+		CHECK_FOR_INTERRUPTS();
 		text += strlen(start);
 		digits = strspn(text, "0123456789");
 		if (digits < 1 || digits > 8 || text[digits] != '>')
@@ -141,36 +176,42 @@ append_pseudonym(Pseudonyms *p, StringInfo out, int entity, const char *value,
 	const char *name = redact_entities[entity].name;
 	ValueEntry *entry;
 	bool found;
-	char *placeholder;
-	JsonbValue v;
 
+	CHECK_FOR_INTERRUPTS();
 	entry = hash_search(p->values, &key, HASH_ENTER, &found);
 	if (!found)
 	{
+		MappingPair *pair;
+
+		if (p->npairs == p->pairs_size)
+		{
+			p->pairs_size *= 2;
+			p->pairs =
+				repalloc_huge(p->pairs, p->pairs_size * sizeof(MappingPair));
+		}
+		pair = &p->pairs[p->npairs++];
 		entry->key.value = pnstrdup(value, len);
 		/* not one that the text holds already */
 		if (p->count[entity] < 0)
 			p->count[entity] = highest_number(p->original, name);
 		entry->number = ++p->count[entity];
-		placeholder = psprintf("<%s_%d>", name, entry->number);
-
-		v.type = jbvString;
-		v.val.string.val = placeholder;
-		v.val.string.len = strlen(placeholder);
-		pushJsonbValue(&p->mapping, WJB_KEY, &v);
+		pair->key.type = jbvString;
+		pair->key.val.string.val = psprintf("<%s_%d>", name, entry->number);
+		pair->key.val.string.len = strlen(pair->key.val.string.val);
 		if (number != NULL)
 		{
-			v.type = jbvNumeric;
-			v.val.numeric = number;
+			pair->value.type = jbvNumeric;
+			pair->value.val.numeric = number;
 		}
 		else
 		{
-			v.val.string.val = pg_any_to_server(value, len, PG_UTF8);
-			v.val.string.len = v.val.string.val == value
-								   ? len
-								   : (int) strlen(v.val.string.val);
+			char *server = pg_any_to_server(entry->key.value, len, PG_UTF8);
+
+			pair->value.type = jbvString;
+			pair->value.val.string.val = server;
+			pair->value.val.string.len =
+				server == entry->key.value ? len : (int) strlen(server);
 		}
-		pushJsonbValue(&p->mapping, WJB_VALUE, &v);
 	}
 	appendStringInfo(out, "<%s_%d>", name, entry->number);
 }
@@ -339,6 +380,7 @@ restore_write(void *arg, const char *bytes, size_t len)
 {
 	Restoration *r = arg;
 
+	CHECK_FOR_INTERRUPTS();
 	appendBinaryStringInfo(r->out, bytes, len);
 }
 

@@ -237,8 +237,8 @@ redact_offer(RedactScanner *s, uint32_t start, uint32_t end,
 
 	if (score < s->profile->min_score[entity] || start >= end)
 		return;
-	if (!redact_reserve(s, (void **) &s->spans, &s->spans_size,
-						s->nspans + 1, sizeof(RedactSpan)))
+	if (!redact_reserve(s, (void **) &s->spans, &s->spans_size, s->nspans + 1,
+						sizeof(RedactSpan)))
 		return;
 
 	/* verifiers look back a bounded way, so this moves few */

@@ -53,6 +53,8 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 				 errdetail("The redaction scanner could not be made.")));
 
+	/* a short text takes one step, and there may be many of them */
+	CHECK_FOR_INTERRUPTS();
 	result->has_rules = has_rules;
 	result->utf8 = pg_server_to_any(text, len, PG_UTF8);
 	result->len = result->utf8 == text ? len : (int) strlen(result->utf8);
@@ -258,6 +260,7 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 		{
 			const RedactSpan *span = &scanned.spans[i];
 
+			CHECK_FOR_INTERRUPTS();
 			append_original(out, scanned.utf8 + done, span->start - done);
 			settled = settled && has_placeholder(policy, span->entity);
 			if (last && !has_placeholder(policy, span->entity))
@@ -329,6 +332,7 @@ redact_text_put_rows(ReturnSetInfo *rsinfo, const RedactText *scanned,
 		bool nulls[7] = {false};
 		StringInfoData server;
 
+		CHECK_FOR_INTERRUPTS();
 		chars += server_length(scanned->utf8 + at, span->start - at);
 		initStringInfo(&server);
 		append_original(&server, value, span->len);

@@ -176,7 +176,7 @@ CREATE FUNCTION @extschema@.index_stats(index regclass,
     OUT metric text, OUT dimensions integer, OUT lists integer, OUT entries bigint,
     OUT longest_list bigint, OUT probes_10 integer, OUT probes_100 integer,
     OUT list_pages bigint, OUT record_pages bigint, OUT centroid_pages bigint,
-    OUT free_pages bigint, OUT dead_lists bigint)
+    OUT free_pages bigint, OUT dead_lists bigint, OUT key_pages bigint)
     AS 'MODULE_PATHNAME', 'intel_index_stats'
     LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.index_stats(regclass) IS

@@ -122,6 +122,29 @@ ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
 }
 
 void
+ann_buffer_prefetch_page(Relation index, BlockNumber block)
+{
+	const char *page = remembered_page(index, block);
+
+	if (page != NULL)
+		prefetch(page, BLCKSZ);
+}
+
+void
+ann_buffer_prefetch_blocks(Relation index, const AnnLayout *layout,
+						   BlockNumber block, uint32 blocks)
+{
+	const char *page = remembered_page(index, block);
+
+	if (page == NULL)
+		return;
+	prefetch(page + BLCKSZ - sizeof(AnnPageSpecial), 1);
+	for (int i = 0; blocks >> i != 0; i++)
+		if (blocks >> i & 1)
+			ann_block_prefetch(layout, page, i, false);
+}
+
+void
 ann_block_prefetch(const AnnLayout *layout, const char *page, int index,
 				   bool filtered)
 {

@@ -149,6 +149,22 @@ ann_build_calibrate(AnnBuild *build, AnnMeta *meta)
 
 /* ---- encoding ---- */
 
+/*
+ * By list, and in a list by the first filter columns, so that rows with equal
+ * keys, which searches want together, are in few blocks.
+ */
+static int64
+sort_order(int32 list, const uint32 *keys, int filters)
+{
+	uint32 order = 0;
+
+	if (filters > 0)
+		order = (uint32) ann_short_key(keys[0]) << 16;
+	if (filters > 1)
+		order |= ann_short_key(keys[1]);
+	return (int64) ((uint64) list << 32 | order);
+}
+
 static void
 sort_entry(AnnBuild *build, int row, int32 list)
 {
@@ -170,7 +186,8 @@ sort_entry(AnnBuild *build, int row, int32 list)
 		entry->sign_factors.error = entry->byte_factors.error = INFINITY;
 
 	ExecClearTuple(build->slot);
-	build->slot->tts_values[0] = Int32GetDatum(list);
+	build->slot->tts_values[0] =
+		Int64GetDatum(sort_order(list, entry->keys, build->layout.filters));
 	build->slot->tts_isnull[0] = false;
 	build->slot->tts_values[1] = PointerGetDatum(build->payload);
 	build->slot->tts_isnull[1] = false;
@@ -244,7 +261,7 @@ static Tuplesortstate *
 begin_sort(const AnnBuild *build, int memory, bool leader)
 {
 	AttrNumber column = 1;
-	Oid operator= Int4LessOperator;
+	Oid operator= Int8LessOperator;
 	Oid collation = InvalidOid;
 	bool nulls_first = false;
 
@@ -262,7 +279,7 @@ prepare_rows(AnnBuild *build)
 				shape->code_dim / 8 + shape->byte_len;
 
 	build->sort_desc = CreateTemplateTupleDesc(2);
-	TupleDescInitEntry(build->sort_desc, 1, "list", INT4OID, -1, 0);
+	TupleDescInitEntry(build->sort_desc, 1, "order", INT8OID, -1, 0);
 	TupleDescInitEntry(build->sort_desc, 2, "entry", BYTEAOID, -1, 0);
 	build->slot = MakeSingleTupleTableSlot(build->sort_desc, &TTSOpsVirtual);
 	build->payload = palloc0(size);

@@ -17,8 +17,17 @@
 static void
 add_hash(Relation index, AnnFilter *filter, Datum value)
 {
-	filter->hashes[filter->nhashes++] =
-		ann_hash_key(index, filter->filter + 2, value);
+	uint32 hash = ann_hash_key(index, filter->filter + 2, value);
+
+	filter->hashes[filter->nhashes] = hash;
+	filter->short_hashes[filter->nhashes++] = ann_short_key(hash);
+}
+
+static void
+allocate_hashes(AnnFilter *filter, int n)
+{
+	filter->hashes = palloc(sizeof(uint32) * Max(n, 1));
+	filter->short_hashes = palloc(sizeof(uint16) * Max(n, 1));
 }
 
 /* = ANY (array): nulls in the array match nothing. */
@@ -36,7 +45,7 @@ add_array(Relation index, AnnFilter *filter, Datum value)
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
 	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign,
 					  &values, &nulls, &n);
-	filter->hashes = palloc(sizeof(uint32) * (n + 1));
+	allocate_hashes(filter, n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
 			add_hash(index, filter, values[i]);
@@ -72,7 +81,7 @@ ann_filters_read(IndexScanDesc scan, const AnnPlan *plan, int *count,
 			add_array(scan->indexRelation, filter, key->sk_argument);
 		else
 		{
-			filter->hashes = palloc(sizeof(uint32));
+			allocate_hashes(filter, 1);
 			add_hash(scan->indexRelation, filter, key->sk_argument);
 		}
 	}

@@ -48,6 +48,7 @@ typedef struct Figures
 	int64 entries;
 	int64 list_pages;
 	int64 record_pages;
+	int64 key_pages;
 	int64 longest;
 	int64 free_pages;
 	int64 dead_lists;
@@ -89,6 +90,8 @@ collect_figures(Relation index, const AnnMeta *meta, const AnnLayout *layout,
 		}
 		else if (ann_special(page)->kind == ANN_PAGE_RECORDS)
 			figures->record_pages++;
+		else if (ann_special(page)->kind == ANN_PAGE_KEYS)
+			figures->key_pages++;
 		else if (ann_special(page)->kind == ANN_PAGE_FREE)
 			figures->free_pages++;
 		UnlockReleaseBuffer(buffer);
@@ -122,8 +125,8 @@ intel_index_stats(PG_FUNCTION_ARGS)
 	AnnLayout layout;
 	AnnMeta meta;
 	TupleDesc desc;
-	Datum values[12];
-	bool nulls[12] = {false};
+	Datum values[13];
+	bool nulls[13] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -143,6 +146,7 @@ intel_index_stats(PG_FUNCTION_ARGS)
 	values[9] = Int64GetDatum((int64) meta.centroid_pages);
 	values[10] = Int64GetDatum(figures.free_pages);
 	values[11] = Int64GetDatum(figures.dead_lists);
+	values[12] = Int64GetDatum(figures.key_pages);
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(
 		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
@@ -185,6 +189,8 @@ typedef struct Check
 	bool live;		/* entries must have records */
 	uint32 entries; /* seen */
 	uint32 counted; /* what the first page says */
+	int64 keyed;	/* list pages that have a place on key pages */
+	int64 places;	/* that are taken */
 	ReturnSetInfo *result;
 } Check;
 
@@ -239,6 +245,65 @@ check_entry(Check *check, BlockNumber block, BlockNumber record_page,
 	UnlockReleaseBuffer(buffer);
 }
 
+/* Whether the keys of the entries in use are in a place. */
+static bool
+has_keys(const AnnLayout *layout, Page page, AnnKeyPlace *place)
+{
+	for (int i = 0; i < ann_special(page)->nblocks; i++)
+	{
+		AnnBlock entries = ann_block(layout, page, i);
+
+		for (int slot = 0; slot < ANN_BLOCK; slot++)
+			for (int f = 0; f < layout->filters; f++)
+				if (*entries.used & ((uint32) 1 << slot) &&
+					(i >= place->blocks ||
+					 ann_key_block(layout, place, f, i)[slot] !=
+						 ann_short_key(entries.keys[f * ANN_BLOCK + slot])))
+					return false;
+	}
+	return true;
+}
+
+/* The place that a list page names must be its own, with its keys. */
+static void
+check_keys(Check *check, BlockNumber block, Page page)
+{
+	const AnnPageSpecial *special = ann_special(page);
+	AnnKeyPlace *place;
+	Buffer buffer;
+	Page keys;
+
+	if (check->layout.filters == 0)
+		return;
+	check->keyed++;
+	if (special->keys >= check->blocks ||
+		special->keys_place >= check->layout.places_per_page)
+	{
+		report(check, block, "list page names an impossible place for keys");
+		return;
+	}
+	buffer = ReadBuffer(check->index, special->keys);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	keys = BufferGetPage(buffer);
+	place = ann_key_place(&check->layout, keys, special->keys_place);
+	if (PageIsNew(keys) || ann_special(keys)->kind != ANN_PAGE_KEYS)
+		report(check, block, "list page names a page without keys");
+	else if (place->page != block || place->list != special->list ||
+			 place->stamp != special->stamp)
+		report(check, block, "keys belong to another list page");
+	else if (!has_keys(&check->layout, page, place))
+		report(check, special->keys, "entries have other keys");
+	UnlockReleaseBuffer(buffer);
+}
+
+static void
+count_places(Check *check, Page page)
+{
+	for (int i = 0; i < check->layout.places_per_page; i++)
+		check->places +=
+			ann_key_place(&check->layout, page, i)->page != ANN_METAPAGE;
+}
+
 /* Check a page of a chain; returns the next. */
 static BlockNumber
 check_page(Check *check, BlockNumber block, bool first)
@@ -259,6 +324,8 @@ check_page(Check *check, BlockNumber block, bool first)
 		return InvalidBlockNumber;
 	}
 	special = ann_special(page);
+	if (check->kind == ANN_PAGE_KEYS)
+		count_places(check, page);
 	if (check->kind != ANN_PAGE_LIST)
 		return special->next;
 	if (special->list != check->slot || special->stamp != check->stamp)
@@ -270,6 +337,7 @@ check_page(Check *check, BlockNumber block, bool first)
 		report(check, block, "list page has too many blocks");
 		return special->next;
 	}
+	check_keys(check, block, page);
 	for (int i = 0; i < special->nblocks; i++)
 	{
 		AnnBlock entries = ann_block(&check->layout, page, i);
@@ -416,6 +484,9 @@ intel_index_check(PG_FUNCTION_ARGS)
 	check_drafts(&check, &meta);
 	check_chain(&check, ANN_PAGE_DIRECTORY, meta.directory_start);
 	check_chain(&check, ANN_PAGE_CENTROIDS, meta.centroid_start);
+	check_chain(&check, ANN_PAGE_KEYS, meta.keys_start);
+	if (check.places != check.keyed)
+		report(&check, ANN_METAPAGE, "wrong count of places for keys");
 	check_strays(&check);
 	relation_close(check.index, NoLock);
 	return (Datum) 0;

@@ -211,6 +211,7 @@ typedef struct AnnFilter
 	int filter; /* the column, from 0 on */
 	int nhashes;
 	uint32 *hashes;
+	uint16 *short_hashes; /* as key pages have them */
 } AnnFilter;
 
 /* Conditions of a scan; impossible: some accept nothing. */

@@ -62,6 +62,16 @@ match(const uint32_t *keys, uint32_t key)
 	return bits;
 }
 
+static uint32_t
+match_short(const uint16_t *keys, uint16_t key)
+{
+	uint32_t bits = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v++)
+		bits |= (uint32_t) (keys[v] == key) << v;
+	return bits;
+}
+
 /* The tree in which all tables add their lanes. */
 static float
 sum_lanes(float *lane)
@@ -139,6 +149,7 @@ static const AnnKernels scalar_kernels = {
 	.sum_block = sum_block,
 	.bounds = ann_bounds_scalar,
 	.match = match,
+	.match_short = match_short,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
 	.dot_rank = dot_rank,

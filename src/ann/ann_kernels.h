@@ -68,6 +68,7 @@ typedef struct AnnKernels
 
 	/* The bit of each of ANN_BLOCK keys that equals key. */
 	uint32_t (*match)(const uint32_t *keys, uint32_t key);
+	uint32_t (*match_short)(const uint16_t *keys, uint16_t key);
 
 	/* Sum of code[i] * query[i]; n is a multiple of ANN_DIM_UNIT. */
 	float (*dot_bytes)(size_t n, const uint8_t *code, const float *query);

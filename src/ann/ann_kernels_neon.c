@@ -75,6 +75,21 @@ match(const uint32_t *keys, uint32_t key)
 	return bits;
 }
 
+static uint32_t
+match_short(const uint16_t *keys, uint16_t key)
+{
+	static const uint16_t weights[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+	const uint16x8_t weight = vld1q_u16(weights);
+	const uint16x8_t wanted = vdupq_n_u16(key);
+	uint32_t bits = 0;
+
+	for (int v = 0; v < ANN_BLOCK; v += 8)
+		bits |= (uint32_t) vaddvq_u16(
+					vandq_u16(vceqq_u16(vld1q_u16(keys + v), wanted), weight))
+				<< v;
+	return bits;
+}
+
 /* Folded in the order of the reference. */
 static float
 fold(float32x4_t *acc)
@@ -207,6 +222,7 @@ static const AnnKernels neon_kernels = {
 	.sum_block = sum_block,
 	.bounds = ann_bounds_scalar,
 	.match = match,
+	.match_short = match_short,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
 	.dot_rank = dot_rank,

@@ -138,6 +138,20 @@ match_avx2(const uint32_t *keys, uint32_t key)
 	return bits;
 }
 
+AVX2 static uint32_t
+match_short_avx2(const uint16_t *keys, uint16_t key)
+{
+	const __m256i wanted = _mm256_set1_epi16((short) key);
+	__m256i low =
+		_mm256_cmpeq_epi16(_mm256_loadu_si256((const __m256i *) keys), wanted);
+	__m256i high = _mm256_cmpeq_epi16(
+		_mm256_loadu_si256((const __m256i *) (keys + ANN_BLOCK / 2)), wanted);
+
+	/* packs works on halves of registers, so quarters change places */
+	return (uint32_t) _mm256_movemask_epi8(
+		_mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xD8));
+}
+
 /* Eight registers hold the 64 lanes; folded in the order of the reference. */
 INLINE AVX2 float
 fold_avx2(__m256 *acc)
@@ -290,6 +304,7 @@ static const AnnKernels avx2_kernels = {
 	.sum_block = sum_block_avx2,
 	.bounds = bounds_avx2,
 	.match = match_avx2,
+	.match_short = match_short_avx2,
 	.dot_bytes = dot_bytes_avx2,
 	.dot_nibbles = dot_nibbles_avx2,
 	.dot_rank = dot_rank_avx2,
@@ -441,6 +456,7 @@ static const AnnKernels avx512_kernels = {
 	.sum_block = sum_block_avx512,
 	.bounds = bounds_avx2,
 	.match = match_avx2,
+	.match_short = match_short_avx2,
 	.dot_bytes = dot_bytes_avx512,
 	.dot_nibbles = dot_nibbles_avx2,
 	.dot_rank = dot_rank_avx2,

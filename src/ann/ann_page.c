@@ -15,7 +15,6 @@
 #include <math.h>
 
 #include "access/generic_xlog.h"
-#include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "storage/freespace.h"
 #include "storage/lmgr.h"
@@ -23,13 +22,16 @@
 #include "ann/ann_page.h"
 #include "ann/ann_page_int.h"
 
-StaticAssertDecl(sizeof(AnnPageSpecial) == 24, "special space");
+StaticAssertDecl(sizeof(AnnPageSpecial) == 32, "special space");
 StaticAssertDecl(sizeof(AnnListEntry) == 32, "directory entry");
 StaticAssertDecl(offsetof(AnnMeta, tuples) == 32, "metapage");
 StaticAssertDecl(offsetof(AnnMeta, calibrated) == 40 + 8 * ANN_LEVELS,
 				 "metapage");
 StaticAssertDecl(offsetof(AnnMeta, draft) == 76 + 8 * ANN_LEVELS, "metapage");
+StaticAssertDecl(offsetof(AnnMeta, keys_start) == 88 + 16 * ANN_LEVELS,
+				 "metapage");
 StaticAssertDecl(offsetof(AnnRecord, bytes) == 32, "record");
+StaticAssertDecl(offsetof(AnnKeyPlace, keys) == 16, "key page");
 
 AnnLayout
 ann_layout(AnnMetric metric, int dim, int bits, int filters)
@@ -45,6 +47,10 @@ ann_layout(AnnMetric metric, int dim, int bits, int filters)
 		2 * sizeof(uint32);
 	layout.blocks_per_page = ANN_PAGE_SPACE / layout.block_size;
 	layout.record_size = offsetof(AnnRecord, bytes) + layout.shape.byte_len;
+	layout.place_size =
+		offsetof(AnnKeyPlace, keys) +
+		(int) sizeof(uint16) * ANN_BLOCK * layout.blocks_per_page * filters;
+	layout.places_per_page = ANN_PAGE_SPACE / layout.place_size;
 	Assert(layout.blocks_per_page > 0);
 	return layout;
 }
@@ -144,6 +150,9 @@ ann_page_init(Page page, AnnPageKind kind, uint32 list, uint32 stamp)
 	special->insert = InvalidBlockNumber;
 	special->stamp = stamp;
 	special->entries = 0;
+	special->keys = InvalidBlockNumber;
+	special->keys_place = 0;
+	special->zero = 0;
 }
 
 void
@@ -265,282 +274,6 @@ ann_page_put_record(const AnnLayout *layout, Page page, const AnnEntry *entry)
 					   InvalidOffsetNumber, false, false);
 }
 
-/* ---- writing a whole index ---- */
-
-struct AnnWriter
-{
-	Relation index;
-	ForkNumber fork;
-	const AnnLayout *layout;
-	int lists;
-	int started;		 /* lists that have a first page */
-	AnnListEntry *entry; /* of each list */
-	uint32 entries;		 /* of the list being written */
-	Buffer list_page;
-	Buffer record_page;
-};
-
-static Buffer
-writer_new_page(AnnWriter *writer, AnnPageKind kind, uint32 list)
-{
-	Buffer buffer = ReadBufferExtended(writer->index, writer->fork, P_NEW,
-									   RBM_ZERO_AND_LOCK, NULL);
-
-	ann_page_init(BufferGetPage(buffer), kind, list,
-				  kind == ANN_PAGE_LIST ? ANN_FIRST_STAMP : 0);
-	MarkBufferDirty(buffer);
-	return buffer;
-}
-
-static void
-writer_release(Buffer *buffer)
-{
-	if (BufferIsValid(*buffer))
-		UnlockReleaseBuffer(*buffer);
-	*buffer = InvalidBuffer;
-}
-
-/* Pages stay pinned between entries, not locked, so a build can be cancelled. */
-static void
-writer_lock(AnnWriter *writer, int mode)
-{
-	if (BufferIsValid(writer->list_page))
-		LockBuffer(writer->list_page, mode);
-	if (BufferIsValid(writer->record_page))
-		LockBuffer(writer->record_page, mode);
-}
-
-AnnWriter *
-ann_writer_begin(Relation index, ForkNumber fork, const AnnLayout *layout,
-				 int lists)
-{
-	AnnWriter *writer = palloc0(sizeof(AnnWriter));
-	Buffer meta;
-
-	writer->index = index;
-	writer->fork = fork;
-	writer->layout = layout;
-	writer->lists = lists;
-	writer->entry = MemoryContextAllocExtended(
-		CurrentMemoryContext, mul_size(sizeof(AnnListEntry), lists),
-		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	meta = writer_new_page(writer, ANN_PAGE_META, 0);
-	Assert(BufferGetBlockNumber(meta) == ANN_METAPAGE);
-	UnlockReleaseBuffer(meta);
-	return writer;
-}
-
-/* Leave the count of entries on the first page of the list just written. */
-static void
-writer_end_list(AnnWriter *writer)
-{
-	Buffer buffer;
-
-	writer_release(&writer->list_page);
-	if (writer->started == 0 || writer->entries == 0)
-		return;
-	buffer = ReadBufferExtended(writer->index, writer->fork,
-								writer->entry[writer->started - 1].head,
-								RBM_NORMAL, NULL);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	ann_special(BufferGetPage(buffer))->entries = writer->entries;
-	MarkBufferDirty(buffer);
-	UnlockReleaseBuffer(buffer);
-	writer->entries = 0;
-}
-
-/* Give lists up to and including list a first page. */
-static void
-writer_start_lists(AnnWriter *writer, uint32 list)
-{
-	while ((uint32) writer->started <= list)
-	{
-		AnnListEntry *entry = &writer->entry[writer->started];
-
-		writer_end_list(writer);
-		writer->list_page =
-			writer_new_page(writer, ANN_PAGE_LIST, writer->started);
-		entry->head = BufferGetBlockNumber(writer->list_page);
-		entry->stamp = ANN_FIRST_STAMP;
-		entry->state = ANN_LIST_LIVE;
-		ann_special(BufferGetPage(writer->list_page))->insert = entry->head;
-		writer->started++;
-	}
-}
-
-void
-ann_writer_add(AnnWriter *writer, const AnnEntry *unstamped)
-{
-	const AnnLayout *layout = writer->layout;
-	AnnEntry stamped = *unstamped;
-	const AnnEntry *entry = &stamped;
-	OffsetNumber item = InvalidOffsetNumber;
-	int index;
-	int slot;
-
-	stamped.stamp = ANN_FIRST_STAMP;
-	Assert(entry->list < (uint32) writer->lists);
-	writer_lock(writer, BUFFER_LOCK_EXCLUSIVE);
-	writer_start_lists(writer, entry->list);
-	if (BufferIsValid(writer->record_page))
-		item = ann_page_put_record(layout, BufferGetPage(writer->record_page),
-								   entry);
-	if (item == InvalidOffsetNumber)
-	{
-		writer_release(&writer->record_page);
-		writer->record_page = writer_new_page(writer, ANN_PAGE_RECORDS, 0);
-		item = ann_page_put_record(layout, BufferGetPage(writer->record_page),
-								   entry);
-		if (item == InvalidOffsetNumber)
-			elog(ERROR, "record does not fit an empty page");
-	}
-	if (!ann_page_find_slot(layout, BufferGetPage(writer->list_page), &index,
-							&slot))
-	{
-		Buffer next = writer_new_page(writer, ANN_PAGE_LIST, entry->list);
-
-		ann_special(BufferGetPage(writer->list_page))->next =
-			BufferGetBlockNumber(next);
-		writer_release(&writer->list_page);
-		writer->list_page = next;
-		index = slot = 0;
-	}
-	ann_page_put_entry(layout, BufferGetPage(writer->list_page), index, slot,
-					   entry, BufferGetBlockNumber(writer->record_page), item);
-	writer->entries++;
-	MarkBufferDirty(writer->list_page);
-	MarkBufferDirty(writer->record_page);
-	writer_lock(writer, BUFFER_LOCK_UNLOCK);
-}
-
-/* The next page of a chain of which *buffer holds the last one. */
-static void
-writer_next_page(AnnWriter *writer, Buffer *buffer, AnnPageKind kind)
-{
-	Buffer next = writer_new_page(writer, kind, 0);
-
-	ann_page_set_size(BufferGetPage(next), ANN_PAGE_SPACE);
-	if (BufferIsValid(*buffer))
-		ann_special(BufferGetPage(*buffer))->next = BufferGetBlockNumber(next);
-	writer_release(buffer);
-	*buffer = next;
-}
-
-static void
-writer_put_centroids(AnnWriter *writer, const float *centroids, AnnMeta *meta)
-{
-	int dim = writer->layout->shape.full_dim;
-	Buffer buffer = InvalidBuffer;
-	size_t at = ANN_WORDS_PER_PAGE;
-
-	meta->centroid_pages = 0;
-	for (int list = 0; list < writer->lists; list++)
-	{
-		const float *x = centroids + (size_t) list * dim;
-		AnnListEntry *entry = &writer->entry[list];
-
-		entry->norm_squared = ann_kernels->dot(dim, x, x);
-		for (int word = 0; word < dim; word++)
-		{
-			if (at == ANN_WORDS_PER_PAGE)
-			{
-				writer_next_page(writer, &buffer, ANN_PAGE_CENTROIDS);
-				if (meta->centroid_pages++ == 0)
-					meta->centroid_start = BufferGetBlockNumber(buffer);
-				at = 0;
-			}
-			if (word == 0)
-			{
-				entry->centroid_block = BufferGetBlockNumber(buffer);
-				entry->centroid_word = at;
-			}
-			memcpy(PageGetContents(BufferGetPage(buffer)) + 4 * at++, &x[word],
-				   4);
-		}
-	}
-	meta->centroid_last = BufferGetBlockNumber(buffer);
-	meta->centroid_words = at;
-	writer_release(&buffer);
-}
-
-static void
-writer_put_directory(AnnWriter *writer, AnnMeta *meta)
-{
-	Buffer buffer = InvalidBuffer;
-
-	for (int list = 0; list < writer->lists; list++)
-	{
-		int at = list % ANN_SLOTS_PER_PAGE;
-		Page page;
-
-		if (at == 0)
-			writer_next_page(writer, &buffer, ANN_PAGE_DIRECTORY);
-		if (list == 0)
-			meta->directory_start = BufferGetBlockNumber(buffer);
-		page = BufferGetPage(buffer);
-		((AnnListEntry *) PageGetContents(page))[at] = writer->entry[list];
-		ann_special(page)->nblocks = at + 1;
-	}
-	meta->directory_last = BufferGetBlockNumber(buffer);
-	writer_release(&buffer);
-}
-
-/* Log all pages, so many at a time that progress shows. */
-static void
-writer_log(AnnWriter *writer, void (*logged)(int64 done, int64 total))
-{
-	BlockNumber total =
-		RelationGetNumberOfBlocksInFork(writer->index, writer->fork);
-	BlockNumber run = 256;
-
-	for (BlockNumber start = 0; start < total; start += run)
-	{
-		log_newpage_range(writer->index, writer->fork, start,
-						  Min(start + run, total), true);
-		if (logged != NULL)
-			logged(Min(start + run, total), total);
-	}
-}
-
-void
-ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta,
-				  void (*logged)(int64 done, int64 total))
-{
-	Relation index = writer->index;
-	Buffer buffer;
-
-	writer_lock(writer, BUFFER_LOCK_EXCLUSIVE);
-	writer_start_lists(writer, writer->lists - 1);
-	writer_end_list(writer);
-	writer_release(&writer->record_page);
-	writer_put_centroids(writer, centroids, meta);
-	writer_put_directory(writer, meta);
-
-	meta->magic = ANN_MAGIC;
-	meta->version = ANN_VERSION;
-	meta->metric = writer->layout->shape.metric;
-	meta->dim = writer->layout->shape.dim;
-	meta->bits = writer->layout->shape.bits;
-	meta->lists = writer->lists;
-	meta->filters = writer->layout->filters;
-	meta->slots = meta->calibrated = meta->lists;
-	meta->list_size = (uint32) Max(ANN_LIST_SIZE, meta->tuples / meta->lists);
-	meta->stamp = ANN_FIRST_STAMP;
-	meta->draft[0] = meta->draft[1] = InvalidBlockNumber;
-	buffer = ReadBufferExtended(index, writer->fork, ANN_METAPAGE, RBM_NORMAL,
-								NULL);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	memcpy(PageGetContents(BufferGetPage(buffer)), meta, sizeof(AnnMeta));
-	ann_page_set_size(BufferGetPage(buffer), sizeof(AnnMeta));
-	MarkBufferDirty(buffer);
-	UnlockReleaseBuffer(buffer);
-
-	if (RelationNeedsWAL(index) || writer->fork == INIT_FORKNUM)
-		writer_log(writer, logged);
-	pfree(writer->entry);
-	pfree(writer);
-}
-
 /* ---- inserting ---- */
 
 /*
@@ -574,6 +307,31 @@ ann_page_extend(Relation index)
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	UnlockRelationForExtension(index, ExclusiveLock);
 	return buffer;
+}
+
+BlockNumber
+ann_chain_next(Relation index, BlockNumber block, AnnPageKind kind)
+{
+	Buffer buffer = ann_page_read(index, block, kind, BUFFER_LOCK_EXCLUSIVE);
+	BlockNumber next = ann_special(BufferGetPage(buffer))->next;
+
+	if (next == InvalidBlockNumber)
+	{
+		Buffer fresh = ann_page_extend(index);
+		GenericXLogState *state = GenericXLogStart(index);
+		Page page =
+			GenericXLogRegisterBuffer(state, fresh, GENERIC_XLOG_FULL_IMAGE);
+
+		next = BufferGetBlockNumber(fresh);
+		ann_page_init(page, kind, 0, 0);
+		memset(PageGetContents(page), 0, ANN_PAGE_SPACE);
+		ann_page_set_size(page, ANN_PAGE_SPACE);
+		ann_special(GenericXLogRegisterBuffer(state, buffer, 0))->next = next;
+		GenericXLogFinish(state);
+		UnlockReleaseBuffer(fresh);
+	}
+	UnlockReleaseBuffer(buffer);
+	return next;
 }
 
 /*
@@ -669,6 +427,37 @@ is_current(Relation index, uint32 revision)
 	return current;
 }
 
+/*
+ * Append an empty page to the chain, in a WAL record of its own: with the
+ * first entry there would be more pages than one can change.
+ */
+static Buffer
+append_list_page(Relation index, const AnnLayout *layout, Buffer first,
+				 Buffer last, const AnnEntry *entry)
+{
+	Buffer fresh = ann_page_extend(index);
+	BlockNumber block = BufferGetBlockNumber(fresh);
+	int place;
+	Buffer keys = ann_keys_find(index, layout, &place);
+	GenericXLogState *state = GenericXLogStart(index);
+	Page page =
+		GenericXLogRegisterBuffer(state, fresh, GENERIC_XLOG_FULL_IMAGE);
+	Page first_page = GenericXLogRegisterBuffer(state, first, 0);
+	Page last_page =
+		last == first ? first_page : GenericXLogRegisterBuffer(state, last, 0);
+
+	ann_page_init(page, ANN_PAGE_LIST, entry->list, entry->stamp);
+	if (BufferIsValid(keys))
+		ann_keys_take(layout, GenericXLogRegisterBuffer(state, keys, 0),
+					  BufferGetBlockNumber(keys), place, page, block);
+	ann_special(last_page)->next = block;
+	ann_special(first_page)->insert = block;
+	GenericXLogFinish(state);
+	if (BufferIsValid(keys))
+		UnlockReleaseBuffer(keys);
+	return fresh;
+}
+
 uint32
 ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 				uint32 revision, const AnnEntry *entry)
@@ -677,6 +466,7 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 	Buffer last;
 	Buffer target;
 	Buffer records;
+	Buffer keys;
 	GenericXLogState *state;
 	Page first_page;
 	Page target_page;
@@ -684,7 +474,6 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 	OffsetNumber item;
 	uint32 entries;
 	bool fresh;
-	bool found;
 	int block_index;
 	int slot;
 
@@ -692,29 +481,25 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 		return 0;
 	first = ann_page_read(index, head, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
 
-	/* find places: list page, then record page */
-	found = find_list_page(index, layout, first, &last, &block_index, &slot);
-	target = found ? last : ann_page_extend(index);
+	/* find places: list page, record page, then key page */
+	if (find_list_page(index, layout, first, &last, &block_index, &slot))
+		target = last;
+	else
+	{
+		target = append_list_page(index, layout, first, last, entry);
+		block_index = slot = 0;
+		if (last != first)
+			UnlockReleaseBuffer(last);
+	}
 	records = ann_page_find_records(index, layout, &fresh);
+	keys = ann_keys_lock(index, layout, BufferGetPage(target));
 
 	/* change up to four pages in one record */
 	state = GenericXLogStart(index);
 	first_page = GenericXLogRegisterBuffer(state, first, 0);
-	target_page =
-		target == first
-			? first_page
-			: GenericXLogRegisterBuffer(state, target,
-										found ? 0 : GENERIC_XLOG_FULL_IMAGE);
-	if (!found)
-	{
-		Page last_page = last == first
-							 ? first_page
-							 : GenericXLogRegisterBuffer(state, last, 0);
-
-		ann_page_init(target_page, ANN_PAGE_LIST, entry->list, entry->stamp);
-		ann_special(last_page)->next = BufferGetBlockNumber(target);
-		block_index = slot = 0;
-	}
+	target_page = target == first
+					  ? first_page
+					  : GenericXLogRegisterBuffer(state, target, 0);
 	ann_special(first_page)->insert = BufferGetBlockNumber(target);
 	entries = ++ann_special(first_page)->entries;
 	records_page = GenericXLogRegisterBuffer(
@@ -726,13 +511,17 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 		elog(ERROR, "record does not fit its page");
 	ann_page_put_entry(layout, target_page, block_index, slot, entry,
 					   BufferGetBlockNumber(records), item);
+	if (BufferIsValid(keys))
+		ann_keys_put(layout, GenericXLogRegisterBuffer(state, keys, 0),
+					 ann_special(target_page)->keys_place, block_index, slot,
+					 entry);
 	GenericXLogFinish(state);
 
+	if (BufferIsValid(keys))
+		UnlockReleaseBuffer(keys);
 	UnlockReleaseBuffer(records);
-	if (target != first && target != last)
+	if (target != first)
 		UnlockReleaseBuffer(target);
-	if (last != first)
-		UnlockReleaseBuffer(last);
 	UnlockReleaseBuffer(first);
 	return entries;
 }

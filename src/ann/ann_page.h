@@ -6,12 +6,14 @@
  * An index is a metapage, a chain of directory pages, a chain of pages of
  * centroids, and for each list a chain of list pages with blocks of 32 sign
  * codes. Byte codes lie as items on record pages, which lists share; a list
- * entry names page and item.
+ * entry names page and item. With filter columns a chain of key pages has the
+ * keys of all entries once more, shortened, so that a search for few rows
+ * finds the blocks to look at without reading every list.
  *
  * Metapage (block 0), from the page contents on:
  *	OFFSET	SIZE	DESCRIPTION
  *	0		4		magic number 0x696E7465
- *	4		4		format version, 3
+ *	4		4		format version, 4
  *	8		4		metric (AnnMetric)
  *	12		4		dimensions of the column
  *	16		4		live lists, at least 1
@@ -33,6 +35,8 @@
  *	172		8		first pages of two chains being written, or invalid
  *	180		4		bits of a coordinate in a byte code: 4, 8 or 12
  *	184		96		reach of a search for each level, as lists above
+ *	280		4		first key page, or invalid without filter columns
+ *	284		4		key page where the search for a free place starts
  *
  * Directory page: AnnListEntry, 32 bytes each, by slot.
  *
@@ -50,14 +54,26 @@
  *	+..			4		bit of each entry in use
  *	+..			4		zero
  *
+ * Key page: places, each for a list page. In a place:
+ *	OFFSET		SIZE	DESCRIPTION
+ *	0			4		list page, or 0: a free place
+ *	4			4		slot of its list
+ *	8			4		stamp of its list
+ *	12			2		blocks that ever had entries
+ *	14			2		entries that these had at most
+ *	16			64*b*nf	the upper halves of the filter keys, 1 for 0: b blocks
+ *						of 32 for the first filter column, then the next; what
+ *						stands where no entry is in use means nothing
+ *
  * Record: factors of the byte code: add, scale, error, norm (16), heap tuple
  * (6), slack of the factors as the upper half of a float (2), slot of the list
  * (4), its stamp (4), byte code.
  *
- * Special space of every page (24 bytes): next page of the chain or invalid
+ * Special space of every page (32 bytes): next page of the chain or invalid
  * (4), slot of the list (4), blocks or directory entries in use (2), kind (2),
  * where inserting starts (4, on the first page of a list), stamp of the list
- * (4), entries of the list (4, on its first page).
+ * (4), entries of the list (4, on its first page), its key page (4) and place
+ * there (2, on list pages), zero (2).
  *
  *-------------------------------------------------------------------------
  */
@@ -71,7 +87,7 @@
 #include "ann/ann_rabitq.h"
 
 #define ANN_MAGIC 0x696E7465
-#define ANN_VERSION 3
+#define ANN_VERSION 4
 #define ANN_METAPAGE 0
 #define ANN_MAX_FILTERS 4
 
@@ -86,6 +102,7 @@ typedef enum AnnPageKind
 	ANN_PAGE_CENTROIDS = 0xA702,
 	ANN_PAGE_LIST = 0xA703,
 	ANN_PAGE_RECORDS = 0xA704,
+	ANN_PAGE_KEYS = 0xA705,
 	ANN_PAGE_DIRECTORY = 0xA706,
 	ANN_PAGE_FREE = 0xA707,
 } AnnPageKind;
@@ -99,6 +116,9 @@ typedef struct AnnPageSpecial
 	BlockNumber insert;
 	uint32 stamp;
 	uint32 entries;
+	BlockNumber keys;
+	uint16 keys_place;
+	uint16 zero;
 } AnnPageSpecial;
 
 /* Stamp of the lists that a build writes. */
@@ -148,6 +168,8 @@ typedef struct AnnMeta
 	uint32 bits;
 	float reach10[ANN_LEVELS];
 	float reach100[ANN_LEVELS];
+	BlockNumber keys_start;
+	BlockNumber keys_free;
 } AnnMeta;
 
 typedef struct AnnRecord
@@ -185,7 +207,20 @@ typedef struct AnnLayout
 	int block_size;
 	int blocks_per_page;
 	int record_size;
+	int place_size; /* of a key page */
+	int places_per_page;
 } AnnLayout;
+
+/* The keys of a list page. */
+typedef struct AnnKeyPlace
+{
+	BlockNumber page;
+	uint32 list;
+	uint32 stamp;
+	uint16 blocks;
+	uint16 entries;
+	uint16 keys[FLEXIBLE_ARRAY_MEMBER];
+} AnnKeyPlace;
 
 /* A vector ready to be stored. */
 typedef struct AnnEntry
@@ -215,18 +250,46 @@ extern Buffer ann_buffer_read(Relation index, BlockNumber block);
 
 /*
  * Fetch what will be read soon into the caches of the CPU: a record, the
- * first block of a list page, a block of the page at hand. Of a block that
+ * first block of a list page, a page, blocks of a list page, a block of the page at hand. Of a block that
  * filters may reject only what they look at.
  */
 extern void ann_buffer_prefetch_record(Relation index, const AnnLayout *layout,
 									   BlockNumber block, OffsetNumber item);
 extern void ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
 									 BlockNumber block, bool filtered);
+extern void ann_buffer_prefetch_page(Relation index, BlockNumber block);
+extern void ann_buffer_prefetch_blocks(Relation index, const AnnLayout *layout,
+									   BlockNumber block, uint32 blocks);
 extern void ann_block_prefetch(const AnnLayout *layout, const char *page,
 							   int index, bool filtered);
 
 extern AnnLayout ann_layout(AnnMetric metric, int dim, int bits, int filters);
 extern AnnBlock ann_block(const AnnLayout *layout, Page page, int index);
+
+static inline AnnKeyPlace *
+ann_key_place(const AnnLayout *layout, Page page, int place)
+{
+	return (AnnKeyPlace *) (PageGetContents(page) +
+							(size_t) place * layout->place_size);
+}
+
+/* ANN_BLOCK shortened keys of a block. */
+static inline uint16 *
+ann_key_block(const AnnLayout *layout, AnnKeyPlace *place, int filter,
+			  int block)
+{
+	return place->keys +
+		   ((size_t) filter * layout->blocks_per_page + block) * ANN_BLOCK;
+}
+
+/* Never 0, which stands where there was no entry. */
+static inline uint16
+ann_short_key(uint32 key)
+{
+	uint16 upper = (uint16) (key >> 16);
+
+	return upper == 0 ? 1 : upper;
+}
 
 /* Raises XX002 (index_corrupted) unless page is of this kind. */
 extern void ann_page_check(Relation index, BlockNumber block, Page page,

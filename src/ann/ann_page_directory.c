@@ -117,35 +117,6 @@ directory_block(Relation index, const AnnMeta *meta, uint32 slot)
 
 /* ---- slots and centroids ---- */
 
-/*
- * The page after this one in its chain, which is appended if there is none. A
- * crash right after this leaves a page at the end that the next call finds.
- */
-static BlockNumber
-chain_next(Relation index, BlockNumber block, AnnPageKind kind)
-{
-	Buffer buffer = ann_page_read(index, block, kind, BUFFER_LOCK_EXCLUSIVE);
-	BlockNumber next = ann_special(BufferGetPage(buffer))->next;
-
-	if (next == InvalidBlockNumber)
-	{
-		Buffer fresh = ann_page_extend(index);
-		GenericXLogState *state = GenericXLogStart(index);
-		Page page =
-			GenericXLogRegisterBuffer(state, fresh, GENERIC_XLOG_FULL_IMAGE);
-
-		next = BufferGetBlockNumber(fresh);
-		ann_page_init(page, kind, 0, 0);
-		memset(PageGetContents(page), 0, ANN_PAGE_SPACE);
-		ann_page_set_size(page, ANN_PAGE_SPACE);
-		ann_special(GenericXLogRegisterBuffer(state, buffer, 0))->next = next;
-		GenericXLogFinish(state);
-		UnlockReleaseBuffer(fresh);
-	}
-	UnlockReleaseBuffer(buffer);
-	return next;
-}
-
 /* Append an empty slot with a place for its centroid. */
 static uint32
 append_slot(Relation index, const AnnLayout *layout, AnnListEntry *entry)
@@ -164,7 +135,7 @@ append_slot(Relation index, const AnnLayout *layout, AnnListEntry *entry)
 	if (meta.centroid_words == ANN_WORDS_PER_PAGE)
 	{
 		meta.centroid_last =
-			chain_next(index, meta.centroid_last, ANN_PAGE_CENTROIDS);
+			ann_chain_next(index, meta.centroid_last, ANN_PAGE_CENTROIDS);
 		meta.centroid_words = 0;
 		pages++;
 	}
@@ -177,14 +148,14 @@ append_slot(Relation index, const AnnLayout *layout, AnnListEntry *entry)
 	{
 		words -= ANN_WORDS_PER_PAGE - meta.centroid_words;
 		meta.centroid_last =
-			chain_next(index, meta.centroid_last, ANN_PAGE_CENTROIDS);
+			ann_chain_next(index, meta.centroid_last, ANN_PAGE_CENTROIDS);
 		meta.centroid_words = 0;
 		pages++;
 	}
 	meta.centroid_words += words;
 	if (meta.slots % ANN_SLOTS_PER_PAGE == 0)
 		meta.directory_last =
-			chain_next(index, meta.directory_last, ANN_PAGE_DIRECTORY);
+			ann_chain_next(index, meta.directory_last, ANN_PAGE_DIRECTORY);
 
 	/* the entry, and on the metapage that it exists */
 	meta_buffer = lock_meta(index);
@@ -306,18 +277,35 @@ ann_draft_write(Relation index, const AnnLayout *layout, int draft,
 	while (pages-- > 0)
 	{
 		Buffer buffer = ann_page_extend(index);
+		int place;
+		Buffer keys = ann_keys_find(index, layout, &place);
+		/* who locks these two the other way round has the directory lock, too */
 		Buffer meta = lock_meta(index);
 		GenericXLogState *state = GenericXLogStart(index);
 		Page page =
 			GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+		Page keys_page = NULL;
 		uint32 first = pages * per_page;
 
 		ann_page_init(page, ANN_PAGE_LIST, entries[0]->list,
 					  entries[0]->stamp);
+		if (BufferIsValid(keys))
+		{
+			keys_page = GenericXLogRegisterBuffer(state, keys, 0);
+			ann_keys_take(layout, keys_page, BufferGetBlockNumber(keys), place,
+						  page, BufferGetBlockNumber(buffer));
+		}
 		for (uint32 i = first; i < Min(first + per_page, n); i++)
-			ann_page_put_entry(layout, page, (int) (i - first) / ANN_BLOCK,
-							   (int) (i - first) % ANN_BLOCK, entries[i],
+		{
+			int block = (int) (i - first) / ANN_BLOCK;
+			int slot = (int) (i - first) % ANN_BLOCK;
+
+			ann_page_put_entry(layout, page, block, slot, entries[i],
 							   places[i].block, places[i].item);
+			if (keys_page != NULL)
+				ann_keys_put(layout, keys_page, place, block, slot,
+							 entries[i]);
+		}
 		ann_special(page)->next = next;
 		next = BufferGetBlockNumber(buffer);
 		if (pages == 0)
@@ -329,6 +317,8 @@ ann_draft_write(Relation index, const AnnLayout *layout, int draft,
 			next;
 		GenericXLogFinish(state);
 		UnlockReleaseBuffer(meta);
+		if (BufferIsValid(keys))
+			UnlockReleaseBuffer(keys);
 		UnlockReleaseBuffer(buffer);
 	}
 	pfree(places);
@@ -441,8 +431,8 @@ free_records(Relation index, const AnnLayout *layout, Page page,
 
 /*
  * Free the first page of a chain: its records, then the page itself together
- * with the pointer to it, which is at offset on the page of owner. Returns
- * the page that is the first now.
+ * with the place of its keys and the pointer to it, which is at offset on the
+ * page of owner. Returns the page that is the first now.
  */
 static BlockNumber
 free_first_page(Relation index, const AnnLayout *layout, BlockNumber block,
@@ -452,6 +442,7 @@ free_first_page(Relation index, const AnnLayout *layout, BlockNumber block,
 	Buffer buffer =
 		ann_page_read(index, block, ANN_PAGE_LIST, BUFFER_LOCK_SHARE);
 	Buffer owner_buffer;
+	Buffer keys;
 	GenericXLogState *state;
 	BlockNumber next;
 
@@ -463,13 +454,20 @@ free_first_page(Relation index, const AnnLayout *layout, BlockNumber block,
 	owner_buffer =
 		ann_page_read(index, owner, owner_kind, BUFFER_LOCK_EXCLUSIVE);
 	buffer = ann_page_read(index, block, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
+	keys = ann_keys_lock(index, layout, BufferGetPage(buffer));
 	state = GenericXLogStart(index);
+	if (BufferIsValid(keys))
+		ann_key_place(layout, GenericXLogRegisterBuffer(state, keys, 0),
+					  ann_special((Page) copy.data)->keys_place)
+			->page = ANN_METAPAGE;
 	ann_page_init(
 		GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE),
 		ANN_PAGE_FREE, 0, 0);
 	memcpy((char *) GenericXLogRegisterBuffer(state, owner_buffer, 0) + offset,
 		   &next, sizeof(BlockNumber));
 	GenericXLogFinish(state);
+	if (BufferIsValid(keys))
+		UnlockReleaseBuffer(keys);
 	UnlockReleaseBuffer(buffer);
 	UnlockReleaseBuffer(owner_buffer);
 	RecordPageWithFreeSpace(index, block, BLCKSZ - 1);
@@ -549,7 +547,10 @@ ann_directory_free(Relation index, const AnnLayout *layout, int most)
 	}
 	pfree(entries);
 	if (freed > 0)
+	{
 		FreeSpaceMapVacuum(index);
+		ann_keys_freed(index);
+	}
 	return freed;
 }
 

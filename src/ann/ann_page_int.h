@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ann_page_int.h
- *		What the two files that change pages share.
+ *		What the files that change pages share.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,14 @@ extern void ann_page_init(Page page, AnnPageKind kind, uint32 list,
 /* Contents up to size are kept by full-page images. */
 extern void ann_page_set_size(Page page, size_t size);
 
+/*
+ * The page after this one in its chain, which is appended if there is none,
+ * with zeros. A crash right after this leaves a page at the end that the next
+ * call finds.
+ */
+extern BlockNumber ann_chain_next(Relation index, BlockNumber block,
+								  AnnPageKind kind);
+
 /* A page to be initialised in a generic WAL record, locked. */
 extern Buffer ann_page_extend(Relation index);
 
@@ -39,6 +47,32 @@ extern OffsetNumber ann_page_put_record(const AnnLayout *layout, Page page,
 										const AnnEntry *entry);
 extern Buffer ann_page_find_records(Relation index, const AnnLayout *layout,
 									bool *fresh);
+
+/* ---- key pages; ann_page_keys.c ---- */
+
+/*
+ * A free place for the keys of a list page, and its page, locked; invalid
+ * without filter columns. A key page is locked after every page of another
+ * kind. The caller may hold list pages, but not the metapage.
+ */
+extern Buffer ann_keys_find(Relation index, const AnnLayout *layout,
+							int *place);
+
+/* The page with the keys of a list page, locked; invalid if it has none. */
+extern Buffer ann_keys_lock(Relation index, const AnnLayout *layout,
+							Page list_page);
+
+/* Give a place to a list page. */
+extern void ann_keys_take(const AnnLayout *layout, Page keys_page,
+						  BlockNumber keys_block, int place, Page list_page,
+						  BlockNumber list_block);
+
+/* Write the keys of an entry of that list page. */
+extern void ann_keys_put(const AnnLayout *layout, Page keys_page, int place,
+						 int block, int slot, const AnnEntry *entry);
+
+/* Places were freed: look for them from the first page on. */
+extern void ann_keys_freed(Relation index);
 
 /* Where the record of a removed entry is. */
 typedef struct AnnRecordPlace

@@ -37,9 +37,6 @@
 /* Fewest neighbours that a search is prepared for. */
 #define FIRST_K 10
 
-/* With no more candidates than this in all lists, every one is refined. */
-#define FEW_CANDIDATES 1000
-
 /* ---- ranking lists ---- */
 
 /* A number above a place, in an order that integers have, too. */
@@ -126,7 +123,7 @@ ann_scan_rank(AnnScan *so)
 		so->bucket_end[i] += so->bucket_end[i - 1];
 }
 
-/* Bring at least the first upto lists into order. */
+/* Bring at least the first upto lists into order; all of them in any order. */
 static void
 sort_lists(AnnScan *so, uint32 upto)
 {
@@ -146,7 +143,8 @@ sort_lists(AnnScan *so, uint32 upto)
 		if (bucket >= from && bucket < so->nbuckets)
 			so->lists[n++] = sort_key(so->score[i], i);
 	}
-	sort_keys(so->lists + so->nsorted, n - so->nsorted);
+	if (n < so->nlists)
+		sort_keys(so->lists + so->nsorted, n - so->nsorted);
 	so->nsorted = n;
 }
 
@@ -210,14 +208,15 @@ scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 	uint32 first;
 	uint32 below;
 
-	so->scanned += pg_popcount32(*block->used);
+	if (so->list_pages == NULL)
+		so->scanned += pg_popcount32(*block->used);
 	if (mask == 0)
 		return;
 	so->matched += pg_popcount32(mask);
 	add_block(so, page, index);
 	first = (so->nblocks - 1) * ANN_BLOCK;
 	bounds = so->bounds + first;
-	if (so->unordered || so->inexact || so->exhaustive)
+	if (so->unordered || so->inexact || so->exhaustive || so->few)
 	{
 		for (int slot = 0; slot < ANN_BLOCK; slot++)
 			bounds[slot] = mask >> slot & 1 ? -INFINITY : INFINITY;
@@ -341,9 +340,9 @@ read_list_page(Relation index, const AnnList *list, BlockNumber block)
 	return buffer;
 }
 
-/* Begin with the next list. */
+/* Begin with the next list, unless nothing of it is read. */
 static void
-add_probe(AnnScan *so, uint32 list)
+add_probe(AnnScan *so, uint32 list, bool is_read)
 {
 	const AnnCache *cache = so->cache;
 	int dim = cache->layout.shape.full_dim;
@@ -359,7 +358,7 @@ add_probe(AnnScan *so, uint32 list)
 	}
 	probe = &so->probes[so->nprobed];
 	probe->list = list;
-	if (!so->unordered)
+	if (is_read && !so->unordered)
 		probe->probe =
 			ann_probe(&so->query,
 					  ann_kernels->dot(dim, so->query.rotated,
@@ -369,14 +368,11 @@ add_probe(AnnScan *so, uint32 list)
 
 /* Read the chain of the next list. */
 static void
-probe_list(Relation index, AnnScan *so)
+probe_chain(Relation index, AnnScan *so, const AnnList *list)
 {
 	const AnnLayout *layout = &so->cache->layout;
-	uint32 place = (uint32) so->lists[so->nprobed];
-	const AnnList *list = &so->cache->list[place];
 	BlockNumber block = list->head;
 
-	add_probe(so, place);
 	while (block != InvalidBlockNumber)
 	{
 		Buffer buffer = read_list_page(index, list, block);
@@ -398,10 +394,83 @@ probe_list(Relation index, AnnScan *so)
 		block = next;
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+/* Of the next list read the blocks that the key pages named. */
+static void
+probe_pages(Relation index, AnnScan *so, const AnnList *list, int32 at)
+{
+	const AnnLayout *layout = &so->cache->layout;
+
+	for (; at >= 0; at = so->pages[at].next)
+	{
+		const ScanPage *from = &so->pages[at];
+		Buffer buffer = read_list_page(index, list, from->page);
+		Page page = BufferGetPage(buffer);
+
+		if (from->next >= 0)
+			ann_buffer_prefetch_blocks(index, layout,
+									   so->pages[from->next].page,
+									   so->pages[from->next].blocks);
+		for (uint32 blocks = from->blocks; blocks != 0; blocks &= blocks - 1)
+		{
+			int i = pg_rightmost_one_pos32(blocks);
+			AnnBlock entries;
+
+			/* blocks only get more, but a damaged page may say anything */
+			if (i >= ann_special(page)->nblocks)
+				continue;
+			entries = ann_block(layout, page, i);
+			scan_block(so, &entries, from->page, i);
+		}
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Fetch ahead what is read of the list after the next one. */
+static void
+prefetch_list(Relation index, const AnnScan *so)
+{
+	const AnnLayout *layout = &so->cache->layout;
+	uint32 place;
+	int32 at;
+
+	if (so->nprobed + 1 >= so->nsorted)
+		return;
+	place = (uint32) so->lists[so->nprobed + 1];
+	if (so->list_pages == NULL)
+	{
+		ann_buffer_prefetch_list(index, layout, so->cache->list[place].head,
+								 so->nfilters > 0);
+		return;
+	}
+	at = so->list_pages[place];
+	if (at >= 0)
+		ann_buffer_prefetch_blocks(index, layout, so->pages[at].page,
+								   so->pages[at].blocks);
+}
+
+static void
+probe_list(Relation index, AnnScan *so)
+{
+	uint32 place = (uint32) so->lists[so->nprobed];
+	const AnnList *list = &so->cache->list[place];
+
+	if (so->list_pages == NULL)
+	{
+		add_probe(so, place, true);
+		probe_chain(index, so, list);
+	}
+	else
+	{
+		add_probe(so, place, so->list_pages[place] >= 0);
+		probe_pages(index, so, list, so->list_pages[place]);
+	}
 	so->nprobed++;
 }
 
-/* How many lists are within a reach. With filters, asked for each list. */
+/* How many lists are within a reach. */
 static double
 lists_within(AnnScan *so, double reach)
 {
@@ -428,7 +497,13 @@ ann_scan_lists_wanted(AnnScan *so)
 
 	if (so->unordered || so->inexact || so->exhaustive)
 		return so->nlists;
-	if (so->nfilters > 0 && so->scanned > 0)
+	if (so->list_pages != NULL)
+	{
+		if (so->key_matches <= SCAN_FEW)
+			return so->nlists;
+		k *= (so->scanned + 1) / (so->key_matches + 1);
+	}
+	else if (so->nfilters > 0 && so->scanned > 0)
 		k *= (so->scanned + 1) / (so->matched + 1);
 	if (guc_probes > 0)
 		/* the setting replaces the first stage; later ones keep growing */
@@ -460,7 +535,7 @@ ann_scan_may_probe(const AnnScan *so)
 static void
 take_few(AnnScan *so)
 {
-	if (so->nprobed < so->nlists || so->matched > FEW_CANDIDATES ||
+	if (so->nprobed < so->nlists || so->matched > SCAN_FEW ||
 		so->near.next > 0)
 		return;
 	for (Size i = 0; i < so->nblocks * ANN_BLOCK; i++)
@@ -482,16 +557,19 @@ ann_scan_probe(Relation index, AnnScan *so)
 
 	while (so->nprobed < so->wanted && ann_scan_may_probe(so))
 	{
-		/* one at a time with filters, whose selectivity is learnt */
-		sort_lists(so, so->nfilters > 0 ? Max(2 * so->nprobed, 16)
-										: (uint32) so->wanted);
-		if (so->nprobed + 1 < so->nsorted)
-			ann_buffer_prefetch_list(
-				index, &so->cache->layout,
-				so->cache->list[(uint32) so->lists[so->nprobed + 1]].head,
-				so->nfilters > 0);
+		if (ann_scan_keys_pay(so))
+		{
+			ann_scan_read_keys(index, so);
+			so->wanted = Max(so->wanted, ann_scan_lists_wanted(so));
+		}
+		/* not all at once while the selectivity of filters is learnt */
+		if (so->nprobed + 1 >= so->nsorted)
+			sort_lists(so, so->nfilters > 0 && so->list_pages == NULL
+							   ? Max(2 * (so->nprobed + 1), 16)
+							   : (uint32) so->wanted);
+		prefetch_list(index, so);
 		probe_list(index, so);
-		if (so->nfilters > 0)
+		if (so->nfilters > 0 && so->nprobed >= so->wanted)
 			so->wanted = Max(so->wanted, ann_scan_lists_wanted(so));
 		if (first)
 			lower_cut(so);

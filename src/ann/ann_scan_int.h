@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * ann_scan_int.h
- *		The state of a search, shared by ann_scan.c and ann_probe.c.
+ *		The state of a search, shared by ann_scan.c, ann_probe.c and
+ *		ann_scan_keys.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +25,14 @@ typedef struct ScanBlock
 	uint32 index;
 	uint32 probe;
 } ScanBlock;
+
+/* A list page with blocks that may have rows which pass the filters. */
+typedef struct ScanPage
+{
+	BlockNumber page;
+	uint32 blocks; /* the bit of each */
+	int32 next;	   /* of the same list, in pages; -1: none */
+} ScanPage;
 
 /* A candidate that may come soon, with what its entry says. */
 typedef struct Near
@@ -68,6 +77,9 @@ typedef struct RefinedHeap
 
 #define SCAN_BUCKETS 1024
 
+/* With no more rows than this in all lists, every one is refined. */
+#define SCAN_FEW 1000
+
 typedef struct AnnScan
 {
 	MemoryContext cxt; /* reset by rescan */
@@ -105,6 +117,15 @@ typedef struct AnnScan
 	double k;			 /* neighbours that these are for */
 	double first_k;		 /* k at the beginning */
 
+	/* what the key pages said, once they were read */
+	int32 *list_pages; /* first of pages for each list, or -1; else NULL */
+	ScanPage *pages;
+	Size npages;
+	Size pages_space;
+	double key_matches; /* entries that may pass the filters */
+	bool few;			/* so few that every one is refined */
+	bool no_keys;		/* they cannot be used */
+
 	/* candidates */
 	Size nblocks;
 	Size blocks_space;
@@ -129,6 +150,14 @@ extern void ann_scan_rank(AnnScan *so);
 
 /* Read the lists up to so->wanted; with filters, so->wanted may grow. */
 extern void ann_scan_probe(Relation index, AnnScan *so);
+
+/*
+ * Whether reading the key pages takes less than it saves of the lists that are
+ * wanted. Then ann_scan_read_keys finds which list pages have blocks with rows
+ * that may pass; of others nothing need be read. ann_scan_keys.c.
+ */
+extern bool ann_scan_keys_pay(const AnnScan *so);
+extern void ann_scan_read_keys(Relation index, AnnScan *so);
 
 /* Whether there are lists left that may be read. */
 extern bool ann_scan_may_probe(const AnnScan *so);

@@ -77,7 +77,8 @@ compare_products(const AnnKernels *kernels, size_t n, uint64_t *state)
 
 			for (size_t i = 0; i < n; i++)
 			{
-				double term = (double) rows[r * n + i] * panel[i * ANN_COLUMNS + c];
+				double term =
+					(double) rows[r * n + i] * panel[i * ANN_COLUMNS + c];
 
 				sum += term;
 				size += fabs(term);
@@ -136,8 +137,9 @@ compare_rank(const AnnKernels *kernels, size_t n, const uint8_t *codes,
 	uint8_t *largest = malloc(n);
 
 	for (size_t i = 0; i < n; i++)
-		query[i] = (int16_t) ((int) (next_random(state) % (2 * ANN_RANK_LIMIT + 1)) -
-							  ANN_RANK_LIMIT);
+		query[i] =
+			(int16_t) ((int) (next_random(state) % (2 * ANN_RANK_LIMIT + 1)) -
+					   ANN_RANK_LIMIT);
 	assert(kernels->dot_rank(n, codes, query) ==
 		   ann_kernels_scalar()->dot_rank(n, codes, query));
 	memset(largest, 255, n); /* nothing may overflow */
@@ -173,10 +175,17 @@ compare(const AnnKernels *kernels, size_t n, const uint8_t *data, size_t size)
 	for (int bit = 0; bit < 8; bit++)
 	{
 		uint32_t keys[ANN_BLOCK];
+		uint16_t short_keys[ANN_BLOCK];
 
 		/* few values, so that some are equal */
 		for (int v = 0; v < ANN_BLOCK; v++)
+		{
 			keys[v] = (uint32_t) (codes[v] >> bit) << 24 | 7;
+			short_keys[v] = (uint16_t) (keys[v] >> 16 | 7);
+		}
+		assert(kernels->match_short(short_keys, short_keys[bit]) ==
+			   scalar->match_short(short_keys, short_keys[bit]));
+		assert(kernels->match_short(short_keys, short_keys[bit]) >> bit & 1);
 		assert(kernels->match(keys, keys[bit]) ==
 			   scalar->match(keys, keys[bit]));
 		assert(kernels->match(keys, keys[bit]) >> bit & 1);
@@ -216,7 +225,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	n = (1 + ((size_t) data[0] << 8 | data[1]) % (MOST / ANN_DIM_UNIT)) * ANN_DIM_UNIT;
+	n = (1 + ((size_t) data[0] << 8 | data[1]) % (MOST / ANN_DIM_UNIT)) *
+		ANN_DIM_UNIT;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (tables[i] != NULL)
 			compare(tables[i], n, data + 2, size - 2);

@@ -133,42 +133,49 @@ is($node->safe_psql('postgres', "$sql SET enable_seqscan = off; SELECT count(*) 
 
 # ---- injected damage is found ------------------------------------------------------
 
-$node->safe_psql('postgres', "$sql CREATE TABLE hurt AS SELECT id, v FROM item WHERE v IS NOT NULL LIMIT 3000; CREATE INDEX hurt_i ON hurt USING intel (v)");
+$node->safe_psql('postgres', "$sql CREATE TABLE hurt AS SELECT id, id % 9 AS kind, v FROM item WHERE v IS NOT NULL LIMIT 3000; CREATE INDEX hurt_i ON hurt USING intel (v, kind)");
 my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('hurt_i')");
 my $pages = $node->safe_psql('postgres', "SELECT pg_relation_size('hurt_i') / 8192");
 $node->safe_psql('postgres', 'CHECKPOINT');
+
+# what is done to a page of a kind, which is 22 bytes before the end of the page
+my $other_kind = sub { substr($_[0], 8192 - 22, 2) = pack('v', 0xA7FF) };
+my %damage = (
+	list => $other_kind,
+	record => $other_kind,
+	# the keys of the first entries, and the list page that they belong to
+	key => sub { substr($_[0], 24 + 16, 8) = "\1" x 8 },
+	place => sub { substr($_[0], 24, 4) = pack('V', 99999) });
+my %kinds = (0xA703 => ['list'], 0xA704 => ['record'], 0xA705 => [ 'key', 'place' ]);
 my $missed = 0;
-my $tried = 0;
+my %tried;
 for my $page (1 .. $pages - 1)
 {
-	next if $page % 9;
-	$node->stop;
 	open(my $file, '+<:raw', $path) or die $!;
 	seek($file, $page * 8192, 0);
 	read($file, my $kept, 8192);
-	my $kind = unpack('v', substr($kept, 8192 - 14, 2));
-	if ($kind == 0xA703 || $kind == 0xA704)
+	for my $what (@{ $kinds{ unpack('v', substr($kept, 8192 - 22, 2)) } // [] })
 	{
+		next if ($tried{$what} // 0) >= 2;
 		my $hurt = $kept;
-		# the kind of a page is what everything else rests on
-		substr($hurt, 8192 - 14, 2) = pack('v', 0xA705);
+		$damage{$what}->($hurt);
+		$node->stop;
 		seek($file, $page * 8192, 0);
 		print $file $hurt;
-		close $file;
+		$file->flush;
 		$node->start;
 		my ($rc, $out, $err) = $node->psql('postgres', "$sql SELECT count(*) FROM index_check('hurt_i')");
 		$missed++ unless $rc != 0 || $out > 0;
-		$tried++;
+		$tried{$what}++;
 		$node->stop;
-		open($file, '+<:raw', $path) or die $!;
 		seek($file, $page * 8192, 0);
 		print $file $kept;
+		$file->flush;
+		$node->start;
 	}
 	close $file;
-	$node->start;
-	last if $tried >= 4;
 }
-cmp_ok($tried, '>', 2, "damaged $tried pages");
+is(join(',', sort keys %tried), join(',', sort keys %damage), 'pages of every kind were damaged');
 is($missed, 0, 'every damaged page was found');
 is($node->safe_psql('postgres', "$sql SELECT count(*) FROM index_check('hurt_i')"), '0', 'and the repaired index is sound');
 

@@ -33,7 +33,7 @@ CREATE FUNCTION malloc_fail_after(bigint) RETURNS void LANGUAGE c AS '$module';
 CREATE FUNCTION malloc_count() RETURNS bigint LANGUAGE c AS '$module';
 CREATE FUNCTION noise(i int) RETURNS vector LANGUAGE sql IMMUTABLE AS
 	\$\$ SELECT array_agg((hashint4(i * 977 + d) & 65535) / 65536.0 ORDER BY d)::vector FROM generate_series(1, 32) d \$\$;
-CREATE TABLE source AS SELECT i AS id, (noise(i % 150) + noise(i % 211))::vector(32) AS v FROM generate_series(1, 10000) i;
+CREATE TABLE source AS SELECT i AS id, (noise(i % 150) + noise(i % 211))::vector(32) AS v, i % 40 AS kind FROM generate_series(1, 10000) i;
 SQL
 if (ask('SELECT malloc_count() > 0') ne 't')
 {
@@ -47,7 +47,9 @@ if (ask('SELECT malloc_count() > 0') ne 't')
 
 my $tries = $ENV{INTEL_MEMORY_TRIES} // 40;
 
-# Run a statement with an allocation failing, for several or all of them.
+# Run a statement with an allocation failing, for several or all of them. What
+# can be is run inside of a transaction, whose commit is spared: the server
+# itself panics when memory runs out after it has committed.
 sub starve
 {
 	my ($name, $setup, $statement, $check) = @_;
@@ -58,7 +60,8 @@ sub starve
 	for (my $at = 1; $at <= $count + 1; $at += $step)
 	{
 		ask($setup);
-		my ($rc, $out, $err) = $node->psql('postgres', $path . "LOAD 'plpgsql'; " . 'SELECT malloc_fail_after(' . int($at) . "); $statement");
+		my ($begin, $commit) = $statement =~ /^VACUUM/ ? ('', '') : ('BEGIN; ', '; SELECT malloc_fail_after(0); COMMIT');
+		my ($rc, $out, $err) = $node->psql('postgres', $path . "LOAD 'plpgsql'; $begin" . 'SELECT malloc_fail_after(' . int($at) . "); $statement$commit");
 		if ($rc == 0) { $served++; }
 		elsif ($err =~ /out of memory/i) { $failed++; }
 		else { push @odd, int($at) . ": $err"; }
@@ -76,13 +79,14 @@ my $complete = "$sound UNION ALL SELECT 'missing rows' WHERE (SELECT count(*) FR
 $complete = "SELECT string_agg(x, ', ') FROM ($complete) AS y (x)";
 
 my $table = 'DROP TABLE IF EXISTS t; CREATE TABLE t AS SELECT * FROM source';
-starve('build', $table, 'CREATE INDEX t_i ON t USING intel (v)', $sound);
-my $index = 'CREATE INDEX t_i ON t USING intel (v)';
+starve('build', $table, 'CREATE INDEX t_i ON t USING intel (v, kind)', $sound);
+my $index = 'CREATE INDEX t_i ON t USING intel (v, kind)';
 starve('reindex', "$table LIMIT 3000; $index", 'REINDEX INDEX t_i', $complete);
 starve('insert', "$table LIMIT 3000; $index", 'INSERT INTO t SELECT * FROM source WHERE id > 9990', $complete);
 starve('split', "$table LIMIT 600; $index", 'INSERT INTO t SELECT * FROM source WHERE id > 8500', $complete);
 starve('search', "$table; $index", 'SELECT count(*) FROM (SELECT 1 FROM t ORDER BY v <-> noise(3) LIMIT 50) x', $complete);
 starve('exact search', "$table; $index", 'SELECT count(*) FROM (SELECT 1 FROM t WHERE id % 1000 = 1 ORDER BY v <-> noise(3) LIMIT 50) x', $complete);
+starve('search for few', "$table; $index", 'SELECT count(*) FROM (SELECT 1 FROM t WHERE kind = 3 ORDER BY v <-> noise(3) LIMIT 50) x', $complete);
 starve('vacuum', "$table; $index; DELETE FROM t WHERE id % 10 = 3", 'VACUUM t', $complete);
 starve('merge and calibrate', "$table; $index; DELETE FROM t WHERE id % 8 <> 3", 'VACUUM t', $complete);
 starve('check and statistics', "$table LIMIT 3000; $index", "SELECT (SELECT count(*) FROM index_check('t_i')), (SELECT lists FROM index_stats('t_i')), index_recall('t_i', 5, 10)", $complete);

@@ -704,7 +704,7 @@ end_layer(RedactScanner *s)
 }
 
 /* Bytes that may be the start of something special. */
-static inline bool
+static inline uint8_t
 is_special(uint8_t c)
 {
 	static const uint8_t special[256] = {
@@ -727,6 +727,10 @@ redact_canon_step(RedactScanner *s, uint32_t slice)
 	{
 		uint32_t from = i;
 
+		while (i + 4 <= end &&
+			   !(is_special(s->src[i]) | is_special(s->src[i + 1]) |
+				 is_special(s->src[i + 2]) | is_special(s->src[i + 3])))
+			i += 4;
 		while (i < end && !is_special(s->src[i]))
 			i++;
 		if (s->is_copy)

@@ -303,16 +303,14 @@ read_code(const RedactScanner *s, uint32_t start, Code *code)
 		if (class & (CC_DIGIT | CC_LOWER | CC_UPPER))
 		{
 			uint8_t after = redact_at(s, ++i);
-			uint32_t bit = 1u << code->n;
+			uint32_t bit = code->n;
 
-			if (class & CC_DIGIT)
-				code->digits |= bit;
-			else if (class & CC_LOWER)
-				code->lower |= bit;
-			else
-				code->upper |= bit;
-			if (!(redact_class[after] & CC_ALNUM) && after != '_')
-				code->stops |= bit;
+			code->digits |= (uint32_t) ((class & CC_DIGIT) != 0) << bit;
+			code->lower |= (uint32_t) ((class & CC_LOWER) != 0) << bit;
+			code->upper |= (uint32_t) ((class & CC_UPPER) != 0) << bit;
+			code->stops |=
+				(uint32_t) (!(redact_class[after] & CC_ALNUM) && after != '_')
+				<< bit;
 			code->chars[code->n] = (class & CC_LOWER) ? c & ~0x20 : c;
 			code->end[code->n++] = i;
 		}

@@ -65,6 +65,16 @@ may_be_context(uint32_t hash)
 	return redact_word_near[hash >> 5 & 1023] >> (hash & 31) & 1;
 }
 
+static inline bool
+has_context_form(const uint8_t *text, uint32_t start, uint32_t end)
+{
+	uint32_t n = end - start;
+	uint32_t form = (n < 15 ? n : 15) << 10 | (text[start] & 31) << 5 |
+					(text[end - 1] & 31);
+
+	return redact_word_forms[form >> 5] >> (form & 31) & 1;
+}
+
 static bool
 look_up(const uint8_t *word, uint32_t len, RedactWord *found)
 {
@@ -109,6 +119,35 @@ static const uint8_t letter[256] = {
 };
 
 /*
+ * The end of the word that starts at start. The step from small to large ends
+ * it.
+ */
+static inline uint32_t
+word_end(const uint8_t *text, uint32_t len, uint32_t start)
+{
+	uint32_t i = start;
+
+	do
+	{
+		while (i < len && (redact_class[text[i]] & (CC_UPPER | CC_HIGH)))
+			i++;
+		while (i < len && (redact_class[text[i]] & CC_LOWER))
+			i++;
+	} while (i < len && (redact_class[text[i]] & CC_HIGH));
+	return i;
+}
+
+static inline uint32_t
+hash_word(const uint8_t *text, uint32_t start, uint32_t end)
+{
+	uint32_t hash = REDACT_HASH_INIT;
+
+	for (uint32_t i = start; i < end; i++)
+		hash = redact_hash_byte(hash, letter[text[i]]);
+	return hash;
+}
+
+/*
  * The next word of text at or after *pos. Returns false at the end; *pos is
  * behind the word.
  */
@@ -116,35 +155,18 @@ static bool
 next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
 {
 	uint32_t i = *pos;
-	uint32_t start;
-	uint32_t hash = REDACT_HASH_INIT;
-	bool before_small = false;
 
 	while (i < len && letter[text[i]] == 0)
 		i++;
-	if (i >= len)
-	{
-		*pos = len;
-		return false;
-	}
-	start = i;
-	for (; i < len; i++)
-	{
-		uint8_t c = letter[text[i]];
-		bool small = c == text[i];
-
-		/* the step from small to large ends a word */
-		if (c == 0 || (before_small && !small))
-			break;
-		if (i - start < MAX_WORD)
-			word->folded[i - start] = c;
-		hash = redact_hash_byte(hash, c);
-		before_small = small && c < 0x80;
-	}
-	word->start = start;
-	word->len = i - start;
-	word->hash = hash;
 	*pos = i;
+	if (i >= len)
+		return false;
+	*pos = word_end(text, len, i);
+	word->hash = hash_word(text, i, *pos);
+	word->start = i;
+	word->len = *pos - i;
+	for (uint32_t k = 0; k < word->len && k < MAX_WORD; k++)
+		word->folded[k] = letter[text[i + k]];
 	return true;
 }
 
@@ -162,86 +184,107 @@ add_hit(RedactScanner *s, uint32_t start, uint32_t end,
 	hit->ctx[1] = entry->ctx[1];
 }
 
+/*
+ * The word [start, end) may be in the dictionary, or is with the digits behind
+ * it: a hit, if it is context, and one if it ends a phrase that is.
+ */
+static void
+note_word(RedactScanner *s, uint32_t start, uint32_t end, uint32_t hash)
+{
+	const uint8_t *text = s->text;
+	CtxWord word = {start, end - start, hash, {0}};
+	RedactWord entry;
+	RedactWord phrase;
+	bool known = false;
+
+	for (uint32_t i = 0; i < word.len; i++)
+		word.folded[i] = letter[text[start + i]];
+	if (redact_class_at(s, end) & CC_DIGIT)
+	{
+		uint32_t len = word.len;
+
+		for (uint32_t i = end; len < MAX_WORD && i < end + 4 &&
+							   (redact_class_at(s, i) & CC_DIGIT);
+			 i++)
+		{
+			word.folded[len++] = text[i];
+			hash = redact_hash_byte(hash, text[i]);
+		}
+		known = may_be_context(hash) &&
+				redact_word_find(hash, word.folded, len, &entry);
+	}
+	if (!known)
+		known = may_be_context(word.hash) &&
+				redact_word_find(word.hash, word.folded, word.len, &entry);
+	if (!known)
+		return;
+	if (entry.ctx[0] != 0)
+		add_hit(s, start, end, &entry);
+	if ((entry.flags & REDACT_WORD_PHRASE) && s->ctx_prev_len > 0 &&
+		start - (s->ctx_prev + s->ctx_prev_len) <= 3 &&
+		look_up_phrase(text, s->ctx_prev, s->ctx_prev_len, &word, &phrase) &&
+		phrase.ctx[0] != 0)
+		add_hit(s, s->ctx_prev, end, &phrase);
+}
+
+/* The word that starts at start; returns its end. */
+static inline uint32_t
+take_word(RedactScanner *s, uint32_t start)
+{
+	const uint8_t *text = s->text;
+	uint32_t end = word_end(text, s->len, start);
+
+	/* the name of a machine says nothing of what stands near it */
+	if (end - start > MAX_WORD || redact_at(s, start - 1) == '@')
+	{
+		s->ctx_prev_len = 0;
+		return end;
+	}
+	if (has_context_form(text, start, end) ||
+		(redact_class_at(s, end) & CC_DIGIT))
+	{
+		uint32_t hash = hash_word(text, start, end);
+
+		if (may_be_context(hash) || (redact_class_at(s, end) & CC_DIGIT))
+			note_word(s, start, end, hash);
+	}
+	s->ctx_prev = start;
+	s->ctx_prev_len = end - start;
+	return end;
+}
+
+/* What may be a placeholder at pos; returns what follows it. */
+static uint32_t
+take_placeholder(RedactScanner *s, uint32_t pos)
+{
+	static const RedactWord placeholder = {0};
+	uint32_t skip = redact_placeholder(s, pos);
+
+	if (skip > 0 || s->text[pos] == REDACT_MASKED)
+		add_hit(s, pos, pos + 1, &placeholder);
+	return pos + (skip > 0 ? skip : 1);
+}
+
 /* Find context words up to canonical position upto. */
 static void
 tokenise(RedactScanner *s, uint32_t upto)
 {
 	const uint8_t *text = s->text;
 	uint32_t end = upto < s->len ? upto : s->len;
+	uint32_t pos = s->ctx_pos;
 
-	while (s->ctx_pos < end)
+	while (pos < end)
 	{
-		CtxWord word;
-		RedactWord entry;
-		uint32_t pos = s->ctx_pos;
-		uint32_t skip;
-		bool known;
+		uint8_t c = text[pos];
 
-		/* to the next letter or placeholder */
-		while (pos < end && letter[text[pos]] == 0 && text[pos] != '<' &&
-			   text[pos] != REDACT_MASKED)
+		if (letter[c] != 0)
+			pos = take_word(s, pos);
+		else if (c == '<' || c == REDACT_MASKED)
+			pos = take_placeholder(s, pos);
+		else
 			pos++;
-		if (pos < end && letter[text[pos]] == 0)
-		{
-			static const RedactWord placeholder = {0};
-
-			skip = redact_placeholder(s, pos);
-			if (skip > 0 || text[pos] == REDACT_MASKED)
-				add_hit(s, pos, pos + 1, &placeholder);
-			s->ctx_pos = pos + (skip > 0 ? skip : 1);
-			continue;
-		}
-		if (pos >= end || !next_word(text, s->len, &pos, &word))
-		{
-			s->ctx_pos = end;
-			return;
-		}
-		s->ctx_pos = pos;
-		/* the name of a machine says nothing of what stands near it */
-		if (word.len > MAX_WORD || redact_at(s, word.start - 1) == '@')
-		{
-			s->ctx_prev_len = 0;
-			continue;
-		}
-
-		/* with the digits behind it, else alone */
-		known = false;
-		if (redact_class_at(s, pos) & CC_DIGIT)
-		{
-			uint32_t len = word.len;
-			uint32_t hash = word.hash;
-
-			for (uint32_t i = pos; len < MAX_WORD && i < pos + 4 &&
-								   (redact_class_at(s, i) & CC_DIGIT);
-				 i++)
-			{
-				word.folded[len++] = text[i];
-				hash = redact_hash_byte(hash, text[i]);
-			}
-			known = may_be_context(hash) &&
-					redact_word_find(hash, word.folded, len, &entry);
-		}
-		if (!known)
-			known = may_be_context(word.hash) &&
-					redact_word_find(word.hash, word.folded, word.len, &entry);
-		if (known)
-		{
-			if (entry.ctx[0] != 0)
-				add_hit(s, word.start, pos, &entry);
-			if ((entry.flags & REDACT_WORD_PHRASE) && s->ctx_prev_len > 0 &&
-				word.start - (s->ctx_prev + s->ctx_prev_len) <= 3)
-			{
-				RedactWord phrase;
-
-				if (look_up_phrase(text, s->ctx_prev, s->ctx_prev_len, &word,
-								   &phrase) &&
-					phrase.ctx[0] != 0)
-					add_hit(s, s->ctx_prev, pos, &phrase);
-			}
-		}
-		s->ctx_prev = word.start;
-		s->ctx_prev_len = word.len;
 	}
+	s->ctx_pos = pos;
 }
 
 /*
@@ -261,12 +304,6 @@ note_against(RedactScanner *s, const RedactAgainst *range)
 	if (redact_reserve(s, (void **) &s->against, &s->against_size,
 					   s->nagainst + 1, sizeof(RedactAgainst)))
 		s->against[s->nagainst++] = *range;
-}
-
-static inline void
-add_class(RedactCtx *ctx, uint8_t class)
-{
-	ctx->bits[class >> 6] |= UINT64_C(1) << (class & 63);
 }
 
 /* from, or the end of a placeholder that it is in; at most limit. */
@@ -328,9 +365,9 @@ context_within(RedactScanner *s, uint32_t start, uint32_t end, uint32_t before,
 			ctx = s->key_ctx;
 			continue;
 		}
-		add_class(&ctx, hit->ctx[0]);
+		redact_ctx_add(&ctx, hit->ctx[0]);
 		if (hit->ctx[1] != 0)
-			add_class(&ctx, hit->ctx[1]);
+			redact_ctx_add(&ctx, hit->ctx[1]);
 		if (hit->ctx[0] == REDACT_CTX_NEGATIVE ||
 			hit->ctx[1] == REDACT_CTX_NEGATIVE)
 		{
@@ -384,14 +421,14 @@ redact_context_of(const char *text, size_t len)
 			continue;
 		if (look_up(word.folded, word.len, &entry))
 		{
-			add_class(&ctx, entry.ctx[0]);
-			add_class(&ctx, entry.ctx[1]);
+			redact_ctx_add(&ctx, entry.ctx[0]);
+			redact_ctx_add(&ctx, entry.ctx[1]);
 			if ((entry.flags & REDACT_WORD_PHRASE) && prev_len > 0 &&
 				look_up_phrase((const uint8_t *) text, prev, prev_len, &word,
 							   &entry))
 			{
-				add_class(&ctx, entry.ctx[0]);
-				add_class(&ctx, entry.ctx[1]);
+				redact_ctx_add(&ctx, entry.ctx[0]);
+				redact_ctx_add(&ctx, entry.ctx[1]);
 			}
 		}
 		prev = word.start;
@@ -427,13 +464,13 @@ redact_context_last(const char *text, size_t len)
 	word.len = last_len;
 	if (!look_up(word.folded, word.len, &entry))
 		return ctx;
-	add_class(&ctx, entry.ctx[0]);
-	add_class(&ctx, entry.ctx[1]);
+	redact_ctx_add(&ctx, entry.ctx[0]);
+	redact_ctx_add(&ctx, entry.ctx[1]);
 	if ((entry.flags & REDACT_WORD_PHRASE) && prev_len > 0 &&
 		look_up_phrase((const uint8_t *) text, prev, prev_len, &word, &entry))
 	{
-		add_class(&ctx, entry.ctx[0]);
-		add_class(&ctx, entry.ctx[1]);
+		redact_ctx_add(&ctx, entry.ctx[0]);
+		redact_ctx_add(&ctx, entry.ctx[1]);
 	}
 	ctx.bits[0] &= ~UINT64_C(1);
 	return ctx;

@@ -238,12 +238,13 @@ is_fraction(const RedactScanner *s, uint32_t pos)
 			redact_at(s, pos - 2) == '>');
 }
 
-static bool
-is_hex(uint8_t c)
-{
-	return (redact_class[c] & CC_DIGIT) ||
-		   ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
+/* What UUIDs and hashes consist of. */
+static const uint8_t hex_or_dash[256] = {
+	['0' ... '9'] = 1,
+	['a' ... 'f'] = 1,
+	['A' ... 'F'] = 1,
+	['-'] = 1,
+};
 
 /*
  * The end of the UUID or hexadecimal hash around pos, or 0: what machines
@@ -258,11 +259,9 @@ machine_id_end(const RedactScanner *s, uint32_t pos)
 	uint32_t from;
 	bool letters = false;
 
-	while (start > 0 && pos - start < 128 &&
-		   (is_hex(redact_at(s, start - 1)) || redact_at(s, start - 1) == '-'))
+	while (start > 0 && pos - start < 128 && hex_or_dash[s->text[start - 1]])
 		start--;
-	while (end - start < 256 &&
-		   (is_hex(redact_at(s, end)) || redact_at(s, end) == '-'))
+	while (end - start < 256 && hex_or_dash[redact_at(s, end)])
 		end++;
 	if (end - start < 32)
 		return 0;
@@ -354,6 +353,7 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 	RedactNumber number;
 	NumberBest best = {0, 0, 0, NULL};
 	uint32_t end;
+	uint32_t digits = 1; /* of the group */
 
 	if (pos >= s->token_end)
 		redact_verify_token(s, pos);
@@ -363,9 +363,15 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 	redact_verify_code(s, pos);
 	if (redact_class_at(s, pos - 1) & CC_ALPHA)
 		return verify_glued(s, pos);
-	end = redact_verify_ipv4(s, pos);
-	if (end > 0)
-		return end;
+	/* what cannot begin with so many digits is not tried */
+	while (redact_class_at(s, pos + digits) & CC_DIGIT)
+		digits++;
+	if (digits <= 3 && redact_at(s, pos + digits) == '.')
+	{
+		end = redact_verify_ipv4(s, pos);
+		if (end > 0)
+			return end;
+	}
 	if (redact_at(s, pos + 2) == ':' || redact_at(s, pos + 2) == '-')
 	{
 		end = redact_verify_mac(s, pos);
@@ -376,23 +382,18 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 	end = s->want_names ? redact_verify_address(s, pos) : 0;
 	if (end > 0)
 		return end;
-	end = redact_verify_date(s, pos);
-	if (end == 0)
+	end = digits <= 4 ? redact_verify_date(s, pos) : 0;
+	if (end == 0 && digits <= 3)
 		end = redact_verify_age(s, pos);
-	if (end == 0 && redact_class_at(s, pos) == redact_class['0'])
+	if (end == 0 && digits <= 3 && redact_at(s, pos + digits) == '.')
 		end = redact_verify_gps(s, pos);
 	if (end > 0)
 		return end;
+	if (digits > NUMBER_DIGITS)
+		return pos + digits; /* too long for anything */
 
 	redact_number_read(s, pos, &number);
 	end = number.groups[0].end;
-	if (redact_class_at(s, end) & CC_DIGIT)
-	{
-		/* too long for anything: skip it all */
-		while (redact_class_at(s, end) & CC_DIGIT)
-			end++;
-		return end;
-	}
 
 	if (number.groups[number.ngroups - 1].end - pos >= 3 &&
 		!is_fraction(s, pos))

@@ -74,15 +74,26 @@ enum
 	TRIGGER_COLON,
 	TRIGGER_TOKEN, /* a capital: may be in a token */
 	TRIGGER_PLACEHOLDER,
-	TRIGGER_DOT,
+	TRIGGER_DOT,   /* only for URL */
+	TRIGGER_SMALL, /* only for names */
 };
 
-static const uint8_t trigger[256] = {
+static const uint8_t triggers[256] = {
 	['0' ... '9'] = TRIGGER_DIGIT, ['@'] = TRIGGER_AT,
 	[':'] = TRIGGER_COLON,		   ['='] = TRIGGER_COLON,
 	['A' ... 'Z'] = TRIGGER_TOKEN, ['<'] = TRIGGER_PLACEHOLDER,
-	['.'] = TRIGGER_DOT,
+	['.'] = TRIGGER_DOT,		   ['a' ... 'z'] = TRIGGER_SMALL,
 };
+
+static void
+choose_triggers(RedactScanner *s)
+{
+	memcpy(s->trigger, triggers, sizeof(triggers));
+	if (!redact_wants(s, REDACT_URL))
+		s->trigger['.'] = TRIGGER_NONE;
+	if (!s->want_names)
+		memset(s->trigger + 'a', TRIGGER_NONE, 26);
+}
 
 RedactScanner *
 redact_scanner_create(void)
@@ -212,6 +223,7 @@ redact_scanner_begin(RedactScanner *s, const RedactProfile *profile,
 			profile->min_score[i] != REDACT_OFF)
 			s->want_names = true;
 	}
+	choose_triggers(s);
 	s->orig = (const uint8_t *) text;
 	s->orig_len = len;
 	s->status = len > REDACT_MAX_TEXT ? REDACT_TOO_LONG : REDACT_MORE;
@@ -333,6 +345,8 @@ verify(RedactScanner *s, uint32_t pos, uint8_t kind)
 		case TRIGGER_COLON:
 			return redact_verify_colon(s, pos);
 		case TRIGGER_TOKEN:
+			if (pos < s->token_end && !s->want_names)
+				return pos + 1;
 			skip = redact_verify_token(s, pos);
 			if (s->want_names && skip == pos + 1)
 				skip = redact_verify_name(s, pos);
@@ -342,42 +356,55 @@ verify(RedactScanner *s, uint32_t pos, uint8_t kind)
 			return skip > 0 ? pos + skip : redact_verify_zone(s, pos);
 		case TRIGGER_DOT:
 			return redact_verify_dot(s, pos);
+		case TRIGGER_SMALL:
+			return redact_verify_small(s, pos);
 		default:
 			return pos + 1;
 	}
+}
+
+/* The next trigger of [pos, end), or end. */
+static inline uint32_t
+next_trigger(const RedactScanner *s, uint32_t pos, uint32_t end)
+{
+	const uint8_t *text = s->text;
+	const uint8_t *trigger = s->trigger;
+
+	while (pos + 4 <= end &&
+		   !(trigger[text[pos]] | trigger[text[pos + 1]] |
+			 trigger[text[pos + 2]] | trigger[text[pos + 3]]))
+		pos += 4;
+	while (pos < end && trigger[text[pos]] == TRIGGER_NONE)
+		pos++;
+	return pos;
 }
 
 /* Scan a slice of the canonical text. */
 static void
 scan_slice(RedactScanner *s)
 {
-	const uint8_t *text = s->text;
 	uint32_t len = s->len;
 	uint32_t end = len - s->pos > s->scan_slice ? s->pos + s->scan_slice : len;
 	uint32_t pos = s->pos;
-	bool want_url = redact_wants(s, REDACT_URL);
 
 	while (pos < end)
 	{
-		/* a little ahead, so that candidates come nearly in order */
-		if (s->terms != NULL && pos >= s->terms_pos)
-			redact_terms_step(s, s->len - pos > TERMS_AHEAD ? pos + TERMS_AHEAD
-															: s->len);
-		uint8_t kind = trigger[text[pos]];
+		uint32_t stop = end;
 
-		if (kind == TRIGGER_NONE && s->want_names &&
-			(redact_class[text[pos]] & CC_LOWER))
-			pos = redact_verify_small(s, pos);
-		else if (kind == TRIGGER_NONE || (kind == TRIGGER_DOT && !want_url) ||
-				 (kind == TRIGGER_TOKEN && pos < s->token_end &&
-				  !s->want_names))
-			pos++;
-		else
-			pos = verify(s, pos, kind);
+		/* terms a little ahead, so that candidates come nearly in order */
+		if (s->terms != NULL)
+		{
+			if (end - pos > TERMS_AHEAD)
+				stop = pos + TERMS_AHEAD;
+			redact_terms_step(s, len - stop > TERMS_AHEAD ? stop + TERMS_AHEAD
+														  : len);
+		}
+		while ((pos = next_trigger(s, pos, stop)) < stop)
+			pos = verify(s, pos, s->trigger[s->text[pos]]);
 	}
 	s->pos = pos;
-	if (s->terms != NULL && pos >= s->len)
-		redact_terms_step(s, s->len);
+	if (s->terms != NULL && pos >= len)
+		redact_terms_step(s, len);
 }
 
 bool

@@ -91,6 +91,11 @@ typedef struct RedactIndex
 	RedactChains codes;
 	/* lengths that the first group of a number may have, one bit each */
 	uint32_t first_group[REDACT_MAX_SCHEMES];
+	/* and of all schemes for numbers of a length; the words for one of them */
+	uint32_t first_groups[REDACT_MAX_LENGTH + 1];
+	RedactCtx words[REDACT_MAX_LENGTH + 1];
+	bool plain[REDACT_MAX_LENGTH + 1]; /* does one need neither? */
+	RedactCtx number_words; /* for numbers of any length in a range */
 	/* where a code has letters, and where digits, one bit per character */
 	uint32_t letters[REDACT_MAX_SCHEMES];
 	uint32_t digits[REDACT_MAX_SCHEMES];
@@ -137,7 +142,8 @@ typedef enum RedactPhase
 struct RedactScanner
 {
 	const RedactProfile *profile;
-	bool want_names; /* an entity of group NAMES is on */
+	bool want_names;	  /* an entity of group NAMES is on */
+	uint8_t trigger[256]; /* what each byte makes the driver do */
 	const RedactTerms *terms;
 	uint32_t terms_pos; /* looked for terms so far */
 
@@ -308,6 +314,19 @@ static inline bool
 redact_ctx_has(const RedactCtx *ctx, int class)
 {
 	return (ctx->bits[class >> 6] >> (class & 63)) & 1;
+}
+
+static inline void
+redact_ctx_add(RedactCtx *ctx, int class)
+{
+	ctx->bits[class >> 6] |= UINT64_C(1) << (class & 63);
+}
+
+static inline bool
+redact_ctx_meets(const RedactCtx *a, const RedactCtx *b)
+{
+	return ((a->bits[0] & b->bits[0]) | (a->bits[1] & b->bits[1]) |
+			(a->bits[2] & b->bits[2])) != 0;
 }
 
 /* A word of the dictionary: folded lower case; NULL when unknown. */

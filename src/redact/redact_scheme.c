@@ -192,29 +192,6 @@ static const NumberScheme schemes[] = {
 
 #define NSCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
-void
-redact_index_numbers(RedactIndex *index)
-{
-	_Static_assert(NSCHEMES <= REDACT_MAX_SCHEMES, "more schemes than places");
-
-	for (size_t i = NSCHEMES; i-- > 0;)
-	{
-		const char *shape = schemes[i].shape;
-
-		redact_chain(&index->numbers, i, schemes[i].digits);
-		for (const char *p = shape; p != NULL && *p != '\0'; p++)
-		{
-			int len = 0;
-
-			if (p > shape && p[-1] != '|')
-				continue;
-			for (const char *q = p; *q >= '0' && *q <= '9'; q++)
-				len = len * 10 + (*q - '0');
-			index->first_group[i] |= 1u << len;
-		}
-	}
-}
-
 /* Numbers of any length in a range, known by the words near them alone. */
 static const struct
 {
@@ -232,6 +209,36 @@ static const struct
 	 "customer_number"},
 	{7, 10, REDACT_PASSPORT, REDACT_CTX_PASSPORT, 60, "passport"},
 };
+
+void
+redact_index_numbers(RedactIndex *index)
+{
+	_Static_assert(NSCHEMES <= REDACT_MAX_SCHEMES, "more schemes than places");
+
+	for (size_t i = NSCHEMES; i-- > 0;)
+	{
+		const char *shape = schemes[i].shape;
+
+		uint8_t n = schemes[i].digits;
+
+		redact_chain(&index->numbers, i, n);
+		redact_ctx_add(&index->words[n], schemes[i].ctx);
+		index->plain[n] = index->plain[n] || schemes[i].plain > 0;
+		for (const char *p = shape; p != NULL && *p != '\0'; p++)
+		{
+			int len = 0;
+
+			if (p > shape && p[-1] != '|')
+				continue;
+			for (const char *q = p; *q >= '0' && *q <= '9'; q++)
+				len = len * 10 + (*q - '0');
+			index->first_group[i] |= 1u << len;
+			index->first_groups[n] |= 1u << len;
+		}
+	}
+	for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
+		redact_ctx_add(&index->number_words, by_words[i].ctx);
+}
 
 /* Do the first n groups have one of the shapes? */
 bool
@@ -281,13 +288,18 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 	bool negative = redact_ctx_has(ctx, REDACT_CTX_NEGATIVE);
 	uint32_t first = 1u << number->groups[0].len;
 	bool plain_seps = true;
+	int i = s->index.numbers.first[total];
 
+	/* most numbers are of no scheme's form, with no scheme's word near */
+	if (!redact_ctx_meets(ctx, &s->index.words[total]) &&
+		(n == 1 ? !generic && !s->index.plain[total]
+				: !(s->index.first_groups[total] & first)))
+		i = 0;
 	for (int g = 0; g + 1 < n; g++)
 		plain_seps = plain_seps && number->groups[g].sep != '~' &&
 					 number->groups[g].sep != '=';
 
-	for (int i = s->index.numbers.first[total]; i > 0;
-		 i = s->index.numbers.next[i - 1])
+	for (; i > 0; i = s->index.numbers.next[i - 1])
 	{
 		const NumberScheme *scheme = &schemes[i - 1];
 		bool near = redact_ctx_has(ctx, scheme->ctx);
@@ -315,7 +327,7 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 			redact_consider(s, best, scheme->entity, score, last->end,
 							scheme->rule);
 	}
-	if (!plain_seps)
+	if (!plain_seps || !redact_ctx_meets(ctx, &s->index.number_words))
 		return;
 	for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
 	{

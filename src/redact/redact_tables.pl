@@ -92,6 +92,7 @@ sub words
 	my @slot = (0) x $size;
 	my $blob = "\0";
 	my @near = (0) x 1024;
+	my @form = (0) x 512;
 	for my $w (sort keys %word)
 	{
 		my $e = $word{$w};
@@ -99,6 +100,8 @@ sub words
 		my $flags = ($e->{flags} // 0) | ($e->{phrase} ? 1 : 0);
 		my $i = fnv1a($w) & ($size - 1);
 		$near[($i >> 5) & 1023] |= 1 << ($i & 31) if $ctx[0] || $e->{phrase};
+		my $f = (length $w < 15 ? length $w : 15) << 10 | (ord($w) & 31) << 5 | ord(substr $w, -1) & 31;
+		$form[$f >> 5] |= 1 << ($f & 31) if $ctx[0] || $e->{phrase};
 		$i = ($i + 1) & ($size - 1) while $slot[$i];
 		$slot[$i] = length $blob;
 		$blob .= pack 'CCCCC', length $w, $ctx[0], $ctx[1], $flags & 255, $flags >> 8;
@@ -115,6 +118,8 @@ sub words
 	print "#define REDACT_WORDS_MASK ", $size - 1, "u\n";
 	print "/* a bit for each word that is context, or ends a phrase */\n";
 	print "static const uint32_t redact_word_near[1024] = {\n", c_numbers(8, map { $_ . 'u' } @near), "};\n";
+	print "/* and for the length, the first and the last letter of such words */\n";
+	print "static const uint32_t redact_word_forms[512] = {\n", c_numbers(8, map { $_ . 'u' } @form), "};\n";
 	print "static const uint32_t redact_word_slots[] = {\n", c_numbers(16, @slot), "};\n";
 	print "static const uint8_t redact_word_blob[] = {\n", c_bytes($blob), "};\n";
 	print "#endif\n";

@@ -181,7 +181,7 @@ sort_entry(AnnBuild *build, int row, int32 list)
 	entry->tid = build->tids[row];
 	memcpy(entry->keys, build->keys[row], sizeof(entry->keys));
 	ann_encode(shape, x, centroid, sorted->codes, &entry->sign_factors,
-			   sorted->codes + shape->code_dim / 8, &entry->byte_factors);
+			   sorted->codes + shape->sign_len, &entry->byte_factors);
 	if (build->inexact[row])
 		entry->sign_factors.error = entry->byte_factors.error = INFINITY;
 
@@ -276,7 +276,7 @@ prepare_rows(AnnBuild *build)
 	const AnnShape *shape = &build->layout.shape;
 	AnnNeighbours *found = &build->found[build->team->member];
 	Size size = VARHDRSZ + MAXIMUM_ALIGNOF + offsetof(SortedEntry, codes) +
-				shape->code_dim / 8 + shape->byte_len;
+				shape->sign_len + shape->byte_len;
 
 	build->sort_desc = CreateTemplateTupleDesc(2);
 	TupleDescInitEntry(build->sort_desc, 1, "order", INT8OID, -1, 0);
@@ -328,7 +328,7 @@ write_sorted(AnnBuild *build, AnnWriter *writer, int64 total)
 {
 	const AnnShape *shape = &build->layout.shape;
 	Size size =
-		offsetof(SortedEntry, codes) + shape->code_dim / 8 + shape->byte_len;
+		offsetof(SortedEntry, codes) + shape->sign_len + shape->byte_len;
 	Size offset =
 		MAXALIGN(VARDATA(build->payload)) - (Size) VARDATA(build->payload);
 	SortedEntry *sorted = palloc(size);
@@ -345,7 +345,7 @@ write_sorted(AnnBuild *build, AnnWriter *writer, int64 total)
 		CHECK_FOR_INTERRUPTS();
 		memcpy(sorted, VARDATA_ANY(value) + offset, size);
 		sorted->entry.signs = sorted->codes;
-		sorted->entry.bytes = sorted->codes + shape->code_dim / 8;
+		sorted->entry.bytes = sorted->codes + shape->sign_len;
 		ann_writer_add(writer, &sorted->entry);
 		if (++done % 1024 == 0)
 		{

@@ -164,8 +164,7 @@ choose_queries(Calibration *job)
 					  (uint32) (at - (list > 0 ? upto[list - 1] : 0)),
 					  query->x))
 			continue;
-		ann_query_init(&query->query, shape, query->x,
-					   palloc(4 * shape->code_dim));
+		ann_query_init(&query->query, shape, query->x, palloc(shape->lut_len));
 		query->query.epsilon = (float) ann_epsilon(SEARCH_RECALL);
 		job->nqueries++;
 	}

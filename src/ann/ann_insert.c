@@ -81,7 +81,7 @@ insert_row(Relation index, Datum *values, bool *isnull, ItemPointer tid)
 	AnnEntry entry = {.tid = *tid};
 	bool inexact;
 
-	entry.signs = palloc(layout.shape.code_dim / 8);
+	entry.signs = palloc(layout.shape.sign_len);
 	entry.bytes = palloc(layout.shape.byte_len);
 	ann_hash_keys(index, layout.filters, values, isnull, entry.keys);
 	if (!ann_read_vector(ann_kind(index), &layout.shape, values[0], x,

@@ -352,7 +352,7 @@ encode_row(Exchange *job, Row *row, uint32 slot, uint32 stamp,
 		residual[i] = isfinite(row->distance) ? row->x[i] - centroid[i] : 0;
 	entry->list = slot;
 	entry->stamp = stamp;
-	entry->signs = palloc(shape->code_dim / 8);
+	entry->signs = palloc(shape->sign_len);
 	entry->bytes = palloc(shape->byte_len);
 	ann_encode(shape, residual, centroid, entry->signs, &entry->sign_factors,
 			   entry->bytes, &entry->byte_factors);

@@ -41,7 +41,7 @@ ann_layout(AnnMetric metric, int dim, int bits, int filters)
 	layout.shape = ann_shape(metric, dim, bits);
 	layout.filters = filters;
 	layout.block_size =
-		ANN_BLOCK * (layout.shape.code_dim / 8 + 3 * sizeof(float) +
+		ANN_BLOCK * (layout.shape.sign_len + 3 * sizeof(float) +
 					 filters * sizeof(uint32) + sizeof(BlockNumber) +
 					 sizeof(OffsetNumber) + sizeof(ItemPointerData)) +
 		2 * sizeof(uint32);
@@ -62,7 +62,7 @@ ann_block(const AnnLayout *layout, Page page, int index)
 	AnnBlock block;
 
 	block.codes = (uint8 *) at;
-	at += (size_t) layout->shape.code_dim * ANN_BLOCK / 8;
+	at += (size_t) layout->shape.sign_len * ANN_BLOCK;
 	block.add = (float *) at;
 	block.scale = block.add + ANN_BLOCK;
 	block.error = block.scale + ANN_BLOCK;

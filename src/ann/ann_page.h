@@ -45,7 +45,7 @@
  *
  * List page: blocks of ann_block_size() bytes. In a block:
  *	OFFSET		SIZE	DESCRIPTION
- *	0			4*cd	sign codes; cd = coordinates in a code
+ *	0			4*cd*p	sign codes; cd = coordinates in a code, p = planes, 1 or 2
  *	+0			384		add[32], scale[32], error[32], floats
  *	+384		128*nf	filter keys: 32 hashes for each filter column
  *	+..			128		record page[32]
@@ -231,7 +231,7 @@ typedef struct AnnEntry
 	AnnSignFactors sign_factors;
 	AnnByteFactors byte_factors;
 	uint32 keys[ANN_MAX_FILTERS];
-	uint8 *signs; /* code_dim / 8 bytes */
+	uint8 *signs; /* sign_len bytes */
 	uint8 *bytes; /* byte_len bytes */
 } AnnEntry;
 

@@ -50,15 +50,31 @@ sort_key(float number, Size place)
 	return (uint64) bits << 32 | place;
 }
 
-static int
-bucket_of(const AnnScan *so, float score)
+/*
+ * Divide the lists by their scores, so that only those in the first buckets
+ * need be sorted. Loops without branches, for the compiler's vectors.
+ */
+static void
+fill_buckets(AnnScan *so, float highest)
 {
-	float at = (score - so->lowest) * so->bucket_scale;
+	float lowest = so->lowest;
+	float scale = (SCAN_BUCKETS - 1) / (highest - lowest);
+	const float *score = so->score;
+	uint16 *bucket = so->bucket;
 
-	/* what is no number comes first */
-	if (!(at > 0))
-		return 0;
-	return at < SCAN_BUCKETS - 1 ? (int) at : SCAN_BUCKETS - 1;
+	for (uint32 i = 0; i < so->nlists; i++)
+	{
+		float at = (score[i] - lowest) * scale;
+
+		/* what is no number comes first */
+		at = at > 0 ? at : 0;
+		at = at < SCAN_BUCKETS - 1 ? at : SCAN_BUCKETS - 1;
+		bucket[i] = (uint16) (int) at;
+	}
+	for (uint32 i = 0; i < so->nlists; i++)
+		so->bucket_end[bucket[i]]++;
+	for (int i = 1; i < SCAN_BUCKETS; i++)
+		so->bucket_end[i] += so->bucket_end[i - 1];
 }
 
 /* The query as small integers times the step that is returned. */
@@ -97,30 +113,29 @@ ann_scan_rank(AnnScan *so)
 		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(float), so->nlists));
 	so->lists =
 		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(uint64), so->nlists));
+	so->bucket =
+		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(uint16), so->nlists));
 	so->bucket_end =
 		MemoryContextAllocZero(so->cxt, sizeof(uint32) * SCAN_BUCKETS);
 	for (int i = 0; i < dim; i++)
 		sum += query[i];
 	middle = 127.5f * (float) sum;
 	for (uint32 i = 0; i < so->nlists; i++)
+		so->score[i] = (float) ann_kernels->dot_rank(
+			dim, cache->code + (size_t) i * dim, query);
+	for (uint32 i = 0; i < so->nlists; i++)
 	{
-		const uint8 *code = cache->code + (size_t) i * dim;
-		float product =
-			cache->step[i] * step *
-			((float) ann_kernels->dot_rank(dim, code, query) - middle);
+		float product = cache->step[i] * step * (so->score[i] - middle);
+		float score = is_ip ? -product : cache->norm_squared[i] - 2 * product;
 
-		so->score[i] = is_ip ? -product : cache->norm_squared[i] - 2 * product;
-		lowest = Min(lowest, so->score[i]);
-		total += so->score[i];
-		highest = Max(highest, so->score[i]);
+		so->score[i] = score;
+		lowest = Min(lowest, score);
+		highest = Max(highest, score);
+		total += score;
 	}
 	so->lowest = lowest;
 	so->mean = total / Max(so->nlists, 1);
-	so->bucket_scale = (SCAN_BUCKETS - 1) / (highest - lowest);
-	for (uint32 i = 0; i < so->nlists; i++)
-		so->bucket_end[bucket_of(so, so->score[i])]++;
-	for (int i = 1; i < SCAN_BUCKETS; i++)
-		so->bucket_end[i] += so->bucket_end[i - 1];
+	fill_buckets(so, highest);
 }
 
 /* Bring at least the first upto lists into order; all of them in any order. */
@@ -137,12 +152,8 @@ sort_lists(AnnScan *so, uint32 upto)
 		n = so->bucket_end[so->nbuckets++];
 	n = so->nsorted;
 	for (uint32 i = 0; i < so->nlists; i++)
-	{
-		int bucket = bucket_of(so, so->score[i]);
-
-		if (bucket >= from && bucket < so->nbuckets)
+		if (so->bucket[i] >= from && so->bucket[i] < so->nbuckets)
 			so->lists[n++] = sort_key(so->score[i], i);
-	}
 	if (n < so->nlists)
 		sort_keys(so->lists + so->nsorted, n - so->nsorted);
 	so->nsorted = n;

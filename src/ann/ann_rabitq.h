@@ -5,8 +5,8 @@
  *
  * Pure. A vector x of list c is kept as its rotated residual r = R(x - c) in
  * two precisions. The sign code has one bit for each of the first code_dim
- * coordinates and gives a bound that holds with high probability; the byte
- * code has 8 bits for every coordinate, 12 where the vector itself is dear to
+ * coordinates, two where there are few, and gives a bound that holds with high
+ * probability; the byte code has 8 bits for every coordinate, 12 where the vector itself is dear to
  * read and 4 where no more fit a page, and gives bounds that always hold. Both
  * come out as
  *
@@ -30,6 +30,13 @@
 /* Sign codes of more coordinates would not fit a page in blocks of 32. */
 #define ANN_MAX_CODE_DIM 1664
 
+/*
+ * Up to so many coordinates the sign code has a second bit for each: what a
+ * sign says gets more precise with the number of coordinates, and with few
+ * more byte codes would be read than the second bits take.
+ */
+#define ANN_MAX_TWO_PLANES 256
+
 /* Above these a byte code of 8 or of 12 bits would not fit a page. */
 #define ANN_MAX_BYTE_DIM 7936
 #define ANN_MAX_FINE_DIM 5376
@@ -48,6 +55,9 @@ typedef struct AnnShape
 	int dim;	  /* of the column */
 	int full_dim; /* padded: length of every rotated vector */
 	int code_dim; /* coordinates in the sign code */
+	int planes;	  /* bits of a coordinate in the sign code: 1 or 2 */
+	int sign_len; /* size of a sign code */
+	int lut_len;  /* size of a query's lookup table */
 	int bits;	  /* of a coordinate in the byte code: 4, 8 or 12 */
 	int byte_len; /* size of a byte code */
 } AnnShape;
@@ -83,7 +93,7 @@ typedef struct AnnByteFactors
 
 /*
  * Encode residual (full_dim elements) of the list around centroid. signs gets
- * code_dim / 4 bytes, one nibble each; bytes gets byte_len. Out-of-range
+ * sign_len bytes; bytes gets byte_len. Out-of-range
  * values give an infinite byte error, hence a bound of minus infinity.
  */
 extern void ann_encode(const AnnShape *shape, const float *residual,
@@ -124,7 +134,7 @@ typedef struct AnnQuery
 	const float *rotated; /* full_dim */
 	float norm;			  /* ||q|| */
 	float sum;			  /* of rotated */
-	uint8_t *lut;		  /* 4 * code_dim bytes */
+	uint8_t *lut;		  /* lut_len bytes */
 	float epsilon; /* standard errors that a sign code's bound allows for */
 	float lut_step;
 	float lut_bias; /* with the rounding error of the table added */

@@ -44,7 +44,7 @@
 #include "vector/vector.h"
 
 /* Candidates that the cut lets through at first, at least. */
-#define FIRST_CUT 128
+#define FIRST_CUT 64
 
 /* Fewest neighbours that a search is prepared for. */
 #define FIRST_K 10
@@ -296,7 +296,7 @@ read_query(IndexScanDesc scan, AnnScan *so)
 		so->inexact = true;
 	if (so->inexact)
 		memset(rotated, 0, sizeof(float) * shape->full_dim);
-	ann_query_init(&so->query, shape, rotated, palloc(4 * shape->code_dim));
+	ann_query_init(&so->query, shape, rotated, palloc(shape->lut_len));
 	so->query.epsilon = (float) ann_epsilon(guc_target_recall);
 }
 

@@ -103,7 +103,7 @@ typedef struct AnnScan
 	float *score;		/* of each: what centroids are ranked by */
 	float lowest;		/* of all scores */
 	double mean;		/* of all scores */
-	float bucket_scale; /* buckets in a unit of score */
+	uint16 *bucket;		/* of each score */
 	uint32 *bucket_end; /* scores up to each of SCAN_BUCKETS buckets */
 	int nbuckets;		/* how many of them are sorted */
 	uint64 *lists;		/* keys of score and number; the first in order */

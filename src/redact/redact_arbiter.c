@@ -68,34 +68,20 @@ divides(const RedactScanner *s, uint32_t i)
 	return dividers[c] || (redact_class[c] & CC_SPACE);
 }
 
-/* A digit before pos, with at most three signs between that numbers have? */
+/*
+ * A digit at pos or further on in this direction, with at most three signs
+ * between that numbers have?
+ */
 static bool
-digit_before(const RedactScanner *s, uint32_t pos)
+digit_near(const RedactScanner *s, uint32_t pos, int direction)
 {
-	for (int k = 1; k <= 4; k++)
+	for (int k = 0; k < 4; k++, pos += direction)
 	{
-		uint8_t c = redact_at(s, pos - k);
+		uint8_t c = redact_at(s, pos);
 
 		if (redact_class[c] & CC_DIGIT)
 			return true;
-		if (c != ' ' && c != '-' && c != '.' && c != '/' && c != '(' &&
-			c != ')')
-			return false;
-	}
-	return false;
-}
-
-static bool
-digit_after(const RedactScanner *s, uint32_t pos)
-{
-	for (int k = 0; k < 4; k++)
-	{
-		uint8_t c = redact_at(s, pos + k);
-
-		if (redact_class[c] & CC_DIGIT)
-			return true;
-		if (c != ' ' && c != '-' && c != '.' && c != '/' && c != '(' &&
-			c != ')')
+		if (c == 0 || strchr(" -./()", c) == NULL)
 			return false;
 	}
 	return false;
@@ -118,9 +104,9 @@ is_glued(const RedactScanner *s, int i)
 
 	if (!divides(s, start - 1) || !divides(s, end) || after == '(')
 		return true;
-	if ((redact_class_at(s, start) & CC_DIGIT) && digit_before(s, start))
+	if ((redact_class_at(s, start) & CC_DIGIT) && digit_near(s, start - 1, -1))
 		return true;
-	if ((redact_class_at(s, end - 1) & CC_DIGIT) && digit_after(s, end) &&
+	if ((redact_class_at(s, end - 1) & CC_DIGIT) && digit_near(s, end, 1) &&
 		!(i + 1 < s->nspans && s->spans[i + 1].start <= end + 4))
 		return true;
 	if (before == '\'' && (redact_class_at(s, start - 2) & CC_ALPHA))

@@ -216,6 +216,13 @@ append_pseudonym(Pseudonyms *p, StringInfo out, int entity, const char *value,
 	appendStringInfo(out, "<%s_%d>", name, entry->number);
 }
 
+static void
+append_text_pseudonym(void *arg, StringInfo out, RedactEntity entity,
+					  const char *value, int len)
+{
+	append_pseudonym(arg, out, entity, value, len, NULL);
+}
+
 /*
  * Append a text (server encoding) with placeholders to out; returns whether
  * there are any. Of a number all is one value, whatever a part of it looks
@@ -226,8 +233,6 @@ append_pseudonymized(Pseudonyms *p, const char *text, int len, const char *key,
 					 int key_len, Numeric number, StringInfo out)
 {
 	RedactText scanned;
-	int done = 0;
-	char *server;
 
 	redact_text_scan(p->policy, text, len, key, key_len, &scanned);
 	if (scanned.nspans == 0)
@@ -238,31 +243,7 @@ append_pseudonymized(Pseudonyms *p, const char *text, int len, const char *key,
 						 scanned.len, number);
 		return true;
 	}
-	for (int i = 0; i < scanned.nspans; i++)
-	{
-		const RedactSpan *span = &scanned.spans[i];
-		int start = span->start;
-		int to;
-
-		/* a backslash before a placeholder is taken for Markdown's later on */
-		while (start > done && scanned.utf8[start - 1] == '\\')
-			start--;
-		to = start - done;
-
-		server = pg_any_to_server(scanned.utf8 + done, to, PG_UTF8);
-		appendBinaryStringInfo(
-			out, server,
-			server == scanned.utf8 + done ? to : (int) strlen(server));
-		done = span->start + span->len;
-		append_pseudonym(p, out, span->entity, scanned.utf8 + start,
-						 done - start, NULL);
-	}
-	server =
-		pg_any_to_server(scanned.utf8 + done, scanned.len - done, PG_UTF8);
-	appendBinaryStringInfo(out, server,
-						   server == scanned.utf8 + done
-							   ? scanned.len - done
-							   : (int) strlen(server));
+	redact_text_append_found(&scanned, append_text_pseudonym, p, out);
 	return true;
 }
 

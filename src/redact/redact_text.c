@@ -111,9 +111,8 @@ utf8_length(const char *text, int len)
 	return n;
 }
 
-/* A piece of the original, back in server encoding. */
-static void
-append_original(StringInfo out, const char *utf8, int len)
+void
+redact_text_append_utf8(StringInfo out, const char *utf8, int len)
 {
 	char *text = pg_any_to_server(utf8, len, PG_UTF8);
 
@@ -144,7 +143,7 @@ append_masked(StringInfo out, const RedactTreatment *t, const char *value,
 		keep_from = len;
 	for (int i = utf8_length(value, keep_from); i > 0; i--)
 		appendStringInfoString(out, t->mask != NULL ? t->mask : "*");
-	append_original(out, value + keep_from, len - keep_from);
+	redact_text_append_utf8(out, value + keep_from, len - keep_from);
 }
 
 /* What stands instead of a value (UTF-8). */
@@ -261,7 +260,8 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 			const RedactSpan *span = &scanned.spans[i];
 
 			CHECK_FOR_INTERRUPTS();
-			append_original(out, scanned.utf8 + done, span->start - done);
+			redact_text_append_utf8(out, scanned.utf8 + done,
+									span->start - done);
 			settled = settled && has_placeholder(policy, span->entity);
 			if (last && !has_placeholder(policy, span->entity))
 				appendStringInfo(out, "<%s>",
@@ -271,7 +271,7 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 							   scanned.utf8 + span->start, span->len);
 			done = span->start + span->len;
 		}
-		append_original(out, scanned.utf8 + done, scanned.len - done);
+		redact_text_append_utf8(out, scanned.utf8 + done, scanned.len - done);
 
 		len = out->len - begin;
 		if (!settled && !last)
@@ -280,6 +280,27 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 	if (!found)
 		appendBinaryStringInfo(out, text, len);
 	return found;
+}
+
+void
+redact_text_append_found(const RedactText *scanned, RedactAppend append,
+						 void *arg, StringInfo out)
+{
+	int done = 0;
+
+	for (int i = 0; i < scanned->nspans; i++)
+	{
+		const RedactSpan *span = &scanned->spans[i];
+		int start = span->start;
+
+		CHECK_FOR_INTERRUPTS();
+		while (start > done && scanned->utf8[start - 1] == '\\')
+			start--;
+		redact_text_append_utf8(out, scanned->utf8 + done, start - done);
+		done = span->start + span->len;
+		append(arg, out, span->entity, scanned->utf8 + start, done - start);
+	}
+	redact_text_append_utf8(out, scanned->utf8 + done, scanned->len - done);
 }
 
 Datum
@@ -335,7 +356,7 @@ redact_text_put_rows(ReturnSetInfo *rsinfo, const RedactText *scanned,
 		CHECK_FOR_INTERRUPTS();
 		chars += server_length(scanned->utf8 + at, span->start - at);
 		initStringInfo(&server);
-		append_original(&server, value, span->len);
+		redact_text_append_utf8(&server, value, span->len);
 		if (path != NULL)
 			values[0] = *path;
 		values[first] =

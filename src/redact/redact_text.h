@@ -50,6 +50,21 @@ extern void redact_text_append_whole(const RedactPolicy *policy,
 									 RedactEntity entity, const char *text,
 									 int len, StringInfo out);
 
+/* Append a piece of UTF-8 in server encoding. */
+extern void redact_text_append_utf8(StringInfo out, const char *utf8, int len);
+
+/*
+ * Append a scanned text in server encoding, with what append writes instead of
+ * each value (UTF-8) that was found, in a form that can be restored: a
+ * backslash before a placeholder is taken for Markdown's later on, so those
+ * before a value are part of it.
+ */
+typedef void (*RedactAppend)(void *arg, StringInfo out, RedactEntity entity,
+							 const char *value, int len);
+extern void redact_text_append_found(const RedactText *scanned,
+									 RedactAppend append, void *arg,
+									 StringInfo out);
+
 /* Is a text one placeholder and nothing else? */
 extern bool redact_is_placeholder(const char *text, int len);
 

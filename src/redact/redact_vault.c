@@ -34,15 +34,6 @@ INTEL_FUNCTION(_vault_seal_jsonb);
 INTEL_FUNCTION(_vault_tokens);
 INTEL_FUNCTION(_vault_open);
 
-/* A piece of the original, back in server encoding. */
-static void
-append_server(StringInfo out, const char *utf8, int len)
-{
-	char *text = pg_any_to_server(utf8, len, PG_UTF8);
-
-	appendBinaryStringInfo(out, text, text == utf8 ? len : (int) strlen(text));
-}
-
 /* What was sealed so far; one of each per occurrence. */
 typedef struct Sealing
 {
@@ -121,6 +112,13 @@ append_token(Sealing *s, StringInfo out, RedactEntity entity,
 		false, BYTEAOID, CurrentMemoryContext);
 }
 
+static void
+append_text_token(void *arg, StringInfo out, RedactEntity entity,
+				  const char *value, int len)
+{
+	append_token(arg, out, entity, value, len, false);
+}
+
 /*
  * Append a text (server encoding) with tokens; returns whether there are any.
  * Of a number all is one value.
@@ -130,7 +128,6 @@ append_sealed(Sealing *s, const char *text, int len, const char *key,
 			  int key_len, bool is_number, StringInfo out)
 {
 	RedactText scanned;
-	int done = 0;
 
 	redact_text_scan(s->policy, text, len, key, key_len, &scanned);
 	if (scanned.nspans == 0)
@@ -141,16 +138,7 @@ append_sealed(Sealing *s, const char *text, int len, const char *key,
 					 scanned.len, true);
 		return true;
 	}
-	for (int i = 0; i < scanned.nspans; i++)
-	{
-		const RedactSpan *span = &scanned.spans[i];
-
-		append_server(out, scanned.utf8 + done, span->start - done);
-		append_token(s, out, span->entity, scanned.utf8 + span->start,
-					 span->len, false);
-		done = span->start + span->len;
-	}
-	append_server(out, scanned.utf8 + done, scanned.len - done);
+	redact_text_append_found(&scanned, append_text_token, s, out);
 	return true;
 }
 
@@ -264,7 +252,7 @@ intel__vault_open(PG_FUNCTION_ARGS)
 		if (len >= 2 && value[0] == MARK)
 			value += 2, len -= 2;
 		initStringInfo(&out);
-		append_server(&out, value, len);
+		redact_text_append_utf8(&out, value, len);
 		v.type = jbvString;
 		v.val.string.val = out.data;
 		v.val.string.len = out.len;

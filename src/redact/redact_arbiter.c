@@ -335,7 +335,7 @@ redact_arbiter_begin(RedactScanner *s)
 	if (s->batch < s->nextra)
 		redact_scanner_offered(s);
 	if (!redact_reserve(s, (void **) &s->spans, &s->spans_size,
-						s->nspans + s->nextra, sizeof(RedactSpan)))
+						(uint64_t) s->nspans + s->nextra, sizeof(RedactSpan)))
 		return;
 	start_phase(s, PHASE_MERGE);
 	s->phase_at = s->nspans;

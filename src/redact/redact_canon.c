@@ -386,8 +386,8 @@ add_anchor(RedactScanner *s, uint32_t canon, uint32_t orig)
 static bool
 start_copy(RedactScanner *s, uint32_t upto)
 {
-	if (!redact_reserve(s, (void **) &s->buf, &s->buf_size, s->src_len + 64,
-						1))
+	if (!redact_reserve(s, (void **) &s->buf, &s->buf_size,
+						(uint64_t) s->src_len + 64, 1))
 		return false;
 	memcpy(s->buf, s->src, upto);
 	s->text = s->buf;
@@ -446,7 +446,7 @@ replace_piece(RedactScanner *s, uint32_t i, uint32_t src_len,
 	if (!s->is_copy && !start_copy(s, i))
 		return;
 	if (!redact_reserve(s, (void **) &s->buf, &s->buf_size,
-						s->len + with_len + 64, 1))
+						(uint64_t) s->len + with_len + 64, 1))
 		return;
 	s->text = s->buf;
 	s->folded = true;
@@ -641,7 +641,7 @@ canon_special(RedactScanner *s, uint32_t i)
 	if (s->is_copy)
 	{
 		if (!redact_reserve(s, (void **) &s->buf, &s->buf_size,
-							s->len + len + 64, 1))
+							(uint64_t) s->len + len + 64, 1))
 			return len;
 		s->text = s->buf;
 		memcpy(s->buf + s->len, s->src + i, len);
@@ -736,7 +736,7 @@ redact_canon_step(RedactScanner *s, uint32_t slice)
 		if (s->is_copy)
 		{
 			if (!redact_reserve(s, (void **) &s->buf, &s->buf_size,
-								s->len + (i - from) + 64, 1))
+								(uint64_t) s->len + (i - from) + 64, 1))
 				return;
 			s->text = s->buf;
 			memcpy(s->buf + s->len, s->src + from, i - from);

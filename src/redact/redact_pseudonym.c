@@ -278,9 +278,7 @@ intel_pseudonymize(PG_FUNCTION_ARGS)
 	if (!append_pseudonymized(&p, content, strlen(content), NULL, 0, NULL,
 							  &out))
 		appendStringInfoString(&out, content);
-	return form_result(
-		fcinfo, PointerGetDatum(cstring_to_text_with_len(out.data, out.len)),
-		&p);
+	return form_result(fcinfo, PointerGetDatum(redact_text_result(&out)), &p);
 }
 
 /* A text, number or key of a document. */
@@ -396,7 +394,7 @@ intel_restore(PG_FUNCTION_ARGS)
 	initStringInfo(&out);
 	restore_piece(&r, &stream, VARDATA_ANY(content),
 				  VARSIZE_ANY_EXHDR(content), true);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+	PG_RETURN_TEXT_P(redact_text_result(&out));
 }
 
 static bool
@@ -479,7 +477,7 @@ intel_restore_stream(PG_FUNCTION_ARGS)
 	appendBinaryStringInfo(&state, stream.carry, stream.ncarry);
 	values[0] =
 		PointerGetDatum(cstring_to_text_with_len(state.data, state.len));
-	values[1] = PointerGetDatum(cstring_to_text_with_len(out.data, out.len));
+	values[1] = PointerGetDatum(redact_text_result(&out));
 	PG_RETURN_DATUM(HeapTupleGetDatum(
 		heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

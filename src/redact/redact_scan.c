@@ -104,6 +104,7 @@ redact_scanner_create(void)
 	{
 		s->canon_slice = CANON_SLICE;
 		s->scan_slice = SCAN_SLICE;
+		s->max_list = REDACT_MAX_LIST;
 		redact_index_numbers(&s->index);
 		redact_index_codes(&s->index);
 	}
@@ -130,7 +131,7 @@ redact_scanner_free(RedactScanner *s)
 static void
 trim(void **array, uint32_t *size, size_t elem)
 {
-	if (*size * elem > KEEP_BYTES)
+	if ((uint64_t) *size * elem > KEEP_BYTES)
 	{
 		free(*array);
 		*array = NULL;
@@ -162,19 +163,25 @@ redact_scanner_set_terms(RedactScanner *s, const RedactTerms *terms)
 }
 
 bool
-redact_reserve(RedactScanner *s, void **array, uint32_t *size, uint32_t need,
+redact_reserve(RedactScanner *s, void **array, uint32_t *size, uint64_t need,
 			   size_t elem)
 {
+	uint64_t most = s->max_list / elem;
 	uint64_t want;
 	void *bigger;
 
 	if (need <= *size)
 		return true;
+	if (need > most)
+	{
+		s->status = REDACT_TOO_LONG;
+		return false;
+	}
 	want = (uint64_t) *size + *size / 2 + 64;
 	if (want < need)
 		want = need;
-	if (want > UINT32_MAX)
-		want = UINT32_MAX;
+	if (want > most)
+		want = most;
 	bigger = realloc(*array, want * elem);
 	if (bigger == NULL)
 	{

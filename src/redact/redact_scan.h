@@ -49,11 +49,16 @@ typedef enum RedactStatus
 	REDACT_MORE, /* call step again */
 	REDACT_DONE,
 	REDACT_NOT_UTF8,
-	REDACT_TOO_LONG, /* more than REDACT_MAX_TEXT bytes */
+	REDACT_TOO_LONG, /* more than REDACT_MAX_TEXT bytes, or REDACT_MAX_LIST */
 	REDACT_NO_MEMORY
 } RedactStatus;
 
 #define REDACT_MAX_TEXT ((size_t) 1 << 30)
+/*
+ * Bytes of the canonical text, which may be longer, and of each list: their
+ * positions stay below 2^31.
+ */
+#define REDACT_MAX_LIST (UINT32_C(1) << 31)
 
 typedef struct RedactScanner RedactScanner;
 

@@ -225,6 +225,7 @@ struct RedactScanner
 
 	uint32_t canon_slice; /* bytes of work between two returns */
 	uint32_t scan_slice;
+	uint32_t max_list;	 /* bytes: REDACT_MAX_LIST */
 	RedactStatus status; /* REDACT_MORE, or why the scan failed */
 };
 
@@ -279,9 +280,12 @@ extern void redact_begin_pass(RedactScanner *s);
 extern void redact_arbiter_begin(RedactScanner *s);
 extern void redact_arbiter_step(RedactScanner *s);
 
-/* Grow *array to hold at least need elements; false and status set if not. */
+/*
+ * Grow *array to hold at least need elements; false and status set if not, as
+ * when they would have more than max_list bytes.
+ */
 extern bool redact_reserve(RedactScanner *s, void **array, uint32_t *size,
-						   uint32_t need, size_t elem);
+						   uint64_t need, size_t elem);
 
 /* redact_canon.c: make the canonical text in slices of the original. */
 extern void redact_canon_begin(RedactScanner *s);

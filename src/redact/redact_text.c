@@ -11,6 +11,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "redact/redact_gazetteer.h"
@@ -85,9 +86,12 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 							 "correct its encoding first.")));
 			break;
 		case REDACT_TOO_LONG:
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("text to redact is too long"),
-							errdetail("The limit is 1 GB.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("text to redact is too long"),
+					 errdetail("The limits are 1 GB, 2 GB with escapes and "
+							   "ligatures resolved, and some 80 "
+							   "million finds.")));
 			break;
 		default:
 			ereport(ERROR,
@@ -99,6 +103,16 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 }
 
 /* ---- rewriting ------------------------------------------------------ */
+
+text *
+redact_text_result(const StringInfoData *out)
+{
+	if ((Size) out->len > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("redacted text is too long"),
+						errdetail("The limit is 1 GB.")));
+	return cstring_to_text_with_len(out->data, out->len);
+}
 
 /* Characters of a piece of UTF-8. */
 static int
@@ -277,8 +291,6 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 		if (!settled && !last)
 			text = pnstrdup(out->data + begin, len);
 	}
-	if (!found)
-		appendBinaryStringInfo(out, text, len);
 	return found;
 }
 
@@ -316,7 +328,7 @@ intel_redact_text(PG_FUNCTION_ARGS)
 	if (!redact_text_append(policy, VARDATA_ANY(content),
 							VARSIZE_ANY_EXHDR(content), NULL, 0, &out))
 		PG_RETURN_TEXT_P(content);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+	PG_RETURN_TEXT_P(redact_text_result(&out));
 }
 
 /* ---- finding -------------------------------------------------------- */

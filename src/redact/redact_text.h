@@ -36,7 +36,8 @@ extern void redact_text_scan(const RedactPolicy *policy, const char *text,
 
 /*
  * Append text to out with everything that the policy finds treated as it
- * says, in server encoding. Returns whether anything was found.
+ * says, in server encoding. Returns whether anything was found: if not,
+ * nothing is appended.
  */
 extern bool redact_text_append(const RedactPolicy *policy, const char *text,
 							   int len, const char *key, int key_len,
@@ -49,6 +50,12 @@ extern bool redact_text_append(const RedactPolicy *policy, const char *text,
 extern void redact_text_append_whole(const RedactPolicy *policy,
 									 RedactEntity entity, const char *text,
 									 int len, StringInfo out);
+
+/*
+ * A finished text as a datum; raises 54000 (program_limit_exceeded) when it
+ * has become too long for one.
+ */
+extern text *redact_text_result(const StringInfoData *out);
 
 /* Append a piece of UTF-8 in server encoding. */
 extern void redact_text_append_utf8(StringInfo out, const char *utf8, int len);

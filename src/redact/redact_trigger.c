@@ -67,7 +67,7 @@ redact_text_datum(const Column *column, Datum *value)
 			VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), column->name,
 			strlen(column->name), &out))
 		return false;
-	content = cstring_to_text_with_len(out.data, out.len);
+	content = redact_text_result(&out);
 	check_length(column, content);
 	*value = PointerGetDatum(content);
 	return true;

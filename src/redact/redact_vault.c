@@ -156,9 +156,8 @@ intel__vault_seal(PG_FUNCTION_ARGS)
 					   VARSIZE_ANY_EXHDR(content), NULL, 0, false, &out))
 		appendBinaryStringInfo(&out, VARDATA_ANY(content),
 							   VARSIZE_ANY_EXHDR(content));
-	PG_RETURN_DATUM(sealing_end(
-		fcinfo, &sealing,
-		PointerGetDatum(cstring_to_text_with_len(out.data, out.len))));
+	PG_RETURN_DATUM(sealing_end(fcinfo, &sealing,
+								PointerGetDatum(redact_text_result(&out))));
 }
 
 /* A text, number or key of a document. */

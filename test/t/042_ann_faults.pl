@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 my $path = 'SET search_path = public, intel; ';
-my $node = intel_node('main', conf => "autovacuum = off\nwal_level = replica\n");
+my $node = intel_node('main', conf => "jit = off\nautovacuum = off\nwal_level = replica\n");
 
 sub ask
 {

@@ -114,6 +114,7 @@ build_index(AnnBuild *build, IndexBuildResult *result)
 	ann_build_calibrate(build, &meta);
 	meta.tuples = (int64) rows.indexed;
 	ann_build_write(build, &meta);
+	ann_lists_divide(build->index);
 	ann_team_end(build->team);
 }
 

@@ -111,7 +111,14 @@ extern void ann_list_unlock(Relation index, const AnnList *list,
 extern void ann_list_grown(Relation index, const AnnList *list,
 						   uint32 entries);
 
-/* Merge lists that have few entries left and free dead ones. */
+/*
+ * Split lists of more than three times the size aimed at, as k-means on a
+ * sample leaves some; for builds. Lists whose vectors do not fit
+ * maintenance_work_mem twice stay.
+ */
+extern void ann_lists_divide(Relation index);
+
+/* Merge lists that have few entries left, split long ones, free dead ones. */
 extern void ann_lists_clean(Relation index);
 
 /* Neighbours of a query that are counted. */

@@ -26,7 +26,7 @@
 /* A list of more than this times the size aimed at is split. */
 #define SPLIT_AT 2
 
-/* From here on an insert waits for its turn to split. */
+/* From here on an insert waits for its turn to split; builds and vacuum split. */
 #define SPLIT_NOW 3
 
 /* A list of less than this part of the size is merged. */
@@ -477,6 +477,70 @@ ann_list_grown(Relation index, const AnnList *list, uint32 entries)
 	unlock_directory(index);
 }
 
+/* Whether a list is long, and its vectors fit the memory for maintenance. */
+static bool
+is_giant(Relation index, const AnnCache *cache, const AnnList *list)
+{
+	uint32 entries = count_entries(index, list);
+
+	/* once as rows, once for k-means */
+	return entries > SPLIT_NOW * aimed_size(&cache->meta) &&
+		   (double) entries * cache->layout.shape.full_dim * sizeof(float) *
+				   2 <
+			   maintenance_work_mem * 1024.0;
+}
+
+/* Split the first giant from *at on; false when there is none. */
+static bool
+split_giant(Relation index, uint32 *at)
+{
+	const AnnCache *cache = ann_cache(index);
+
+	for (; *at < cache->meta.lists; (*at)++)
+		if (is_giant(index, cache, &cache->list[*at]))
+		{
+			AnnList list = cache->list[*at];
+
+			split_list(index, &list);
+			return true;
+		}
+	return false;
+}
+
+/*
+ * Split giants until there are none. The caller holds the directory. Places in
+ * it move when lists are replaced, so passes go on until one finds nothing.
+ */
+static void
+split_giants(Relation index)
+{
+	MemoryContext each = AllocSetContextCreate(
+		CurrentMemoryContext, "intel ann split", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(each);
+	bool found;
+
+	do
+	{
+		found = false;
+		for (uint32 at = 0; split_giant(index, &at);)
+		{
+			found = true;
+			MemoryContextReset(each);
+			CHECK_FOR_INTERRUPTS();
+		}
+	} while (found);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(each);
+}
+
+void
+ann_lists_divide(Relation index)
+{
+	(void) lock_directory(index, true);
+	split_giants(index);
+	unlock_directory(index);
+}
+
 /* The nearest other list with room for the entries, or -1. */
 static int64
 find_partner(Relation index, const AnnCache *cache, uint32 at, uint32 room)
@@ -602,6 +666,7 @@ ann_lists_clean(Relation index)
 	(void) ann_directory_free(index, &layout, INT_MAX);
 	while (merge_lists(index))
 		CHECK_FOR_INTERRUPTS();
+	split_giants(index);
 	calibrate_again(index);
 	unlock_directory(index);
 	MemoryContextSwitchTo(old);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * redact_name.c
- *		People, places, organisations and peoples, from lists and cues.
+ *		People, places and peoples, from lists and cues.
  *
  * A run of capitalised words, with the particles of names between them, is
  * read at once. Every word brings what the dictionary knows of it; the words
@@ -17,28 +17,7 @@
  */
 #include <string.h>
 
-#include "redact/redact_scan_int.h"
-
-#define RUN_WORDS 8
-#define WORD_LEN 32
-
-typedef struct NameWord
-{
-	uint32_t start;
-	uint32_t end;
-	uint16_t flags;	  /* of the dictionary; 0: unknown */
-	bool known;		  /* in the dictionary at all */
-	bool particle;	  /* "de", "van": small, between names */
-	bool initial;	  /* "J." */
-	bool upper;		  /* all capitals */
-	bool camel;		  /* a capital behind a small letter: a program's */
-	bool surname_ish; /* by its ending */
-	bool seen;		  /* part of a name found before */
-	uint32_t hash;
-	uint8_t len;
-	uint8_t hyphen; /* letters before one, or 0 */
-	uint8_t folded[WORD_LEN];
-} NameWord;
+#include "redact/redact_name_int.h"
 
 static bool
 is_name_char(const RedactScanner *s, uint32_t i)
@@ -149,9 +128,8 @@ was_seen(const RedactScanner *s, const NameWord *w)
 	return w->len > 2 && s->names[slot] == w->hash && s->nnames > 0;
 }
 
-/* Read the word at pos. */
-static void
-read_word(const RedactScanner *s, uint32_t pos, NameWord *w)
+void
+redact_name_read(const RedactScanner *s, uint32_t pos, NameWord *w)
 {
 	uint32_t i = pos;
 	int capitals = 0;
@@ -213,7 +191,7 @@ read_run(const RedactScanner *s, uint32_t pos, NameWord *words)
 	{
 		uint32_t next;
 
-		read_word(s, pos, &words[n]);
+		redact_name_read(s, pos, &words[n]);
 		if (!(redact_class_at(s, pos) & CC_UPPER))
 		{
 			/* a particle, if a capital follows */
@@ -242,9 +220,8 @@ read_run(const RedactScanner *s, uint32_t pos, NameWord *words)
 	return n;
 }
 
-/* The word that ends before pos; false if punctuation stands between. */
-static bool
-word_before(const RedactScanner *s, uint32_t pos, NameWord *w)
+bool
+redact_name_before(const RedactScanner *s, uint32_t pos, NameWord *w)
 {
 	uint32_t i = pos;
 
@@ -258,12 +235,12 @@ word_before(const RedactScanner *s, uint32_t pos, NameWord *w)
 	while (i > 0 && pos - i < WORD_LEN &&
 		   (redact_class_at(s, i - 1) & CC_ALPHA))
 		i--;
-	read_word(s, i, w);
+	redact_name_read(s, i, w);
 	return true;
 }
 
-static bool
-word_is(const NameWord *w, const char *const *list, size_t n)
+bool
+redact_name_is(const NameWord *w, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
@@ -295,22 +272,6 @@ static const char *const person_after[] = {
 static const char *const anything_after[] = {"has",	 "had", "will",
 											 "just", "is",	"was"};
 
-#define WORD_IS(w, list) word_is(w, list, sizeof(list) / sizeof(list[0]))
-
-/* What surrounds a run. */
-typedef struct Cues
-{
-	bool sentence_start;
-	bool title;
-	bool person_before;
-	bool place_before;
-	bool org_before;
-	bool person_after; /* a verb, or 's */
-	bool label;		   /* "Name:" */
-	bool alone;		   /* on a line of its own */
-	bool alone_before; /* at the start of a line, or behind "[10:42]" */
-} Cues;
-
 /* Does a name end right before, with a comma or an "and" between? */
 static bool
 follows_person(const RedactScanner *s, uint32_t start)
@@ -337,11 +298,22 @@ ends_introduction(const NameWord *first, const NameWord *second)
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 	{
-		if (word_is(first, &pairs[i][0], 1) &&
-			word_is(second, &pairs[i][1], 1))
+		if (redact_name_is(first, &pairs[i][0], 1) &&
+			redact_name_is(second, &pairs[i][1], 1))
 			return true;
 	}
 	return false;
+}
+
+bool
+redact_person_follows(const RedactScanner *s, uint32_t end)
+{
+	NameWord verb;
+
+	if (redact_at(s, end) != ' ' || !(redact_class_at(s, end + 1) & CC_LOWER))
+		return false;
+	redact_name_read(s, end + 1, &verb);
+	return WORD_IS(&verb, person_after);
 }
 
 static void
@@ -359,7 +331,7 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 	cues->sentence_start = i == 0 || strchr(".!?\n\r:;", redact_at(s, i - 1));
 	cues->alone = i == 0 || redact_at(s, i - 1) == '\n';
 	cues->alone_before = cues->alone || redact_at(s, i - 1) == ']';
-	if (word_before(s, start, &w))
+	if (redact_name_before(s, start, &w))
 	{
 		NameWord before;
 
@@ -369,7 +341,7 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 		cues->person_before = cues->label || WORD_IS(&w, person_before) ||
 							  (w.flags & REDACT_WORD_SALUTE);
 		cues->place_before = WORD_IS(&w, place_before);
-		if (w.len <= 3 && word_before(s, w.start, &before))
+		if (w.len <= 3 && redact_name_before(s, w.start, &before))
 		{
 			if (ends_introduction(&before, &w))
 				cues->person_before = true;
@@ -380,7 +352,7 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 				cues->place_before = false;
 			}
 		}
-		cues->org_before = w.len == 2 && memcmp(w.folded, "at", 2) == 0;
+		redact_organisation_before(s, &w, cues);
 	}
 	if (follows_person(s, start))
 		cues->person_before = true;
@@ -390,7 +362,8 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 	else if (redact_at(s, end) == ' ' &&
 			 (redact_class_at(s, end + 1) & CC_LOWER))
 	{
-		read_word(s, end + 1, &w);
+		redact_name_read(s, end + 1, &w);
+		cues->org_after = redact_organisation_after(s, end, &w);
 		cues->person_after =
 			WORD_IS(&w, person_after) ||
 			(!cues->sentence_start && WORD_IS(&w, anything_after));
@@ -400,22 +373,6 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 }
 
 /* ---- judging -------------------------------------------------------- */
-
-static bool
-is_common(const NameWord *w)
-{
-	return w->flags &
-		   (REDACT_WORD_COMMON | REDACT_WORD_MONTH | REDACT_WORD_WEEKDAY |
-			REDACT_WORD_STREET | REDACT_WORD_UNIT | REDACT_WORD_SALUTE |
-			REDACT_WORD_LABEL);
-}
-
-static bool
-is_unknown(const NameWord *w)
-{
-	return !w->known && w->len >= 3 && !w->particle && !w->initial &&
-		   !w->camel;
-}
 
 /* Two words of the run that are one place: "New York". */
 static bool
@@ -535,6 +492,8 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 	int first = from;
 	uint32_t end;
 
+	if (redact_organisation_cued(s, words, from, to, &cues))
+		return;
 	/* "Please Mary", "The Smith": common words in front go */
 	while (first < to && is_common(&words[first]) &&
 		   !(words[first].flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)) &&
@@ -610,83 +569,11 @@ is_plain(const NameWord *w)
 		   !(w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME));
 }
 
-/* The start of the word before "& ", or start. */
-static uint32_t
-joined_start(const RedactScanner *s, uint32_t start)
-{
-	uint32_t i = start;
-
-	if (start < 5 || memcmp(s->text + start - 3, " & ", 3) != 0)
-		return start;
-	i -= 3;
-	while (i > 0 && start - i < WORD_LEN &&
-		   (redact_class_at(s, i - 1) & CC_ALPHA))
-		i--;
-	return (redact_class_at(s, i) & CC_UPPER) ? i : start;
-}
-
-/* "University of Oslo": its end, or 0. */
-static uint32_t
-institution_end(const RedactScanner *s, const NameWord *w)
-{
-	static const char *const heads[] = {
-		"university", "institute", "college", "ministry", "bank",
-		"department", "school",	   "museum",  "academy",  "bureau"};
-	NameWord of;
-
-	if (!word_is(w, heads, sizeof(heads) / sizeof(heads[0])) ||
-		w->end + 5 > s->len || memcmp(s->text + w->end, " of ", 4) != 0 ||
-		!(redact_class_at(s, w->end + 4) & CC_UPPER))
-		return 0;
-	read_word(s, w->end + 4, &of);
-	return of.end;
-}
-
-/* An organisation ends with what it is; returns the word behind it, or 0. */
-static int
-judge_organisation(RedactScanner *s, const NameWord *words, int n)
-{
-	uint32_t end = institution_end(s, &words[n - 1]);
-
-	if (end > 0)
-	{
-		redact_offer(s, words[0].start, end, REDACT_ORGANIZATION, 60,
-					 "institution");
-		s->name_end = end;
-		return n;
-	}
-	for (int i = n - 1; i >= 0; i--)
-	{
-		if (words[i].flags & REDACT_WORD_ORGSUFFIX)
-		{
-			int first = 0;
-
-			while (first < i && (words[first].flags & REDACT_WORD_TITLE))
-				first++;
-			while (first < i && is_common(&words[first]) &&
-				   words[first].len <= 4)
-				first++;
-			if (first < i ||
-				joined_start(s, words[first].start) < words[first].start)
-			{
-				redact_offer(s, joined_start(s, words[first].start),
-							 words[i].end +
-								 (words[i].len <= 3 &&
-								  redact_at(s, words[i].end) == '.'),
-							 REDACT_ORGANIZATION, 70, "organization");
-				return i + 1;
-			}
-			break;
-		}
-	}
-	return 0;
-}
-
 /* Split a run at titles, places and peoples; judge what is left. */
 static void
 judge_run(RedactScanner *s, NameWord *words, int n)
 {
-	int from = judge_organisation(s, words, n);
+	int from = redact_organisation(s, words, n);
 
 	for (int i = from; i < n; i++)
 	{
@@ -773,14 +660,14 @@ small_word_after(const RedactScanner *s, const NameWord *w, NameWord *next)
 		i++;
 	if (redact_at(s, i) != ' ' || !(redact_class_at(s, i + 1) & CC_LOWER))
 		return false;
-	read_word(s, i + 1, next);
+	redact_name_read(s, i + 1, next);
 	/* "o'connor" */
 	if (next->len == 1 && redact_at(s, next->end) == '\'' &&
 		(redact_class_at(s, next->end + 1) & CC_LOWER))
 	{
 		NameWord rest;
 
-		read_word(s, next->end + 1, &rest);
+		redact_name_read(s, next->end + 1, &rest);
 		next->end = rest.end;
 		next->len += rest.len;
 		next->flags = REDACT_WORD_SURNAME;
@@ -832,7 +719,7 @@ redact_verify_small(RedactScanner *s, uint32_t pos)
 
 	if (pos < s->name_end || (redact_class_at(s, pos - 1) & CC_ALNUM))
 		return pos + 1;
-	read_word(s, pos, &w);
+	redact_name_read(s, pos, &w);
 	if (!(w.flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME |
 					 REDACT_WORD_PLACE | REDACT_WORD_ORG)) &&
 		(w.known || w.len < 4))
@@ -844,7 +731,7 @@ redact_verify_small(RedactScanner *s, uint32_t pos)
 		(redact_at(s, w.end) == '.' &&
 		 (redact_class_at(s, w.end + 1) & CC_ALNUM)))
 		return w.end;
-	if (!word_before(s, pos, &before))
+	if (!redact_name_before(s, pos, &before))
 		memset(&before, 0, sizeof(before));
 	/* titles that are nothing else */
 	title = (before.flags & REDACT_WORD_TITLE) && !is_common(&before) &&

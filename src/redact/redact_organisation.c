@@ -17,12 +17,11 @@
 static const char *const employed_by[] = {"for", "by", "bei", "chez"};
 /* Words before "at", or "for" or "by", where somebody works; */
 static const char *const job_before[] = {
-	"work",		  "works",	   "worked",   "working",	"job",
-	"employed",	  "employee",  "intern",   "interned",	"internship",
-	"engineer",	  "manager",   "director", "analyst",	"position",
-	"consultant", "role",	   "career",   "year",		"years",
-	"months",	  "president", "studied",  "colleague", "colleagues",
-	"hired",	  "developer", "placement"};
+	"work",		 "works",	 "worked",	 "working",	   "job",	   "employed",
+	"employee",	 "intern",	 "interned", "internship", "engineer", "manager",
+	"director",	 "analyst",	 "position", "consultant", "role",	   "career",
+	"year",		 "years",	 "months",	 "president",  "studied",  "hired",
+	"developer", "placement"};
 /* words before an organisation, */
 static const char *const org_before[] = {
 	"joined",		"acquired", "acquires", "founded",	  "company",

@@ -15,7 +15,7 @@
 
 #include "redact_floods.h"
 
-#define SMALL 40000
+#define SMALL 33000 /* more than any piece that is taken at once */
 #define LARGE (10 * SMALL)
 /*
  * Of the inputs ten times as long, at most this times the work of a pass. How

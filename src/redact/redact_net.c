@@ -586,7 +586,7 @@ redact_verify_dot(RedactScanner *s, uint32_t pos)
 	int labels = 1;
 	int score = 45;
 
-	if (!(redact_class_at(s, pos - 1) & CC_ALNUM) ||
+	if (pos < s->host_end || !(redact_class_at(s, pos - 1) & CC_ALNUM) ||
 		!(redact_class_at(s, pos + 1) & CC_ALNUM))
 		return pos + 1;
 	while (start > 0 && pos - start < MAX_LABEL &&
@@ -606,7 +606,11 @@ redact_verify_dot(RedactScanner *s, uint32_t pos)
 	/* a path, a variable, a version, the end of an e-mail address */
 	if (strchr("@/._\\", redact_at(s, start - 1)) != NULL &&
 		redact_at(s, start - 1) != 0)
-		return end;
+	{
+		/* no host, but a key may be in it: "dp.pt.x" */
+		s->host_end = end;
+		return pos + 1;
+	}
 	if (strchr("@_(", redact_at(s, end)) != NULL && redact_at(s, end) != 0)
 		return pos + 1;
 	if (pos - start >= 2 && is_common_tld(s, tld, end))

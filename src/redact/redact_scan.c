@@ -211,6 +211,7 @@ redact_begin_pass(RedactScanner *s)
 	s->token_end = 0;
 	s->encoded_end = 0;
 	s->url_end = 0;
+	s->host_end = 0;
 	s->zone_end = 0;
 	s->code_end = 0;
 	s->name_end = 0;

@@ -213,6 +213,7 @@ struct RedactScanner
 	uint32_t token_end;			 /* tokens up to here have been looked at */
 	uint32_t encoded_end;		 /* and lines of base64 */
 	uint32_t url_end;			 /* and URLs */
+	uint32_t host_end;			 /* and paths with dots */
 	uint32_t zone_end;			 /* lines of capitals and '<' */
 	uint32_t code_end;			 /* and codes of letters and digits */
 	uint32_t person_end;		 /* of the last name that was sure */

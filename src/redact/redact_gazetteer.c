@@ -46,8 +46,9 @@ enum
 typedef struct TermList
 {
 	Oid role;
-	char *claims; /* all of them, since a policy may look at any */
-	char *tenant;
+	char *claims;		/* all of them, since a policy may look at any */
+	char *claim;		/* intel.tenant_claim */
+	char *tenant;		/* the setting that it may name */
 	RedactTerms *terms; /* NULL: a free place */
 } TermList;
 
@@ -67,6 +68,8 @@ free_list(TermList *list)
 	redact_terms_free(list->terms);
 	if (list->claims != NULL)
 		pfree(list->claims);
+	if (list->claim != NULL)
+		pfree(list->claim);
 	if (list->tenant != NULL)
 		pfree(list->tenant);
 	memset(list, 0, sizeof(*list));
@@ -186,18 +189,21 @@ load_list(Oid role, const char *claims, const char *tenant)
 	list->role = role;
 	if (claims != NULL)
 		list->claims = MemoryContextStrdup(CacheMemoryContext, claims);
+	if (guc_tenant_claim != NULL)
+		list->claim =
+			MemoryContextStrdup(CacheMemoryContext, guc_tenant_claim);
 	if (tenant != NULL)
 		list->tenant = MemoryContextStrdup(CacheMemoryContext, tenant);
 	next_list = (next_list + 1) % LISTS_KEPT;
 	return terms;
 }
 
-/* The setting that may name the tenant, unlike the claim; NULL if unset. */
+/* The setting that may name the tenant, unlike the claim; NULL if none does. */
 static const char *
 tenant_setting(void)
 {
 	if (guc_tenant_claim == NULL || strchr(guc_tenant_claim, '.') == NULL)
-		return guc_tenant_claim;
+		return NULL;
 	return GetConfigOption(guc_tenant_claim, true, false);
 }
 
@@ -225,6 +231,7 @@ redact_gazetteer_get(void)
 	{
 		if (lists[i].terms != NULL && lists[i].role == role &&
 			same_text(lists[i].claims, claims) &&
+			same_text(lists[i].claim, guc_tenant_claim) &&
 			same_text(lists[i].tenant, tenant))
 			found = lists[i].terms;
 	}

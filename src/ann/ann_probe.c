@@ -77,32 +77,14 @@ fill_buckets(AnnScan *so, float highest)
 		so->bucket_end[i] += so->bucket_end[i - 1];
 }
 
-/* The query as small integers times the step that is returned. */
-static float
-round_query(const AnnScan *so, int16 *query)
-{
-	int dim = so->cache->layout.shape.full_dim;
-	const float *q = so->query.rotated;
-	float largest = 0;
-
-	if (!so->unordered)
-		for (int i = 0; i < dim; i++)
-			largest = Max(largest, fabsf(q[i]));
-	for (int i = 0; i < dim; i++)
-		query[i] = largest > 0
-					   ? (int16) floorf(q[i] / largest * ANN_RANK_LIMIT + 0.5f)
-					   : 0;
-	return largest / ANN_RANK_LIMIT;
-}
-
 void
 ann_scan_rank(AnnScan *so)
 {
 	const AnnCache *cache = so->cache;
 	int dim = cache->layout.shape.full_dim;
 	bool is_ip = so->kind->metric == ANN_IP;
-	int16 *query = MemoryContextAlloc(so->cxt, sizeof(int16) * dim);
-	float step = round_query(so, query);
+	int16 *query = MemoryContextAllocZero(so->cxt, sizeof(int16) * dim);
+	float step = so->unordered ? 0 : ann_round(dim, so->query.rotated, query);
 	int64 sum = 0;
 	float middle;
 	float lowest = FLT_MAX;

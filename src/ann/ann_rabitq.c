@@ -154,6 +154,48 @@ ann_rotate(int full_dim, float *x)
 
 /* ---- encoding ---- */
 
+/*
+ * Coordinates that are looked at together, so that compilers make vectors of
+ * the loops; a sign code has a byte for them.
+ */
+#define LANES 8
+
+static double
+add_lanes(const double *lanes)
+{
+	double sum = 0;
+
+	for (int i = 0; i < LANES; i++)
+		sum += lanes[i];
+	return sum;
+}
+
+static double
+square(int n, const float *x)
+{
+	double sums[LANES] = {0};
+
+	for (int base = 0; base < n; base += LANES)
+		for (int i = 0; i < LANES; i++)
+			sums[i] += (double) x[base + i] * x[base + i];
+	return add_lanes(sums);
+}
+
+static float
+largest_of(int n, const float *x)
+{
+	float most[LANES] = {0};
+	float largest = 0;
+
+	for (int base = 0; base < n; base += LANES)
+		for (int i = 0; i < LANES; i++)
+			most[i] =
+				fabsf(x[base + i]) > most[i] ? fabsf(x[base + i]) : most[i];
+	for (int i = 0; i < LANES; i++)
+		largest = most[i] > largest ? most[i] : largest;
+	return largest;
+}
+
 static int
 nibble_of(const uint8_t *signs, int group)
 {
@@ -176,27 +218,40 @@ encode_signs(const AnnShape *shape, const float *residual,
 	float border = shape->planes == 2
 					   ? (float) sqrt(norm_squared / shape->full_dim)
 					   : INFINITY;
-	double sum = 0;	   /* <code, residual> */
-	double along = 0;  /* <code, centroid> */
-	double size = 0;   /* |code|^2 */
+	double sums[LANES] = {0};	/* <code, residual> */
+	double alongs[LANES] = {0}; /* <code, centroid> */
+	float sizes[LANES] = {0};	/* |code|^2 */
+	double sum;
+	double along;
+	double size = 0;
 	double across = 0; /* <centroid, residual> */
 	double factor;
 	double cosine;
 
-	memset(signs, 0, shape->sign_len);
-	for (int i = 0; i < shape->code_dim; i++)
+	for (int base = 0; base < shape->code_dim; base += LANES)
 	{
-		bool is_positive = residual[i] >= 0;
-		bool is_large = fabsf(residual[i]) > border;
-		float code = is_large ? 3 : 1;
+		int first_bits = 0;
+		int second_bits = 0;
 
-		sum += code * fabsf(residual[i]);
-		size += code * code;
-		along += is_positive ? code * centroid[i] : -code * centroid[i];
-		signs[i / 8] |= (uint8_t) (is_positive << (i % 8));
+		for (int i = 0; i < LANES; i++)
+		{
+			float r = residual[base + i];
+			float code = fabsf(r) > border ? 3 : 1;
+
+			sums[i] += code * fabsf(r);
+			sizes[i] += code * code;
+			alongs[i] += (r >= 0 ? code : -code) * centroid[base + i];
+			first_bits |= (r >= 0) << i;
+			second_bits |= ((r >= 0) == (code > 1)) << i;
+		}
+		signs[base / 8] = (uint8_t) first_bits;
 		if (shape->planes == 2)
-			second[i / 8] |= (uint8_t) ((is_positive == is_large) << (i % 8));
+			second[base / 8] = (uint8_t) second_bits;
 	}
+	sum = add_lanes(sums);
+	along = add_lanes(alongs);
+	for (int i = 0; i < LANES; i++)
+		size += sizes[i];
 	if (!(sum > 0))
 	{
 		/* the vector is its centroid: only the error term could differ */
@@ -233,13 +288,19 @@ middle_code(const AnnShape *shape)
 	return (float) ((1 << shape->bits) - 1) / 2;
 }
 
-/* Nibbles of the first half of the vector are low, those of the last high. */
+/*
+ * Put the nibbles of LANES coordinates. Those of the first half of the vector
+ * are low, those of the last high; a half has whole runs of LANES.
+ */
 static void
-put_nibble(const AnnShape *shape, uint8_t *nibbles, int i, int code)
+put_nibbles(const AnnShape *shape, uint8_t *nibbles, int base, const int *code)
 {
 	int half = shape->full_dim / 2;
+	int shift = base < half ? 0 : 4;
 
-	nibbles[i % half] |= (uint8_t) (code << (i < half ? 0 : 4));
+	nibbles += base % half;
+	for (int i = 0; i < LANES; i++)
+		nibbles[i] |= (uint8_t) ((code[i] & 15) << shift);
 }
 
 static int
@@ -252,17 +313,16 @@ get_nibble(const AnnShape *shape, const uint8_t *nibbles, int i)
 
 /* 12 bits are the upper 8 of all coordinates, then the lower 4 of all. */
 static void
-put_code(const AnnShape *shape, uint8_t *bytes, int i, int code)
+put_codes(const AnnShape *shape, uint8_t *bytes, int base, const int *code)
 {
-	if (shape->bits == 4)
-		put_nibble(shape, bytes, i, code);
-	else if (shape->bits == 8)
-		bytes[i] = (uint8_t) code;
-	else
-	{
-		bytes[i] = (uint8_t) (code >> 4);
-		put_nibble(shape, bytes + shape->full_dim, i, code & 15);
-	}
+	int shift = shape->bits == 12 ? 4 : 0;
+
+	if (shape->bits != 4)
+		for (int i = 0; i < LANES; i++)
+			bytes[base + i] = (uint8_t) (code[i] >> shift);
+	if (shape->bits != 8)
+		put_nibbles(shape, bytes + (shape->bits == 12 ? shape->full_dim : 0),
+					base, code);
 }
 
 static int
@@ -281,29 +341,40 @@ encode_bytes(const AnnShape *shape, const float *residual,
 			 AnnByteFactors *factors)
 {
 	float middle = middle_code(shape);
-	float largest = 0;
-	float step;
-	double lost = 0;	  /* ||r - decoded||^2 */
-	double decoded_c = 0; /* <centroid, decoded> */
-	double residual_c = 0;
+	float step = largest_of(shape->full_dim, residual) / middle;
+	float inverse = step > 0 ? 1 / step : 0;
+	double losts[LANES] = {0};	   /* ||r - decoded||^2 */
+	double decodeds[LANES] = {0};  /* <centroid, decoded> */
+	double residuals[LANES] = {0}; /* <centroid, r> */
+	double lost;
+	double decoded_c;
+	double residual_c;
 
-	for (int i = 0; i < shape->full_dim; i++)
-		largest = fmaxf(largest, fabsf(residual[i]));
-	step = largest / middle;
+	/* steps so small that their inverse overflows mean nothing */
+	inverse = isfinite(inverse) ? inverse : 0;
 	memset(bytes, 0, shape->byte_len);
-	for (int i = 0; i < shape->full_dim; i++)
+	for (int base = 0; base < shape->full_dim; base += LANES)
 	{
-		float at = step > 0 ? residual[i] / step + middle : middle;
-		int code = (int) floorf(at + 0.5f);
-		float decoded;
+		int code[LANES];
 
-		code = code < 0 ? 0 : code > 2 * middle ? (int) (2 * middle) : code;
-		decoded = (code - middle) * step;
-		lost += ((double) residual[i] - decoded) * (residual[i] - decoded);
-		decoded_c += (double) centroid[i] * decoded;
-		residual_c += (double) centroid[i] * residual[i];
-		put_code(shape, bytes, i, code);
+		for (int i = 0; i < LANES; i++)
+		{
+			float r = residual[base + i];
+			float at = r * inverse + middle + 0.5f;
+			float decoded;
+
+			at = at > 0 ? at : 0;
+			code[i] = (int) (at < 2 * middle ? at : 2 * middle);
+			decoded = ((float) code[i] - middle) * step;
+			losts[i] += ((double) r - decoded) * (r - decoded);
+			decodeds[i] += (double) centroid[base + i] * decoded;
+			residuals[i] += (double) centroid[base + i] * r;
+		}
+		put_codes(shape, bytes, base, code);
 	}
+	lost = add_lanes(losts);
+	decoded_c = add_lanes(decodeds);
+	residual_c = add_lanes(residuals);
 	factors->norm = (float) sqrt(norm_squared);
 	factors->slack = 0;
 	if (shape->metric == ANN_IP)
@@ -325,10 +396,8 @@ ann_encode(const AnnShape *shape, const float *residual, const float *centroid,
 		   uint8_t *signs, AnnSignFactors *sign_factors, uint8_t *bytes,
 		   AnnByteFactors *byte_factors)
 {
-	double norm_squared = 0;
+	double norm_squared = square(shape->full_dim, residual);
 
-	for (int i = 0; i < shape->full_dim; i++)
-		norm_squared += (double) residual[i] * residual[i];
 	if (!(norm_squared < HUGE_SQUARE))
 	{
 		/* always visited first, and left to the exact distance */
@@ -380,12 +449,8 @@ ann_widen(const AnnShape *shape, double distance, double centroid_norm,
 float
 ann_quantize(int n, const float *x, uint8_t *code)
 {
-	float largest = 0;
-	float step;
+	float step = largest_of(n, x) / 127.5f;
 
-	for (int i = 0; i < n; i++)
-		largest = fmaxf(largest, fabsf(x[i]));
-	step = largest / 127.5f;
 	for (int i = 0; i < n; i++)
 	{
 		float at = step > 0 ? x[i] / step + 128 : 128;
@@ -393,6 +458,19 @@ ann_quantize(int n, const float *x, uint8_t *code)
 		code[i] = (uint8_t) (at < 255 ? at : 255);
 	}
 	return step;
+}
+
+float
+ann_round(int n, const float *x, int16_t *code)
+{
+	float largest = largest_of(n, x);
+
+	for (int i = 0; i < n; i++)
+		code[i] =
+			largest > 0
+				? (int16_t) floorf(x[i] / largest * ANN_RANK_LIMIT + 0.5f)
+				: 0;
+	return largest / ANN_RANK_LIMIT;
 }
 
 void

@@ -116,10 +116,16 @@ extern void ann_widen(const AnnShape *shape, double distance,
 					  double centroid_norm, AnnByteFactors *factors);
 
 /*
- * Bytes for n elements: x[i] is about step * (code[i] - 127.5), where step is
+ * Bytes for n elements, n a multiple of ANN_DIM_UNIT: x[i] is about step * (code[i] - 127.5), where step is
  * returned.
  */
 extern float ann_quantize(int n, const float *x, uint8_t *code);
+
+/*
+ * Integers of at most ANN_RANK_LIMIT: x[i] is about step * code[i], within
+ * half a step, where step is returned. n is a multiple of ANN_DIM_UNIT.
+ */
+extern float ann_round(int n, const float *x, int16_t *code);
 
 /* Put the nibbles of a sign code at place slot of a block, and read them. */
 extern void ann_block_put(const AnnShape *shape, uint8_t *codes, int slot,

@@ -31,6 +31,9 @@
 /* Cost of a sign code, in cpu_operator_cost: 32 at a time. */
 #define CODE_COST 0.2
 
+/* Cost of a key on a key page, in cpu_operator_cost; 32 to a cache line. */
+#define KEY_COST 0.02
+
 /* Rows refined before the first is returned; cost of one in operators. */
 #define REFINED_ROWS 100
 #define REFINE_COST 10.0
@@ -99,6 +102,7 @@ ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double code_pages;
 	double centroids;
 	double scan_all;
+	double scan_part;
 
 	/* without an order there is nothing that this index does better */
 	if (path->indexorderbys == NIL)
@@ -127,8 +131,22 @@ ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		meta.lists * (meta.dim * DIMENSION_COST + 2) * cpu_operator_cost;
 	scan_all = tuples * CODE_COST * cpu_operator_cost +
 			   code_pages * costs.spc_random_page_cost / 8;
-	*startup_cost = centroids + part * scan_all +
-					REFINED_ROWS * REFINE_COST * cpu_operator_cost;
+	scan_part = part * scan_all;
+	if (path->indexclauses != NIL)
+	{
+		/* or the keys of all rows, and of the lists the blocks that match */
+		double matches = tuples * costs.indexSelectivity * part;
+		double codes = Min(part * tuples, ANN_BLOCK * matches);
+		double key_pages = (double) info->pages / 40;
+
+		scan_part =
+			Min(scan_part,
+				(tuples * KEY_COST + codes * CODE_COST) * cpu_operator_cost +
+					(key_pages + Min(part * code_pages, matches)) *
+						costs.spc_random_page_cost / 8);
+	}
+	*startup_cost =
+		centroids + scan_part + REFINED_ROWS * REFINE_COST * cpu_operator_cost;
 	*total_cost = *startup_cost + (1 - part) * scan_all +
 				  costs.numIndexTuples * range_part(root, path) *
 					  (cpu_index_tuple_cost + ROW_COST * cpu_tuple_cost);

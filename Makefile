@@ -163,7 +163,12 @@ eval-redact: $(REDACT_TOOL) ## accuracy of redaction on labelled texts (PII_DATA
 	@if [ -f '$(PII_DATA)' ]; then test/eval/redact_eval.py $(REDACT_TOOL) '$(PII_DATA)'; \
 	else echo "skipped: no labelled texts at $(PII_DATA)"; fi
 
-bench-redact: $(REDACT_TOOL) ## speed of redaction, false positives, worst inputs
+.PHONY: bench-redact-floods
+bench-redact-floods: $(REDACT_TOOL) ## crafted inputs of redaction: time for 10 MB over time for 1 MB
+	@$(REDACT_TOOL) strict -f
+	@$(REDACT_TOOL) default -f
+
+bench-redact: $(REDACT_TOOL) ## speed of redaction, false positives; through SQL
 	@test/eval/redact_bench.sh $(REDACT_TOOL)
 	@PG_CONFIG='$(PG_CONFIG)' MAKE='$(MAKE)' test/run.sh sql test/eval/redact_bench.sql
 

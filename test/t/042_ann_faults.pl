@@ -184,6 +184,22 @@ $full->safe_psql('postgres', "$path INSERT INTO t SELECT i, noise(i) FROM genera
 is($full->safe_psql('postgres', "$path SET enable_seqscan = off; SELECT count(*) FROM (SELECT 1 FROM t ORDER BY v <-> noise(1)) x"), $inserted + 3000, 'it goes on with more space');
 $full->safe_psql('postgres', 'VACUUM t');
 is($full->safe_psql('postgres', "$path SELECT string_agg(problem, ', ') FROM index_check('t_i')"), '', 'and is sound');
+$full->safe_psql('postgres', $path . 'CREATE TABLE large AS SELECT i AS id, noise(i)::vector(64) AS v FROM generate_series(1, 20000) i; ALTER TABLE large SET (parallel_workers = 1)');
+$full->stop;
+
+# the file that the processes of a build share, then the index
+for my $case ([ 1100, '64MB' ], [ 1600, '1MB' ])
+{
+	my ($most, $memory) = @$case;
+	is(system('bash', '-c', "ulimit -f $most; exec pg_ctl -D '" . $full->data_dir . "' -l '" . $full->logfile . "' -w start > /dev/null"), 0, "a server whose files have at most $most kB");
+	$full->_update_pid(1);
+	($rc, $out, $err) = $full->psql('postgres', "$path SET max_parallel_maintenance_workers = 1; SET maintenance_work_mem = '$memory'; CREATE INDEX large_i ON large USING intel (v)");
+	like($err, qr/ERROR:  could not (write|extend|reserve)[^\n]*(File too large|No space left|wrote only)/i, "ends a build by two processes");
+	is($full->safe_psql('postgres', q{SELECT count(*) FROM pg_ls_tmpdir()}) . ' ' . $full->safe_psql('postgres', q{SELECT count(*) FROM pg_class WHERE relname = 'large_i'}), '0 0', 'leaves nothing');
+	$full->stop;
+}
+$full->start;
+is($full->safe_psql('postgres', "$path CREATE INDEX large_i ON large USING intel (v); SELECT count(*) FROM index_check('large_i')"), '0', 'with more space it is built');
 $full->stop;
 
 done_testing();

@@ -26,7 +26,7 @@ for name; do
 		failed=$((failed + 1))
 		continue
 	fi
-	timeout 120 "$out/$name" >"$out/$name.log" 2>&1
+	timeout 600 "$out/$name" >"$out/$name.log" 2>&1
 	rc=$?
 	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$out/$name.log" | tail -n 1)
 	if [ "$counts" ] && [ $rc -le 1 ]; then

@@ -6,6 +6,7 @@ use warnings;
 use IntelTest;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
+use SchemaOracle qw(random_schema random_value write_schema write_value fits);
 use Test::More;
 
 my $mock = start_mock();
@@ -92,6 +93,53 @@ $mock->control({ do => [ map { { kind => 'ok', content => $_ } } @answers ] });
 my %seen;
 $seen{$_}++ foreach split /\n/, sql('SELECT fits(i) FROM generate_series(1, 500) i');
 is(join(' ', sort keys %seen), 'IN004 fits', 'fits or IN004: ' . join(', ', map { "$seen{$_} $_" } sort keys %seen));
+$mock->reset;
+
+# Random schemas and values: what the check says is what another reading of the
+# specification says.
+srand(20261127);
+my (@pairs, @expected);
+foreach (1 .. 6000)
+{
+	my $of = random_schema(2);
+	my $value = random_value(3);
+
+	push @pairs, [ write_schema($of), write_value($value) ];
+	push @expected, fits($of, $value) ? 1 : 0;
+}
+my $file = PostgreSQL::Test::Utils::tempdir() . '/pairs';
+open(my $handle, '>:encoding(UTF-8)', $file) or die $!;
+print $handle "CREATE TABLE pair (id serial, of jsonb, value jsonb); COPY pair (of, value) FROM stdin;\n", (map { "$_->[0]\t$_->[1]\n" } @pairs), "\\.\n";
+close $handle;
+$node->command_ok([ 'psql', '-Xqv', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', $file ], 'pairs');
+my @judged = split /\n/, sql('SELECT (intel._schema_problem(of, value) IS NULL)::int FROM pair ORDER BY id');
+my @differ = grep { ($judged[$_] // '') ne $expected[$_] } 0 .. $#pairs;
+is(join("\n", map { "expected $expected[$_]: $pairs[$_][0] of $pairs[$_][1]" } @differ[ 0 .. ($#differ < 4 ? $#differ : 4) ]), '',
+	'6,000 random values against random schemas: ' . (grep { $_ } @expected) . ' fit');
+
+# 1,000 of them as answers of a provider: a value that fits or IN004, and never a third call.
+my @asked = grep { $pairs[$_][0] =~ /^\{"/ } 0 .. $#pairs;
+@asked = @asked[ 0 .. 999 ];
+sql(<<'SQL');
+CREATE FUNCTION verdict(i int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	r jsonb;
+	p pair;
+BEGIN
+	SELECT * INTO p FROM pair WHERE id = i;
+	r := intel.extract('y' || i, p.of, 'openai');
+	RETURN CASE WHEN r = p.value THEN 1 ELSE 2 END;
+EXCEPTION WHEN SQLSTATE 'IN004' THEN
+	RETURN 0;
+END
+$$;
+SQL
+$mock->control({ do => [ map { my $answer = { kind => 'ok', content => $pairs[$_][1] }; $expected[$_] ? $answer : ($answer, $answer) } @asked ] });
+my @verdicts = split /\n/, sql('SELECT verdict(i) FROM unnest(ARRAY[' . join(',', map { $_ + 1 } @asked) . ']) WITH ORDINALITY AS u(i, n) ORDER BY n');
+my @wrong = grep { ($verdicts[$_] // '') ne $expected[ $asked[$_] ] } 0 .. $#asked;
+is(join("\n", map { "$verdicts[$_], not $expected[$asked[$_]]: $pairs[$asked[$_]][0] of $pairs[$asked[$_]][1]" } @wrong[ 0 .. ($#wrong < 4 ? $#wrong : 4) ]), '',
+	'1,000 answers end as they should');
+is($mock->stats->{requests}, (grep { $expected[$_] } @asked) + 2 * (grep { !$expected[$_] } @asked), 'with one repair each, no more');
 $mock->reset;
 
 # ---- the words built on it ---------------------------------------------------------

@@ -43,6 +43,20 @@ is($node->safe_psql('postgres', q{SELECT count(*) FILTER (WHERE tenant = 'a'), c
 	FROM intel.job WHERE started_at IS NOT NULL}), '30|10', 'a weight of 3 gives three times the jobs');
 like(order(), qr/^a{0,3}(baaa)+b?a*$/, 'in turns');
 
+# Jain's index, (sum x)^2 / (n sum x^2), of what tenants get by their weights: 1 is
+# even, 1 / n is one who has everything.
+$node->safe_psql('postgres', q{DELETE FROM intel.job_queue; DELETE FROM intel.tenant_weight; INSERT INTO intel.tenant_weight VALUES ('b', 2), ('c', 4)});
+submit('a', 2000);
+submit($_, 150) foreach 'b' .. 'j';
+for my $some (39, 52, 130, 390)
+{
+	$node->safe_psql('postgres', "CALL intel.run_jobs($some)");
+	my $jain = $node->safe_psql('postgres', q{SELECT round(sum(x) ^ 2 / (count(*) * sum(x ^ 2)), 3) FROM
+		(SELECT count(*) FILTER (WHERE started_at IS NOT NULL) / coalesce(max(weight), 1)::numeric AS x
+			FROM intel.job LEFT JOIN intel.tenant_weight USING (tenant) GROUP BY tenant) t});
+	cmp_ok($jain, '>=', 0.95, "ten tenants, one with 2,000 jobs, after $some more: Jain's index $jain");
+}
+
 $node->safe_psql('postgres', 'DELETE FROM intel.job_queue; DELETE FROM intel.tenant_weight');
 submit('a', 10, '{"priority": 9}');
 submit('a', 10);

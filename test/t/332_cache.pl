@@ -81,6 +81,45 @@ is(value(q{SELECT status FROM intel.inference ORDER BY id DESC LIMIT 1}), 'cache
 is(value(q{SELECT hits || ' ' || (misses = 8) FROM intel.cache_stats()}), '9 true', 'hits and misses are counted');
 is(sqlstate($node, q{SELECT intel.complete('x', 'chat', '{"cache": "long"}')}), '22023', 'a time is a number');
 
+# ---- probes by others ------------------------------------------------------------
+
+# 10,000 times somebody else, by role or by tenant, asks what is in the cache for
+# one tenant: every time a call is made, and nothing of the owner's is seen.
+value(q{SET request.jwt.claims = '{"tenant_id": "owner"}'; SELECT count(intel.complete('secret ' || i, 'chat', '{"cache": 600}')) FROM generate_series(1, 50) i});
+is(sent(), 50, 'a tenant has 50 answers in the cache');
+value(q{CREATE TABLE probed (role text, answered int, seen int); GRANT INSERT ON probed TO alice});
+my $hits = value('SELECT hits FROM intel.cache_stats()');
+$node->safe_psql('postgres', <<'SQL', timeout => 180);
+CREATE PROCEDURE probe(upto int) LANGUAGE plpgsql AS $$
+DECLARE
+	answered int := 0;
+	seen int := 0;
+BEGIN
+	FOR i IN 1 .. upto LOOP
+		-- each probe is of a tenant of its own, lest it find what it asked for before
+		PERFORM set_config('request.jwt.claims', CASE i % 3
+			WHEN 0 THEN format('{"tenant_id": "other %s"}', i)
+			WHEN 1 THEN format('{"tenant_id": "owner %s"}', i)
+			ELSE format('{"tenant_id": "Owner%s", "sub": "owner"}', repeat(' ', i)) END, false);
+		answered := answered + (intel.complete('secret ' || i % 50 + 1, 'chat', '{"cache": 600}') LIKE 'echo: secret%')::int;
+		IF i % 100 = 0 THEN
+			seen := seen + (SELECT count(*) FROM intel.cache c WHERE c.tenant = 'owner') + (SELECT count(*) FROM intel.inference f WHERE f.tenant = 'owner');
+		END IF;
+	END LOOP;
+	INSERT INTO probed VALUES (current_user, answered, seen);
+END $$;
+SET ROLE alice;
+CALL probe(9900);
+SET request.jwt.claims = '{"tenant_id": "owner"}';
+SELECT count(intel.complete('secret ' || i, 'chat', '{"cache": 600}')) FROM generate_series(1, 50) i;
+RESET ROLE;
+CALL probe(50);
+SQL
+is(value('SELECT * FROM probed ORDER BY role'), "alice|9900|0\npostgres|50|0", '10,000 probes are answered, and see nothing of the owner');
+is(sent(), 10000, 'by a call each');
+is(value('SELECT hits FROM intel.cache_stats()') - $hits, 0, 'without a hit');
+value('SELECT intel.prune_cache()');
+
 # ---- stampedes -----------------------------------------------------------------
 
 $mock->control({ do => [ { kind => 'slow', seconds => 1.5 } ], always => \1 });

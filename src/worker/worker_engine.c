@@ -200,22 +200,23 @@ typedef struct Failure
 	int64 retry_after_ms; /* -1: not named */
 } Failure;
 
+/* Calls that wait for a provider come back within so many ms. */
+#define RETRY_SPREAD 100
+
 /*
- * Delay before the next attempt: a random part of a doubling limit ("full
- * jitter", AWS Architecture Blog 2015), or what the provider asked for if
- * that is longer, plus a little so that not all come back at one moment.
+ * Delay before the next attempt: what the provider asked for, plus a little so
+ * that not all come back at one moment; else a random part of a doubling limit
+ * ("full jitter", AWS Architecture Blog 2015).
  */
 static int64
 retry_delay_ms(int attempts, int64 retry_after_ms)
 {
 	int64 limit = (int64) guc_job_retry_delay << Min(attempts - 1, 30);
-	int64 delay;
+	double part = pg_prng_double(&pg_global_prng_state);
 
-	limit = Min(limit, (int64) guc_job_retry_max_delay);
-	delay = (int64) (pg_prng_double(&pg_global_prng_state) * limit);
-	if (retry_after_ms >= 0)
-		delay = Max(delay, retry_after_ms + delay % 250);
-	return delay;
+	if (retry_after_ms > 0)
+		return retry_after_ms + (int64) (part * RETRY_SPREAD);
+	return (int64) (part * Min(limit, (int64) guc_job_retry_max_delay));
 }
 
 /* The lease condition of invariant I2, for parameters $1 (id) to $3. */

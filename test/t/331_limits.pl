@@ -210,6 +210,21 @@ my @times = map { $_->{at} } @{ $mock->requests };
 cmp_ok($times[1] - $times[0], '>=', 1, 'as long as it asked');
 cmp_ok($times[1] - $times[0], '<', 5, 'and not much longer');
 
+# the wait that it names decides, however long retries back off by themselves
+$node->safe_psql('postgres', "ALTER SYSTEM SET intel.job_retry_$_ = '1h'") foreach 'delay', 'max_delay';
+$node->reload;
+wait_for_sql($node, q{SELECT current_setting('intel.job_retry_delay') = '1h'}, 'the settings');
+$mock->reset;
+$mock->control({ do => [ { kind => '429', retry_after => 60 } ], always => \1 });
+value(q{INSERT INTO intel.provider (name, kind, base_url, allow_private_network) SELECT 'patient', kind, base_url, true FROM intel.provider WHERE name = 'mock';
+	INSERT INTO intel.model (name, provider, model_id, task) VALUES ('patient', 'patient', 'm-9', 'chat')});
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "patient"}')});
+wait_for_sql($node, "SELECT EXISTS (SELECT FROM intel.inference WHERE job = $job) AND status = 'queued' FROM intel.job_queue WHERE id = $job", 'the attempt');
+is(value("SELECT q.next_attempt_at - i.started_at BETWEEN '60 s' AND '80 s' FROM intel.job_queue q JOIN (SELECT job, started_at FROM intel.inference) i ON i.job = q.id WHERE id = $job"), 't', 'a job comes back when the provider said');
+$node->safe_psql('postgres', "ALTER SYSTEM RESET intel.job_retry_$_") foreach 'delay', 'max_delay';
+$node->reload;
+value("SELECT intel.cancel($job)");
+
 # ---- fallbacks ---------------------------------------------------------------------------------------
 
 $mock->reset;

@@ -117,8 +117,9 @@ ann_meta_read(Relation index, AnnMeta *meta)
 		(meta->bits != (uint32) ann_choose_bits(meta->dim, false) &&
 		 meta->bits != (uint32) ann_choose_bits(meta->dim, true)) ||
 		meta->slots < meta->lists || meta->calibrated < 1 ||
-		meta->filters > ANN_MAX_FILTERS || meta->metric < ANN_L2 ||
-		meta->metric > ANN_COSINE)
+		meta->filters > ANN_MAX_FILTERS ||
+		(meta->filters > 0) != (meta->keys_start != InvalidBlockNumber) ||
+		meta->metric < ANN_L2 || meta->metric > ANN_COSINE)
 		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
 				errmsg("metapage of index \"%s\" is damaged",
 					   RelationGetRelationName(index)),
@@ -492,7 +493,7 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 			UnlockReleaseBuffer(last);
 	}
 	records = ann_page_find_records(index, layout, &fresh);
-	keys = ann_keys_lock(index, layout, BufferGetPage(target));
+	keys = ann_keys_lock(index, layout, target);
 
 	/* change up to four pages in one record */
 	state = GenericXLogStart(index);

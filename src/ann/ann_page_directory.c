@@ -454,7 +454,7 @@ free_first_page(Relation index, const AnnLayout *layout, BlockNumber block,
 	owner_buffer =
 		ann_page_read(index, owner, owner_kind, BUFFER_LOCK_EXCLUSIVE);
 	buffer = ann_page_read(index, block, ANN_PAGE_LIST, BUFFER_LOCK_EXCLUSIVE);
-	keys = ann_keys_lock(index, layout, BufferGetPage(buffer));
+	keys = ann_keys_lock(index, layout, buffer);
 	state = GenericXLogStart(index);
 	if (BufferIsValid(keys))
 		ann_key_place(layout, GenericXLogRegisterBuffer(state, keys, 0),

@@ -58,9 +58,12 @@ extern Buffer ann_page_find_records(Relation index, const AnnLayout *layout,
 extern Buffer ann_keys_find(Relation index, const AnnLayout *layout,
 							int *place);
 
-/* The page with the keys of a list page, locked; invalid if it has none. */
+/*
+ * The page with the keys of a list page, locked; invalid without filter
+ * columns. Raises XX002 unless both pages name each other.
+ */
 extern Buffer ann_keys_lock(Relation index, const AnnLayout *layout,
-							Page list_page);
+							Buffer list);
 
 /* Give a place to a list page. */
 extern void ann_keys_take(const AnnLayout *layout, Page keys_page,

@@ -85,12 +85,25 @@ ann_keys_find(Relation index, const AnnLayout *layout, int *place)
 }
 
 Buffer
-ann_keys_lock(Relation index, const AnnLayout *layout, Page list_page)
+ann_keys_lock(Relation index, const AnnLayout *layout, Buffer list)
 {
+	AnnPageSpecial *special = ann_special(BufferGetPage(list));
+	BlockNumber block = BufferGetBlockNumber(list);
+	Buffer buffer;
+
 	if (layout->filters == 0)
 		return InvalidBuffer;
-	return ann_page_read(index, ann_special(list_page)->keys, ANN_PAGE_KEYS,
-						 BUFFER_LOCK_EXCLUSIVE);
+	buffer = ann_page_read(index, special->keys, ANN_PAGE_KEYS,
+						   BUFFER_LOCK_EXCLUSIVE);
+	if (special->keys_place >= layout->places_per_page ||
+		ann_key_place(layout, BufferGetPage(buffer), special->keys_place)
+				->page != block)
+		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+				errmsg("list page and key page of index \"%s\" do not fit "
+					   "at block %u",
+					   RelationGetRelationName(index), block),
+				errhint("Please REINDEX it."));
+	return buffer;
 }
 
 void

@@ -492,7 +492,7 @@ ann_scan_lists_wanted(AnnScan *so)
 		return so->nlists;
 	if (so->list_pages != NULL)
 	{
-		if (so->key_matches <= SCAN_FEW)
+		if (so->few)
 			return so->nlists;
 		k *= (so->scanned + 1) / (so->key_matches + 1);
 	}

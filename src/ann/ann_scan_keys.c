@@ -163,7 +163,8 @@ ann_scan_read_keys(Relation index, AnnScan *so)
 		CHECK_FOR_INTERRUPTS();
 	}
 	pfree(places);
-	so->few = so->key_matches <= SCAN_FEW;
+	/* a number of lists that was set stays what it is */
+	so->few = so->key_matches <= SCAN_FEW && guc_probes == 0;
 	if (is_complete(index, so))
 	{
 		wait_point("scan-keys");

@@ -182,7 +182,7 @@ merge_extra(RedactScanner *s, int *budget)
 static bool
 arbitrate(RedactScanner *s, int *budget)
 {
-	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
+	for (; *budget > 0 && s->phase_at < s->nspans; (*budget)--)
 	{
 		RedactSpan next = s->spans[s->phase_at++];
 		RedactSpan *whole = &s->spans[s->phase_kept - 1];
@@ -221,7 +221,7 @@ arbitrate(RedactScanner *s, int *budget)
 static bool
 any_glued(RedactScanner *s, int *budget)
 {
-	while (s->phase_at<s->nspans && * budget> 0)
+	while (*budget > 0 && s->phase_at < s->nspans)
 	{
 		(*budget)--;
 		if (is_glued(s, s->phase_at))
@@ -234,7 +234,7 @@ any_glued(RedactScanner *s, int *budget)
 static bool
 any_against(RedactScanner *s, int *budget)
 {
-	while (s->phase_at<(int) s->nagainst && * budget> 0)
+	while (*budget > 0 && s->phase_at < (int) s->nagainst)
 	{
 		(*budget)--;
 		if (hides_against(s, &s->against[s->phase_at]))
@@ -251,7 +251,7 @@ hide(RedactScanner *s, int *budget)
 	RedactSpan *spans = s->spans;
 	uint32_t size = s->spans_size;
 
-	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
+	for (; *budget > 0 && s->phase_at < s->nspans; (*budget)--)
 	{
 		const RedactSpan *span = &s->spans[s->phase_at++];
 
@@ -275,7 +275,7 @@ hide(RedactScanner *s, int *budget)
 static bool
 widen(RedactScanner *s, int *budget)
 {
-	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
+	for (; *budget > 0 && s->phase_at < s->nspans; (*budget)--)
 	{
 		RedactSpan *span = &s->spans[s->phase_at];
 		uint32_t start = span->start;
@@ -306,7 +306,7 @@ widen(RedactScanner *s, int *budget)
 static bool
 map_back(RedactScanner *s, int *budget)
 {
-	for (; s->phase_at<s->nspans && * budget> 0; (*budget)--)
+	for (; *budget > 0 && s->phase_at < s->nspans; (*budget)--)
 	{
 		RedactSpan span = s->spans[s->phase_at++];
 		uint32_t start = span.start;

@@ -127,7 +127,10 @@ foreach my $timeout (1, 60, 200)
 diag(sprintf('at most %.0f ms late', $late));
 
 # a session that was cancelled goes on
-is($node->safe_psql('postgres', "SET statement_timeout = 1; SELECT 1; RESET statement_timeout; SELECT intel.redact('mein b\@c.de')"),
-	"1\nmein <EMAIL_ADDRESS>", 'and the next call is right');
+my ($out, $err) = ('', '');
+$node->psql('postgres', "SET statement_timeout = 1; SELECT intel.redact(content) FROM flood; RESET statement_timeout; SELECT intel.redact('mein b\@c.de')",
+	stdout => \$out, stderr => \$err, on_error_stop => 0);
+like($err, qr/canceling statement/, 'a session whose statement was cancelled');
+is($out, 'mein <EMAIL_ADDRESS>', 'goes on, and its next call is right');
 
 done_testing();

@@ -75,13 +75,18 @@ divides(const RedactScanner *s, uint32_t i)
 static bool
 digit_near(const RedactScanner *s, uint32_t pos, int direction)
 {
+	static const bool signs[256] = {
+		[' '] = true, ['-'] = true, ['.'] = true,
+		['/'] = true, ['('] = true, [')'] = true,
+	};
+
 	for (int k = 0; k < 4; k++, pos += direction)
 	{
 		uint8_t c = redact_at(s, pos);
 
 		if (redact_class[c] & CC_DIGIT)
 			return true;
-		if (c == 0 || strchr(" -./()", c) == NULL)
+		if (!signs[c])
 			return false;
 	}
 	return false;

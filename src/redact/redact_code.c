@@ -19,6 +19,7 @@
 
 #define MAX_IBAN 34
 #define MAX_CODE 20
+#define CC_CODE (CC_DIGIT | CC_LOWER | CC_UPPER)
 
 typedef struct CodeScheme
 {
@@ -218,7 +219,7 @@ upper_at(const RedactScanner *s, uint32_t i)
 static inline bool
 is_code_char(const RedactScanner *s, uint32_t i)
 {
-	return redact_class_at(s, i) & (CC_DIGIT | CC_LOWER | CC_UPPER);
+	return redact_class_at(s, i) & CC_CODE;
 }
 
 /* ---- IBAN ----------------------------------------------------------- */
@@ -299,27 +300,31 @@ read_code(const RedactScanner *s, uint32_t start, Code *code)
 	{
 		uint8_t c = redact_at(s, i);
 		uint8_t class = redact_class[c];
+		uint32_t bit = UINT32_C(1) << code->n;
 
-		if (class & (CC_DIGIT | CC_LOWER | CC_UPPER))
+		if (class & CC_DIGIT)
+			code->digits |= bit;
+		else if (class & CC_UPPER)
+			code->upper |= bit;
+		else if (class & CC_LOWER)
 		{
-			uint8_t after = redact_at(s, ++i);
-			uint32_t bit = code->n;
-
-			code->digits |= (uint32_t) ((class & CC_DIGIT) != 0) << bit;
-			code->lower |= (uint32_t) ((class & CC_LOWER) != 0) << bit;
-			code->upper |= (uint32_t) ((class & CC_UPPER) != 0) << bit;
-			code->stops |=
-				(uint32_t) (!(redact_class[after] & CC_ALNUM) && after != '_')
-				<< bit;
-			code->chars[code->n] = (class & CC_LOWER) ? c & ~0x20 : c;
-			code->end[code->n++] = i;
+			code->lower |= bit;
+			c &= ~0x20;
 		}
 		else if ((c == ' ' || c == '-' || c == '.' || c == '/' || c == '+') &&
 				 code->n > 0 && is_code_char(s, i + 1))
+		{
+			code->stops |= bit >> 1;
 			i++;
+			continue;
+		}
 		else
 			break;
+		code->chars[code->n] = c;
+		code->end[code->n++] = ++i;
 	}
+	if (!(redact_class_at(s, i) & CC_ALNUM) && redact_at(s, i) != '_')
+		code->stops |= (UINT32_C(1) << code->n) >> 1;
 	code->chars[code->n] = '\0';
 }
 
@@ -508,12 +513,18 @@ group_before(const RedactScanner *s, uint32_t start)
 	return i;
 }
 
+static inline bool
+joins_letter(uint8_t c)
+{
+	return c == ' ' || c == '-' || c == '.' || c == '+';
+}
+
 void
 redact_verify_code(RedactScanner *s, uint32_t pos)
 {
 	uint32_t start = pos;
 	uint32_t end = pos;
-	bool letters = false;
+	bool letters;
 	bool letter_follows;
 
 	if (!(redact_class_at(s, pos - 1) & CC_DIGIT) &&
@@ -525,8 +536,9 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 	while (start > s->code_end && pos - start < MAX_CODE &&
 		   is_code_char(s, start - 1))
 		start--;
-	while (end - pos < 64 && is_code_char(s, end))
-		letters |= !(redact_class_at(s, end++) & CC_DIGIT);
+	end = redact_class_end(s, pos, 64, CC_DIGIT);
+	letters = end > pos && end - pos < 64 && is_code_char(s, end);
+	end = redact_class_end(s, end, 64 - (end - pos), CC_CODE);
 	s->code_end = end;
 	letters |= start < pos;
 	if (end - start > MAX_CODE || (redact_class_at(s, start - 1) & CC_ALNUM) ||
@@ -534,9 +546,8 @@ redact_verify_code(RedactScanner *s, uint32_t pos)
 		return;
 
 	/* a letter behind a separator: "12345678-Z" */
-	letter_follows = end - start >= 4 && redact_at(s, end) != 0 &&
+	letter_follows = end - start >= 4 && joins_letter(redact_at(s, end)) &&
 					 (redact_class_at(s, end + 1) & (CC_UPPER | CC_LOWER)) &&
-					 strchr(" -.+", redact_at(s, end)) != NULL &&
 					 (!(redact_class_at(s, end + 2) & CC_LOWER) ||
 					  (redact_class_at(s, end + 1) & CC_LOWER));
 	if (letter_follows && (redact_class_at(s, end + 2) & CC_ALNUM) &&

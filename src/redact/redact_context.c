@@ -85,7 +85,10 @@ look_up(const uint8_t *word, uint32_t len, RedactWord *found)
 	return redact_word_find(hash, word, len, found);
 }
 
-/* "first second" of a text, where second was found to end a phrase. */
+/*
+ * "first second" of a text, where second was found to end a phrase. Whoever
+ * wants only context words asks may_begin_phrase first.
+ */
 static bool
 look_up_phrase(const uint8_t *text, uint32_t first, uint32_t first_len,
 			   const CtxWord *second, RedactWord *found)
@@ -118,6 +121,38 @@ static const uint8_t letter[256] = {
 #undef H
 };
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/*
+ * The end of the small letters that start at start, eight bytes at a time: in
+ * each, the top bit of one sum tells whether it is 'a' at least, of the other
+ * whether it is more than 'z'. Neither carries into the next byte.
+ */
+static inline uint32_t
+lower_end(const uint8_t *text, uint32_t len, uint32_t start)
+{
+	uint32_t i = start;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	for (; len - i >= 8; i += 8)
+	{
+		uint64_t bytes;
+		uint64_t low;
+		uint64_t other;
+
+		memcpy(&bytes, text + i, 8);
+		low = bytes & EACH(0x7f);
+		other = bytes | ~(low + EACH(0x80 - 'a')) | (low + EACH(0x7f - 'z'));
+		other &= EACH(0x80);
+		if (other != 0)
+			return i + __builtin_ctzll(other) / 8;
+	}
+#endif
+	while (i < len && (redact_class[text[i]] & CC_LOWER))
+		i++;
+	return i;
+}
+
 /*
  * The end of the word that starts at start. The step from small to large ends
  * it.
@@ -131,8 +166,7 @@ word_end(const uint8_t *text, uint32_t len, uint32_t start)
 	{
 		while (i < len && (redact_class[text[i]] & (CC_UPPER | CC_HIGH)))
 			i++;
-		while (i < len && (redact_class[text[i]] & CC_LOWER))
-			i++;
+		i = lower_end(text, len, i);
 	} while (i < len && (redact_class[text[i]] & CC_HIGH));
 	return i;
 }
@@ -170,6 +204,21 @@ next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
 	return true;
 }
 
+/* May the word before, with a word of this text behind it, be context? */
+static bool
+may_begin_phrase(const RedactScanner *s, uint32_t start, uint32_t end)
+{
+	uint32_t hash;
+
+	if (s->ctx_prev_len == 0 || start - (s->ctx_prev + s->ctx_prev_len) > 3)
+		return false;
+	hash = hash_word(s->text, s->ctx_prev, s->ctx_prev + s->ctx_prev_len);
+	hash = redact_hash_byte(hash, ' ');
+	for (uint32_t i = start; i < end; i++)
+		hash = redact_hash_byte(hash, letter[s->text[i]]);
+	return may_be_context(hash);
+}
+
 /* Add the classes of a word that ended at end to the ring. */
 static void
 add_hit(RedactScanner *s, uint32_t start, uint32_t end,
@@ -185,21 +234,29 @@ add_hit(RedactScanner *s, uint32_t start, uint32_t end,
 }
 
 /*
- * The word [start, end) may be in the dictionary, or is with the digits behind
- * it: a hit, if it is context, and one if it ends a phrase that is.
+ * The word [start, end) may be context, alone or with the digits behind it: a
+ * hit, if it is, and one if it ends a phrase that is. Not inlined, like all
+ * that few words need, so that the loop over all of them keeps its registers.
  */
-static void
-note_word(RedactScanner *s, uint32_t start, uint32_t end, uint32_t hash)
+static __attribute__((noinline)) void
+note_word(RedactScanner *s, uint32_t start, uint32_t end)
 {
 	const uint8_t *text = s->text;
-	CtxWord word = {start, end - start, hash, {0}};
+	uint32_t hash = hash_word(text, start, end);
+	bool digit = redact_class_at(s, end) & CC_DIGIT;
+	CtxWord word;
 	RedactWord entry;
 	RedactWord phrase;
 	bool known = false;
 
+	if (!digit && !may_be_context(hash))
+		return;
+	word.start = start;
+	word.len = end - start;
+	word.hash = hash;
 	for (uint32_t i = 0; i < word.len; i++)
 		word.folded[i] = letter[text[start + i]];
-	if (redact_class_at(s, end) & CC_DIGIT)
+	if (digit)
 	{
 		uint32_t len = word.len;
 
@@ -220,8 +277,8 @@ note_word(RedactScanner *s, uint32_t start, uint32_t end, uint32_t hash)
 		return;
 	if (entry.ctx[0] != 0)
 		add_hit(s, start, end, &entry);
-	if ((entry.flags & REDACT_WORD_PHRASE) && s->ctx_prev_len > 0 &&
-		start - (s->ctx_prev + s->ctx_prev_len) <= 3 &&
+	if ((entry.flags & REDACT_WORD_PHRASE) &&
+		may_begin_phrase(s, start, end) &&
 		look_up_phrase(text, s->ctx_prev, s->ctx_prev_len, &word, &phrase) &&
 		phrase.ctx[0] != 0)
 		add_hit(s, s->ctx_prev, end, &phrase);
@@ -235,26 +292,21 @@ take_word(RedactScanner *s, uint32_t start)
 	uint32_t end = word_end(text, s->len, start);
 
 	/* the name of a machine says nothing of what stands near it */
-	if (end - start > MAX_WORD || redact_at(s, start - 1) == '@')
+	if (end - start > MAX_WORD || (start > 0 && text[start - 1] == '@'))
 	{
 		s->ctx_prev_len = 0;
 		return end;
 	}
 	if (has_context_form(text, start, end) ||
 		(redact_class_at(s, end) & CC_DIGIT))
-	{
-		uint32_t hash = hash_word(text, start, end);
-
-		if (may_be_context(hash) || (redact_class_at(s, end) & CC_DIGIT))
-			note_word(s, start, end, hash);
-	}
+		note_word(s, start, end);
 	s->ctx_prev = start;
 	s->ctx_prev_len = end - start;
 	return end;
 }
 
 /* What may be a placeholder at pos; returns what follows it. */
-static uint32_t
+static __attribute__((noinline)) uint32_t
 take_placeholder(RedactScanner *s, uint32_t pos)
 {
 	static const RedactWord placeholder = {0};
@@ -265,24 +317,28 @@ take_placeholder(RedactScanner *s, uint32_t pos)
 	return pos + (skip > 0 ? skip : 1);
 }
 
+/* A letter, or what may be a placeholder. */
+static const bool begins[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true,	   [0x80 ... 0xff] = true,
+	['<'] = true,		  [REDACT_MASKED] = true,
+};
+
 /* Find context words up to canonical position upto. */
-static void
+static __attribute__((noinline)) void
 tokenise(RedactScanner *s, uint32_t upto)
 {
 	const uint8_t *text = s->text;
 	uint32_t end = upto < s->len ? upto : s->len;
 	uint32_t pos = s->ctx_pos;
 
-	while (pos < end)
+	for (;;)
 	{
-		uint8_t c = text[pos];
-
-		if (letter[c] != 0)
-			pos = take_word(s, pos);
-		else if (c == '<' || c == REDACT_MASKED)
-			pos = take_placeholder(s, pos);
-		else
+		while (pos < end && !begins[text[pos]])
 			pos++;
+		if (pos >= end)
+			break;
+		pos = letter[text[pos]] != 0 ? take_word(s, pos)
+									 : take_placeholder(s, pos);
 	}
 	s->ctx_pos = pos;
 }

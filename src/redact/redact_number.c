@@ -84,8 +84,9 @@ redact_number_read(const RedactScanner *s, uint32_t pos, RedactNumber *number)
 
 		group->start = i;
 		group->first = n;
-		while (n < NUMBER_DIGITS && (redact_class_at(s, i) & CC_DIGIT))
-			number->digits[n++] = redact_at(s, i++) - '0';
+		i = redact_class_end(s, i, NUMBER_DIGITS - n, CC_DIGIT);
+		for (uint32_t k = group->start; k < i; k++)
+			number->digits[n++] = s->text[k] - '0';
 		group->len = n - group->first;
 		group->end = i;
 		group->sep = 0;
@@ -326,11 +327,10 @@ verify_glued(RedactScanner *s, uint32_t pos)
 {
 	RedactNumber number;
 	NumberBest best = {0, 0, 0, NULL};
-	uint32_t end = pos + 1;
+	uint32_t end = redact_class_end(s, pos, s->len, CC_DIGIT);
+	uint8_t kind;
 	const NumberGroup *last;
 
-	while (redact_class_at(s, end) & CC_DIGIT)
-		end++;
 	if (redact_at(s, pos + 2) == ':' || redact_at(s, pos + 2) == '-')
 	{
 		uint32_t mac = redact_verify_mac(s, pos);
@@ -338,7 +338,8 @@ verify_glued(RedactScanner *s, uint32_t pos)
 		if (mac > 0)
 			return mac;
 	}
-	if (end - pos > NUMBER_DIGITS)
+	if (end - pos > NUMBER_DIGITS ||
+		(end - pos < 15 && separator_length(s, end, &kind) == 0))
 		return end;
 	redact_number_read(s, pos, &number);
 	last = &number.groups[number.ngroups - 1];
@@ -353,19 +354,18 @@ redact_verify_digit(RedactScanner *s, uint32_t pos)
 	RedactNumber number;
 	NumberBest best = {0, 0, 0, NULL};
 	uint32_t end;
-	uint32_t digits = 1; /* of the group */
+	uint32_t digits; /* of the group */
 
 	if (pos >= s->token_end)
 		redact_verify_token(s, pos);
-	end = machine_id_end(s, pos);
+	end = s->token_short ? 0 : machine_id_end(s, pos);
 	if (end > 0)
 		return end;
 	redact_verify_code(s, pos);
 	if (redact_class_at(s, pos - 1) & CC_ALPHA)
 		return verify_glued(s, pos);
 	/* what cannot begin with so many digits is not tried */
-	while (redact_class_at(s, pos + digits) & CC_DIGIT)
-		digits++;
+	digits = redact_class_end(s, pos, s->len, CC_DIGIT) - pos;
 	if (digits <= 3 && redact_at(s, pos + digits) == '.')
 	{
 		end = redact_verify_ipv4(s, pos);

@@ -36,39 +36,46 @@ typedef struct Phone
 	uint8_t digits[PHONE_DIGITS + 1];
 } Phone;
 
+/* Calling codes of three digits: the last digits, for each first two. */
+#define D(n) (1 << (n))
+#define FROM_TO(a, b) ((2 << (b)) - (1 << (a)))
+#define ALL FROM_TO(0, 9)
+#define TWO 0x8000 /* all that begins so has two digits */
+static const uint16_t calling_codes[100] = {
+	[20] = TWO,			   [27] = TWO,			   [30 ... 34] = TWO,
+	[36] = TWO,			   [39 ... 41] = TWO,	   [43 ... 49] = TWO,
+	[51 ... 58] = TWO,	   [60 ... 66] = TWO,	   [81 ... 82] = TWO,
+	[84] = TWO,			   [86] = TWO,			   [90 ... 95] = TWO,
+	[98] = TWO,			   [21] = FROM_TO(1, 3) | D(6) | D(8),
+	[22 ... 24] = ALL,	   [25] = FROM_TO(0, 8),   [26] = ALL,
+	[29] = FROM_TO(0, 1) | FROM_TO(7, 9),		   [35] = ALL,
+	[37] = FROM_TO(0, 8),  [38] = FROM_TO(0, 3) | FROM_TO(5, 7) | D(9),
+	[42] = FROM_TO(0, 1) | D(3),				   [50] = ALL,
+	[59] = ALL,			   [67] = D(0) | FROM_TO(2, 9),
+	[68] = FROM_TO(0, 3) | FROM_TO(5, 9),		   [69] = FROM_TO(0, 2),
+	[80] = D(0) | D(8),	   [85] = D(0) | FROM_TO(2, 3) | FROM_TO(5, 6),
+	[87] = D(0) | D(8),	   [88] = FROM_TO(0, 3) | D(6) | D(8),
+	[96] = FROM_TO(0, 8),  [97] = FROM_TO(0, 7) | D(9),
+	[99] = FROM_TO(2, 6) | D(8),
+};
+#undef D
+#undef FROM_TO
+#undef ALL
+
 /* Length of the calling code that the digits start with, or 0. */
 static int
 calling_code(const uint8_t *d, int n)
 {
-	/* the codes of three digits, as bits 200 to 999 */
-	static const uint16_t ranges[][2] = {
-		{211, 213}, {216, 216}, {218, 218}, {220, 258}, {260, 269}, {290, 291},
-		{297, 299}, {350, 359}, {370, 378}, {380, 383}, {385, 387}, {389, 389},
-		{420, 421}, {423, 423}, {500, 509}, {590, 599}, {670, 670}, {672, 683},
-		{685, 692}, {800, 800}, {808, 808}, {850, 850}, {852, 853}, {855, 856},
-		{870, 870}, {878, 878}, {880, 883}, {886, 886}, {888, 888}, {960, 968},
-		{970, 977}, {979, 979}, {992, 996}, {998, 998}};
-	static const char two[] = "20273031323334363940414344454647484951525354"
-							  "5556575860616263646566818284869091929394959"
-							  "8";
-	int code;
+	uint16_t codes;
 
 	if (n < 4)
 		return 0;
 	if (d[0] == 1 || d[0] == 7)
 		return 1;
-	for (int i = 0; two[i] != '\0'; i += 2)
-	{
-		if (two[i] - '0' == d[0] && two[i + 1] - '0' == d[1])
-			return 2;
-	}
-	code = d[0] * 100 + d[1] * 10 + d[2];
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-	{
-		if (code >= ranges[i][0] && code <= ranges[i][1])
-			return 3;
-	}
-	return 0;
+	codes = calling_codes[d[0] * 10 + d[1]];
+	if (codes & TWO)
+		return 2;
+	return codes >> d[2] & 1 ? 3 : 0;
 }
 
 /*

@@ -209,6 +209,7 @@ redact_begin_pass(RedactScanner *s)
 	memset(s->runs, 0, sizeof(s->runs));
 	memset(&s->value, 0, sizeof(s->value));
 	s->token_end = 0;
+	s->token_short = false;
 	s->encoded_end = 0;
 	s->url_end = 0;
 	s->host_end = 0;

@@ -91,8 +91,11 @@ typedef struct RedactIndex
 	RedactChains codes;
 	/* lengths that the first group of a number may have, one bit each */
 	uint32_t first_group[REDACT_MAX_SCHEMES];
-	/* and of all schemes for numbers of a length; the words for one of them */
-	uint32_t first_groups[REDACT_MAX_LENGTH + 1];
+	/*
+	 * and of all schemes for numbers of a length, for each of these lengths
+	 * those of the second group; the words for one of them
+	 */
+	uint32_t second_groups[REDACT_MAX_LENGTH + 1][REDACT_MAX_LENGTH + 1];
 	RedactCtx words[REDACT_MAX_LENGTH + 1];
 	bool plain[REDACT_MAX_LENGTH + 1]; /* does one need neither? */
 	RedactCtx number_words; /* for numbers of any length in a range */
@@ -211,6 +214,7 @@ struct RedactScanner
 	RedactRun runs[REDACT_ALPHABETS];
 	RedactRun value;			 /* of a "key=value" */
 	uint32_t token_end;			 /* tokens up to here have been looked at */
+	bool token_short;			 /* the last one is no UUID or hash */
 	uint32_t encoded_end;		 /* and lines of base64 */
 	uint32_t url_end;			 /* and URLs */
 	uint32_t host_end;			 /* and paths with dots */
@@ -241,6 +245,21 @@ static inline uint8_t
 redact_class_at(const RedactScanner *s, uint32_t i)
 {
 	return redact_class[redact_at(s, i)];
+}
+
+/* Where the bytes of these classes end that start at from, at most limit. */
+static inline uint32_t
+redact_class_end(const RedactScanner *s, uint32_t from, uint32_t limit,
+				 uint8_t classes)
+{
+	const uint8_t *text = s->text;
+	uint32_t end = s->len > from && s->len - from > limit ? from + limit
+														  : s->len;
+	uint32_t i = from;
+
+	while (i < end && (redact_class[text[i]] & classes))
+		i++;
+	return i;
 }
 
 static inline uint8_t

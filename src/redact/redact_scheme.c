@@ -210,6 +210,17 @@ static const struct
 	{7, 10, REDACT_PASSPORT, REDACT_CTX_PASSPORT, 60, "passport"},
 };
 
+/* The length of the group that a shape has at *p; *p is behind it. */
+static int
+shape_group(const char **p)
+{
+	int len = 0;
+
+	while (**p >= '0' && **p <= '9')
+		len = len * 10 + (*(*p)++ - '0');
+	return len;
+}
+
 void
 redact_index_numbers(RedactIndex *index)
 {
@@ -226,14 +237,18 @@ redact_index_numbers(RedactIndex *index)
 		index->plain[n] = index->plain[n] || schemes[i].plain > 0;
 		for (const char *p = shape; p != NULL && *p != '\0'; p++)
 		{
-			int len = 0;
+			int first;
+			int second;
 
 			if (p > shape && p[-1] != '|')
 				continue;
-			for (const char *q = p; *q >= '0' && *q <= '9'; q++)
-				len = len * 10 + (*q - '0');
-			index->first_group[i] |= 1u << len;
-			index->first_groups[n] |= 1u << len;
+			first = shape_group(&p);
+			p++;
+			second = shape_group(&p);
+			index->first_group[i] |= 1u << first;
+			index->second_groups[n][first] |= 1u << second;
+			if (*p == '\0')
+				break;
 		}
 	}
 	for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
@@ -252,10 +267,8 @@ redact_number_shape(const RedactNumber *number, int n, const char *shape)
 
 		while (fits && *p >= '0' && *p <= '9')
 		{
-			int len = 0;
+			int len = shape_group(&p);
 
-			while (*p >= '0' && *p <= '9')
-				len = len * 10 + (*p++ - '0');
 			fits = g < n && number->groups[g].len == len;
 			if (fits && *p != '|' && *p != '\0')
 			{
@@ -293,7 +306,9 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 	/* most numbers are of no scheme's form, with no scheme's word near */
 	if (!redact_ctx_meets(ctx, &s->index.words[total]) &&
 		(n == 1 ? !generic && !s->index.plain[total]
-				: !(s->index.first_groups[total] & first)))
+				: !(s->index.second_groups[total][number->groups[0].len] >>
+						number->groups[1].len &
+					1)))
 		i = 0;
 	for (int g = 0; g + 1 < n; g++)
 		plain_seps = plain_seps && number->groups[g].sep != '~' &&

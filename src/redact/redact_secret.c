@@ -17,6 +17,7 @@
 
 #define MIN_TOKEN 12
 #define MIN_ENCODED 16
+#define MACHINE_ID 32 /* characters of a UUID or hash at least */
 #define TOKEN_PIECE (32 * 1024) /* divides by four */
 #define MAX_ENCODED 4096
 #define ENCODED_OVERLAP 512 /* divides by four, as does the other */
@@ -242,7 +243,10 @@ find_prefixes(RedactScanner *s, uint32_t start, uint32_t end)
 							 rules[r].rule);
 				/* it may go on behind the token, over dots */
 				if (stop > s->token_end)
+				{
 					s->token_end = stop;
+					s->token_short = false;
+				}
 				i = stop - 1;
 				break;
 			}
@@ -662,12 +666,10 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 	while (start > s->token_end && (redact_class_at(s, start - 1) & CC_B64))
 		start--;
 	/* a long run piece by piece, so that a caller can stop in between */
-	while (end - start < TOKEN_PIECE && (redact_class_at(s, end) & CC_B64))
-		end++;
-	ahead = end;
-	while (ahead - end < ENCODED_OVERLAP &&
-		   (redact_class_at(s, ahead) & CC_B64))
-		ahead++;
+	end = redact_class_end(s, pos, TOKEN_PIECE - (pos - start), CC_B64);
+	ahead = redact_class_end(s, end, ENCODED_OVERLAP, CC_B64);
+	s->token_short =
+		end - start < MACHINE_ID && !(redact_class_at(s, start - 1) & CC_B64);
 	/* a prefix may end with a dot: "hvs.", "dp.pt." */
 	for (int dots = 0; dots < 2 && start >= 3 && start > s->token_end + 1 &&
 					   redact_at(s, start - 1) == '.';

@@ -717,6 +717,42 @@ is_special(uint8_t c)
 	return special[c];
 }
 
+typedef uint8_t Block __attribute__((vector_size(16)));
+typedef int8_t SignedBlock __attribute__((vector_size(16)));
+typedef uint64_t BlockHalves __attribute__((vector_size(16)));
+
+#define IN_RANGE(block, from, to)                                             \
+	((Block) (((block) - (uint8_t) (from)) <= (uint8_t) ((to) - (from))))
+
+/* Is one of the 16 bytes at text special? */
+static inline bool
+has_special(const uint8_t *text)
+{
+	Block b;
+	Block found;
+	BlockHalves halves;
+
+	memcpy(&b, text, sizeof(b));
+	found = (Block) ((SignedBlock) b < 0) |
+			(IN_RANGE(b, 0x01, 0x1f) & ~IN_RANGE(b, '\t', '\r')) |
+			IN_RANGE(b, '%', '&') | IN_RANGE(b, '[', '\\') |
+			(Block) (b == '(') | (Block) (b == '=') | (Block) (b == '{') |
+			(Block) (b == 0x7f);
+	halves = (BlockHalves) found;
+	return (halves[0] | halves[1]) != 0;
+}
+
+/* The first special byte of [i, end) of the source, or end. */
+static inline uint32_t
+find_special(const uint8_t *src, uint32_t i, uint32_t end)
+{
+	while (end - i >= sizeof(Block) && !has_special(src + i))
+		i += sizeof(Block);
+	while (i < end && !is_special(src[i]))
+		i++;
+	return i;
+}
+
 void
 redact_canon_step(RedactScanner *s, uint32_t slice)
 {
@@ -727,12 +763,7 @@ redact_canon_step(RedactScanner *s, uint32_t slice)
 	{
 		uint32_t from = i;
 
-		while (i + 4 <= end &&
-			   !(is_special(s->src[i]) | is_special(s->src[i + 1]) |
-				 is_special(s->src[i + 2]) | is_special(s->src[i + 3])))
-			i += 4;
-		while (i < end && !is_special(s->src[i]))
-			i++;
+		i = find_special(s->src, i, end);
 		if (s->is_copy)
 		{
 			if (!redact_reserve(s, (void **) &s->buf, &s->buf_size,

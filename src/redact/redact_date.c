@@ -14,15 +14,16 @@
 #include "redact/redact_scan_int.h"
 
 /* A run of at most max digits at *pos; its value, or -1. */
-static int
+static inline int
 read_digits(const RedactScanner *s, uint32_t *pos, int max, int *len)
 {
 	uint32_t from = *pos;
 	int value = 0;
 
-	while ((int) (*pos - from) < max && (redact_class_at(s, *pos) & CC_DIGIT))
-		value = value * 10 + (redact_at(s, (*pos)++) - '0');
+	*pos = redact_class_end(s, from, max, CC_DIGIT);
 	*len = *pos - from;
+	for (uint32_t i = from; i < *pos; i++)
+		value = value * 10 + (s->text[i] - '0');
 	if (*len == 0 || (redact_class_at(s, *pos) & CC_DIGIT))
 		return -1;
 	return value;

@@ -17,6 +17,9 @@
 
 #define MIN_TOKEN 12
 #define MIN_ENCODED 16
+/* Lines of base64 are of these lengths, all but the last. */
+#define MIME_LINE 76
+#define PEM_LINE 64
 #define MACHINE_ID 32 /* characters of a UUID or hash at least */
 #define TOKEN_PIECE (32 * 1024) /* divides by four */
 #define MAX_ENCODED 4096
@@ -349,10 +352,6 @@ verify_window(RedactScanner *s, uint32_t start, uint32_t end)
 	redact_offer_decoded(s, start, end, text, n);
 }
 
-/* Lines of base64 are of these lengths, all but the last. */
-#define MIME_LINE 76
-#define PEM_LINE 64
-
 /* Where the lines of base64 end of which [start, end) is the first. */
 static uint32_t
 encoded_end(const RedactScanner *s, uint32_t start, uint32_t end)
@@ -683,6 +682,11 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 		start = part;
 	}
 	s->token_end = end > pos ? end : pos + 1;
+	/* a number is no key and no text, unless it is a line of more */
+	if (end - start < PEM_LINE &&
+		redact_class_end(s, start, PEM_LINE, CC_DIGIT) == end &&
+		redact_at(s, end) != '.')
+		return pos + 1;
 	if (end - start >= MIN_TOKEN)
 		find_prefixes(s, start, ahead);
 	else if (redact_at(s, end) == '.' &&

@@ -25,28 +25,54 @@
 
 #define MAX_WORD 40
 
-bool
-redact_word_find(uint32_t hash, const uint8_t *word, uint32_t len,
-				 RedactWord *found)
+/*
+ * An entry of the dictionary: its length, its two classes, its flags, and from
+ * ENTRY_WORD on the word. NULL if no entry is this word, of any case.
+ */
+#define ENTRY_WORD 5
+
+static inline const uint8_t *
+find_entry(uint32_t hash, const uint8_t *word, uint32_t len)
 {
 	uint32_t slot = hash & REDACT_WORDS_MASK;
 
 	while (redact_word_slots[slot] != 0)
 	{
 		const uint8_t *entry = redact_word_blob + redact_word_slots[slot];
+		uint32_t i = 0;
 
-		if (entry[0] == len && memcmp(entry + 5, word, len) == 0)
+		if (entry[0] == len)
 		{
-			found->len = len;
-			found->ctx[0] = entry[1];
-			found->ctx[1] = entry[2];
-			found->flags = entry[3] | entry[4] << 8;
-			found->chars = (const char *) entry + 5;
-			return true;
+			while (i < len && redact_lower(word[i]) == entry[ENTRY_WORD + i])
+				i++;
+			if (i == len)
+				return entry;
 		}
 		slot = (slot + 1) & REDACT_WORDS_MASK;
 	}
-	return false;
+	return NULL;
+}
+
+static inline uint16_t
+entry_flags(const uint8_t *entry)
+{
+	return entry[3] | entry[4] << 8;
+}
+
+bool
+redact_word_find(uint32_t hash, const uint8_t *word, uint32_t len,
+				 RedactWord *found)
+{
+	const uint8_t *entry = find_entry(hash, word, len);
+
+	if (entry == NULL)
+		return false;
+	found->len = len;
+	found->ctx[0] = entry[1];
+	found->ctx[1] = entry[2];
+	found->flags = entry_flags(entry);
+	found->chars = (const char *) entry + ENTRY_WORD;
+	return true;
 }
 
 /* A word of a text, folded to lower case. */
@@ -85,10 +111,7 @@ look_up(const uint8_t *word, uint32_t len, RedactWord *found)
 	return redact_word_find(hash, word, len, found);
 }
 
-/*
- * "first second" of a text, where second was found to end a phrase. Whoever
- * wants only context words asks may_begin_phrase first.
- */
+/* "first second" of a text, where second was found to end a phrase. */
 static bool
 look_up_phrase(const uint8_t *text, uint32_t first, uint32_t first_len,
 			   const CtxWord *second, RedactWord *found)
@@ -160,8 +183,10 @@ lower_end(const uint8_t *text, uint32_t len, uint32_t start)
 static inline uint32_t
 word_end(const uint8_t *text, uint32_t len, uint32_t start)
 {
-	uint32_t i = start;
+	uint32_t i = lower_end(text, len, start);
 
+	if (i > start && (i >= len || !(redact_class[text[i]] & CC_HIGH)))
+		return i;
 	do
 	{
 		while (i < len && (redact_class[text[i]] & (CC_UPPER | CC_HIGH)))
@@ -204,33 +229,48 @@ next_word(const uint8_t *text, uint32_t len, uint32_t *pos, CtxWord *word)
 	return true;
 }
 
-/* May the word before, with a word of this text behind it, be context? */
-static bool
-may_begin_phrase(const RedactScanner *s, uint32_t start, uint32_t end)
-{
-	uint32_t hash;
-
-	if (s->ctx_prev_len == 0 || start - (s->ctx_prev + s->ctx_prev_len) > 3)
-		return false;
-	hash = hash_word(s->text, s->ctx_prev, s->ctx_prev + s->ctx_prev_len);
-	hash = redact_hash_byte(hash, ' ');
-	for (uint32_t i = start; i < end; i++)
-		hash = redact_hash_byte(hash, letter[s->text[i]]);
-	return may_be_context(hash);
-}
-
-/* Add the classes of a word that ended at end to the ring. */
+/* Add the classes of a word to the ring. */
 static void
-add_hit(RedactScanner *s, uint32_t start, uint32_t end,
-		const RedactWord *entry)
+add_hit(RedactScanner *s, uint32_t start, uint32_t end, const uint8_t *entry)
 {
 	RedactCtxHit *hit;
 
 	hit = &s->ring[s->ring_next++ % CTX_RING];
 	hit->start = start;
 	hit->end = end;
-	hit->ctx[0] = entry->ctx[0];
-	hit->ctx[1] = entry->ctx[1];
+	hit->ctx[0] = entry[1];
+	hit->ctx[1] = entry[2];
+}
+
+/*
+ * The word [start, end) ends a phrase: a hit, if the phrase that it ends is
+ * context. What parts its words counts as a blank.
+ */
+static void
+note_phrase(RedactScanner *s, uint32_t start, uint32_t end)
+{
+	const uint8_t *text = s->text;
+	uint32_t first = s->ctx_prev;
+	uint32_t first_end = first + s->ctx_prev_len;
+	uint8_t phrase[2 * MAX_WORD + 1];
+	const uint8_t *entry;
+	uint32_t hash;
+	uint32_t len;
+
+	if (s->ctx_prev_len == 0 || start - first_end > 3)
+		return;
+	hash = redact_hash_byte(hash_word(text, first, first_end), ' ');
+	for (uint32_t i = start; i < end; i++)
+		hash = redact_hash_byte(hash, letter[text[i]]);
+	if (!may_be_context(hash))
+		return;
+	len = s->ctx_prev_len;
+	memcpy(phrase, text + first, len);
+	phrase[len++] = ' ';
+	memcpy(phrase + len, text + start, end - start);
+	entry = find_entry(hash, phrase, len + end - start);
+	if (entry != NULL && entry[1] != 0)
+		add_hit(s, first, end, entry);
 }
 
 /*
@@ -243,45 +283,28 @@ note_word(RedactScanner *s, uint32_t start, uint32_t end)
 {
 	const uint8_t *text = s->text;
 	uint32_t hash = hash_word(text, start, end);
-	bool digit = redact_class_at(s, end) & CC_DIGIT;
-	CtxWord word;
-	RedactWord entry;
-	RedactWord phrase;
-	bool known = false;
+	const uint8_t *entry = NULL;
 
-	if (!digit && !may_be_context(hash))
-		return;
-	word.start = start;
-	word.len = end - start;
-	word.hash = hash;
-	for (uint32_t i = 0; i < word.len; i++)
-		word.folded[i] = letter[text[start + i]];
-	if (digit)
+	if (redact_class_at(s, end) & CC_DIGIT)
 	{
-		uint32_t len = word.len;
+		uint32_t most = MAX_WORD - (end - start);
+		uint32_t stop =
+			redact_class_end(s, end, most < 4 ? most : 4, CC_DIGIT);
+		uint32_t longer = hash;
 
-		for (uint32_t i = end; len < MAX_WORD && i < end + 4 &&
-							   (redact_class_at(s, i) & CC_DIGIT);
-			 i++)
-		{
-			word.folded[len++] = text[i];
-			hash = redact_hash_byte(hash, text[i]);
-		}
-		known = may_be_context(hash) &&
-				redact_word_find(hash, word.folded, len, &entry);
+		for (uint32_t i = end; i < stop; i++)
+			longer = redact_hash_byte(longer, text[i]);
+		if (may_be_context(longer))
+			entry = find_entry(longer, text + start, stop - start);
 	}
-	if (!known)
-		known = may_be_context(word.hash) &&
-				redact_word_find(word.hash, word.folded, word.len, &entry);
-	if (!known)
+	if (entry == NULL && may_be_context(hash))
+		entry = find_entry(hash, text + start, end - start);
+	if (entry == NULL)
 		return;
-	if (entry.ctx[0] != 0)
-		add_hit(s, start, end, &entry);
-	if ((entry.flags & REDACT_WORD_PHRASE) &&
-		may_begin_phrase(s, start, end) &&
-		look_up_phrase(text, s->ctx_prev, s->ctx_prev_len, &word, &phrase) &&
-		phrase.ctx[0] != 0)
-		add_hit(s, s->ctx_prev, end, &phrase);
+	if (entry[1] != 0)
+		add_hit(s, start, end, entry);
+	if (entry_flags(entry) & REDACT_WORD_PHRASE)
+		note_phrase(s, start, end);
 }
 
 /* The word that starts at start; returns its end. */
@@ -309,11 +332,11 @@ take_word(RedactScanner *s, uint32_t start)
 static __attribute__((noinline)) uint32_t
 take_placeholder(RedactScanner *s, uint32_t pos)
 {
-	static const RedactWord placeholder = {0};
+	static const uint8_t placeholder[ENTRY_WORD] = {0};
 	uint32_t skip = redact_placeholder(s, pos);
 
 	if (skip > 0 || s->text[pos] == REDACT_MASKED)
-		add_hit(s, pos, pos + 1, &placeholder);
+		add_hit(s, pos, pos + 1, placeholder);
 	return pos + (skip > 0 ? skip : 1);
 }
 
@@ -328,14 +351,17 @@ static __attribute__((noinline)) void
 tokenise(RedactScanner *s, uint32_t upto)
 {
 	const uint8_t *text = s->text;
-	uint32_t end = upto < s->len ? upto : s->len;
+	const uint8_t *stop = text + (upto < s->len ? upto : s->len);
 	uint32_t pos = s->ctx_pos;
 
 	for (;;)
 	{
-		while (pos < end && !begins[text[pos]])
-			pos++;
-		if (pos >= end)
+		const uint8_t *p = text + pos;
+
+		while (p < stop && !begins[*p])
+			p++;
+		pos = p - text;
+		if (p >= stop)
 			break;
 		pos = letter[text[pos]] != 0 ? take_word(s, pos)
 									 : take_placeholder(s, pos);

@@ -666,9 +666,15 @@ redact_verify_token(RedactScanner *s, uint32_t pos)
 		start--;
 	/* a long run piece by piece, so that a caller can stop in between */
 	end = redact_class_end(s, pos, TOKEN_PIECE - (pos - start), CC_B64);
-	ahead = redact_class_end(s, end, ENCODED_OVERLAP, CC_B64);
 	s->token_short =
 		end - start < MACHINE_ID && !(redact_class_at(s, start - 1) & CC_B64);
+	if (end - start < MIN_TOKEN && redact_at(s, end) != '.' &&
+		redact_at(s, start - 1) != '.')
+	{
+		s->token_end = end > pos ? end : pos + 1;
+		return pos + 1;
+	}
+	ahead = redact_class_end(s, end, ENCODED_OVERLAP, CC_B64);
 	/* a prefix may end with a dot: "hvs.", "dp.pt." */
 	for (int dots = 0; dots < 2 && start >= 3 && start > s->token_end + 1 &&
 					   redact_at(s, start - 1) == '.';

@@ -16,6 +16,8 @@
 /* Half a unit in the last place of a float. */
 #define FLOAT_ROUNDING 5.9604645e-8f
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* Squares beyond this are too near to overflow for bounds to be given. */
 #define HUGE_SQUARE 1e30f
 
@@ -70,52 +72,106 @@ sign_bits(int round, int word)
 	return z ^ (z >> 31);
 }
 
+/* Four floats, or their bits, in one register of any machine. */
+typedef float Four __attribute__((vector_size(16)));
+typedef uint32_t FourBits __attribute__((vector_size(16)));
+
+INLINE Four
+load_four(const float *x)
+{
+	Four v;
+
+	memcpy(&v, x, sizeof(v));
+	return v;
+}
+
+INLINE void
+store_four(float *x, Four v)
+{
+	memcpy(x, &v, sizeof(v));
+}
+
 static void
 flip_signs(int n, int round, float *x)
 {
+	const FourBits shift = {31, 30, 29, 28};
+	const FourBits sign = {1u << 31, 1u << 31, 1u << 31, 1u << 31};
+
 	for (int base = 0; base < n; base += 64)
 	{
 		uint64_t bits = sign_bits(round, base / 64);
 
-		for (int i = 0; i < 64; i++)
+		for (int i = 0; i < 64; i += 4)
 		{
-			uint32_t word;
+			uint32_t word = (uint32_t) (bits >> i);
+			FourBits v = {word, word, word, word};
+			FourBits at;
 
-			memcpy(&word, &x[base + i], sizeof(word));
-			word ^= (uint32_t) (bits >> i) << 31;
-			memcpy(&x[base + i], &word, sizeof(word));
+			memcpy(&at, &x[base + i], sizeof(at));
+			at ^= (v << shift) & sign;
+			memcpy(&x[base + i], &at, sizeof(at));
 		}
 	}
+}
+
+/* The first two levels of the transform, within four elements each. */
+static void
+hadamard_fours(int n, float *x, float norm)
+{
+	for (int i = 0; i < n; i += 4)
+	{
+		float a = (x[i] + x[i + 1]) * norm;
+		float b = (x[i] - x[i + 1]) * norm;
+		float c = (x[i + 2] + x[i + 3]) * norm;
+		float d = (x[i + 2] - x[i + 3]) * norm;
+
+		x[i] = a + c;
+		x[i + 1] = b + d;
+		x[i + 2] = a - c;
+		x[i + 3] = b - d;
+	}
+}
+
+/* Two levels at once: elements step, 2 step and 3 step apart. */
+static void
+hadamard_pair(int n, float *x, int step)
+{
+	for (int start = 0; start < n; start += 4 * step)
+		for (int i = start; i < start + step; i += 4)
+		{
+			Four a = load_four(x + i);
+			Four b = load_four(x + i + step);
+			Four c = load_four(x + i + 2 * step);
+			Four d = load_four(x + i + 3 * step);
+			Four ab = a + b;
+			Four cd = c + d;
+
+			a -= b;
+			c -= d;
+			store_four(x + i, ab + cd);
+			store_four(x + i + step, a + c);
+			store_four(x + i + 2 * step, ab - cd);
+			store_four(x + i + 3 * step, a - c);
+		}
 }
 
 /* Orthonormal Hadamard transform of n elements, a power of two from 64 on. */
 static void
 hadamard(int n, float *x)
 {
-	float norm = 1.0f / sqrtf((float) n);
+	int step = 4;
 
-	for (int i = 0; i < n; i += 2)
-	{
-		float a = x[i];
-		float b = x[i + 1];
-
-		x[i] = (a + b) * norm;
-		x[i + 1] = (a - b) * norm;
-	}
-	for (int half = 2; half < n; half *= 2)
-		for (int start = 0; start < n; start += 2 * half)
+	hadamard_fours(n, x, 1.0f / sqrtf((float) n));
+	for (; 4 * step <= n; step *= 4)
+		hadamard_pair(n, x, step);
+	if (step < n)
+		for (int i = 0; i < step; i += 4)
 		{
-			float *restrict low = x + start;
-			float *restrict high = x + start + half;
+			Four a = load_four(x + i);
+			Four b = load_four(x + i + step);
 
-			for (int i = 0; i < half; i++)
-			{
-				float a = low[i];
-				float b = high[i];
-
-				low[i] = a + b;
-				high[i] = a - b;
-			}
+			store_four(x + i, a + b);
+			store_four(x + i + step, a - b);
 		}
 }
 
@@ -392,6 +448,23 @@ encode_bytes(const AnnShape *shape, const float *residual,
 }
 
 void
+ann_encode_signs(const AnnShape *shape, const float *residual,
+				 const float *centroid, uint8_t *signs,
+				 AnnSignFactors *factors)
+{
+	double norm_squared = square(shape->full_dim, residual);
+
+	if (norm_squared < HUGE_SQUARE)
+		encode_signs(shape, residual, centroid, norm_squared, signs, factors);
+	else
+	{
+		/* always looked at */
+		memset(signs, 0, shape->sign_len);
+		*factors = (AnnSignFactors){0, 0, INFINITY};
+	}
+}
+
+void
 ann_encode(const AnnShape *shape, const float *residual, const float *centroid,
 		   uint8_t *signs, AnnSignFactors *sign_factors, uint8_t *bytes,
 		   AnnByteFactors *byte_factors)
@@ -502,40 +575,48 @@ ann_block_get(const AnnShape *shape, const uint8_t *codes, int slot,
 
 /* ---- querying ---- */
 
-/* The 16 signed sums of four coordinates, smallest first subtracted. */
-static void
-group_sums(const float *q, float *sums)
-{
-	sums[0] = 0;
-	for (int bit = 0; bit < 4; bit++)
-		for (int i = 0; i < 1 << bit; i++)
-			sums[i + (1 << bit)] = sums[i] + fabsf(q[bit]);
-}
-
 /*
  * One plane of the table. Entries hold sum(sign_i q_i) + sum|q_i|, from 0 up,
  * in steps that are the same for all groups; full is what widest becomes. An
  * entry is the sum of 2 |q_i| over the coordinates whose sign agrees with that
- * of q, so the index is flipped where q is negative.
+ * of q: of q where it is positive and the bit is set, else of -q.
  */
 static void
 fill_table(int groups, const float *rotated, float widest, float full,
 		   uint8_t *lut)
 {
+	float factor = widest > 0 ? full / widest : 0;
+
+	/* so small that a table means nothing */
+	factor = isfinite(factor) ? factor : 0;
 	for (int g = 0; g < groups; g++)
 	{
-		const float *q = rotated + 4 * g;
-		int flip =
-			(q[0] < 0) | (q[1] < 0) << 1 | (q[2] < 0) << 2 | (q[3] < 0) << 3;
-		float sums[16];
+		float set[4];
+		float clear[4];
+		Four sums[4];
+		float entry[16];
 
-		group_sums(q, sums);
+		for (int i = 0; i < 4; i++)
+		{
+			float q = rotated[4 * g + i];
+
+			set[i] = (q > 0 ? q : 0) * factor;
+			clear[i] = (q < 0 ? -q : 0) * factor;
+		}
+		sums[0] = (Four){clear[0], set[0], clear[0], set[0]} +
+				  (Four){clear[1], clear[1], set[1], set[1]};
+		sums[1] = sums[0] + set[2];
+		sums[0] += clear[2];
+		sums[2] = sums[0] + set[3];
+		sums[3] = sums[1] + set[3];
+		sums[0] += clear[3];
+		sums[1] += clear[3];
+		memcpy(entry, sums, sizeof(entry));
 		for (int i = 0; i < 16; i++)
 		{
-			float at = widest > 0 ? sums[i] * full / widest : 0;
+			float at = entry[i] < 254.5f ? entry[i] : 254.5f;
 
-			lut[16 * g + (i ^ flip)] =
-				(uint8_t) (at < 254.5f ? at + 0.5f : 255);
+			lut[16 * g + i] = (uint8_t) (int) (at + 0.5f);
 		}
 	}
 }
@@ -547,8 +628,7 @@ ann_query_init(AnnQuery *query, const AnnShape *shape, const float *rotated,
 	int groups = shape->code_dim / 4;
 	float widest = 0;
 	double total = 0;
-	double norm = 0;
-	double sum = 0;
+	double sums[LANES] = {0};
 
 	for (int g = 0; g < groups; g++)
 	{
@@ -556,17 +636,15 @@ ann_query_init(AnnQuery *query, const AnnShape *shape, const float *rotated,
 		float range = fabsf(q[0]) + fabsf(q[1]) + fabsf(q[2]) + fabsf(q[3]);
 
 		total += range;
-		widest = fmaxf(widest, range);
+		widest = range > widest ? range : widest;
 	}
-	for (int i = 0; i < shape->full_dim; i++)
-	{
-		norm += (double) rotated[i] * rotated[i];
-		sum += rotated[i];
-	}
+	for (int base = 0; base < shape->full_dim; base += LANES)
+		for (int i = 0; i < LANES; i++)
+			sums[i] += rotated[base + i];
 	query->shape = shape;
 	query->rotated = rotated;
-	query->norm = (float) sqrt(norm);
-	query->sum = (float) sum;
+	query->norm = (float) sqrt(square(shape->full_dim, rotated));
+	query->sum = (float) add_lanes(sums);
 	query->lut = lut;
 
 	/* the first of two planes counts twice */

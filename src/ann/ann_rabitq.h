@@ -101,6 +101,11 @@ extern void ann_encode(const AnnShape *shape, const float *residual,
 					   AnnSignFactors *sign_factors, uint8_t *bytes,
 					   AnnByteFactors *byte_factors);
 
+/* Its sign code alone. */
+extern void ann_encode_signs(const AnnShape *shape, const float *residual,
+							 const float *centroid, uint8_t *signs,
+							 AnnSignFactors *factors);
+
 /*
  * The residual that a byte code stands for, and how far from it the true one
  * is at most; infinite where the code means nothing.

@@ -25,6 +25,9 @@
 #define LOCAL_ROUNDS 8
 #define GLOBAL_ROUNDS 3
 
+/* Centroids that rows are compared with one by one. */
+#define FEW 4
+
 /* Rows are assigned in runs of this many, so panels stay in cache. */
 #define RUN 256
 
@@ -45,8 +48,15 @@
 #define CELLS_FROM 33
 
 /* Of the centroids, a cell searches this part, and no fewer than so many. */
-#define NEAR_PART 8
+#define NEAR_PART 16
 #define NEAR_LEAST 128
+
+/*
+ * As long as the centroids still move, no more than this part of the panels,
+ * and so many at least: a row that goes elsewhere for a round does no harm.
+ */
+#define PANEL_PART 5
+#define PANEL_LEAST 12
 
 typedef enum Step
 {
@@ -269,15 +279,28 @@ check(Work *work)
 	return work->stopped;
 }
 
+/* Sixteen lanes, which compilers would not keep in registers by themselves. */
+typedef float Four __attribute__((vector_size(16)));
+
 static float
 distance_squared(int dim, const float *a, const float *b)
 {
-	float lane[16] = {0};
+	Four sums[4] = {{0}, {0}, {0}, {0}};
+	float lane[16];
 	float sum = 0;
 
 	for (int i = 0; i < dim; i += 16)
-		for (int j = 0; j < 16; j++)
-			lane[j] += (a[i + j] - b[i + j]) * (a[i + j] - b[i + j]);
+		for (int j = 0; j < 4; j++)
+		{
+			Four x;
+			Four y;
+
+			memcpy(&x, a + i + 4 * j, sizeof(x));
+			memcpy(&y, b + i + 4 * j, sizeof(y));
+			x -= y;
+			sums[j] += x * x;
+		}
+	memcpy(lane, sums, sizeof(lane));
 	for (int j = 0; j < 16; j++)
 		sum += lane[j];
 	return sum;
@@ -331,13 +354,54 @@ draw_seeds(Work *work, int k)
 	return count;
 }
 
+/* Assign rows to one of few centroids, for which panels are too wide. */
+static void
+assign_to_few(Work *work, int k)
+{
+	int dim = work->job->dim;
+	float half[FEW];
+
+	for (int c = 0; c < k; c++)
+	{
+		const float *x = work->centroids + (size_t) c * dim;
+
+		half[c] = ann_kernels->dot(dim, x, x) / 2;
+	}
+	for (int i = 0; i < work->n && !(i % RUN == 0 && check(work)); i++)
+	{
+		const float *row = work->rows + (size_t) i * dim;
+
+		work->nearest[i] = 0;
+		work->score[i] = INFINITY;
+		for (int c = 0; c < k; c++)
+		{
+			float at =
+				half[c] -
+				ann_kernels->dot(dim, row, work->centroids + (size_t) c * dim);
+
+			if (at < work->score[i])
+			{
+				work->score[i] = at;
+				work->nearest[i] = c;
+			}
+		}
+	}
+}
+
 /* Assign rows; false when stopped or without memory. */
 static bool
 assign(Work *work, int k)
 {
 	int dim = work->job->dim;
-	void *memory = malloc(ann_panels_size(dim, k));
 	AnnPanels panels;
+	void *memory;
+
+	if (k <= FEW)
+	{
+		assign_to_few(work, k);
+		return !work->stopped;
+	}
+	memory = malloc(ann_panels_size(dim, k));
 
 	if (memory == NULL)
 	{
@@ -620,6 +684,17 @@ compare_near(const void *a, const void *b)
 	return (x->panel > y->panel) - (x->panel < y->panel);
 }
 
+/* How many panels a cell may search. */
+static size_t
+panels_enough(const AnnKmeans *job, size_t panels)
+{
+	size_t part = panels / PANEL_PART;
+
+	if (job->shared->round == GLOBAL_ROUNDS)
+		return panels;
+	return part < PANEL_LEAST ? PANEL_LEAST : part;
+}
+
 /* Which panels have the centroids nearest to the centre of a cell. */
 static void
 find_near(AnnKmeans *job, int cell, Near *near)
@@ -628,6 +703,8 @@ find_near(AnnKmeans *job, int cell, Near *near)
 	int count = job->shared->count;
 	size_t panels = columns_of(count) / ANN_COLUMNS;
 	int most = count / NEAR_PART < NEAR_LEAST ? NEAR_LEAST : count / NEAR_PART;
+	size_t enough = panels_enough(job, panels);
+	size_t searched = 0;
 	uint8_t *map = job->near + cell * panels;
 	const float *column =
 		job->cells.cell +
@@ -646,8 +723,11 @@ find_near(AnnKmeans *job, int cell, Near *near)
 	}
 	qsort(near, count, sizeof(Near), compare_near);
 	memset(map, 0, panels);
-	for (int c = 0; c < count && c < most; c++)
+	for (int c = 0; c < count && c < most && searched < enough; c++)
+	{
+		searched += !map[near[c].panel];
 		map[near[c].panel] = 1;
+	}
 }
 
 /* Panels from the centroids, and which of them each cell searches. */

@@ -62,7 +62,8 @@ src/vector/distance%.o: override CFLAGS += -O3
 src/redact/%.o: override CFLAGS += -O3
 
 # What a scan computes must not depend on fused operations; see ann_kernels.h.
-src/ann/ann_kernels%.o src/ann/ann_rabitq.o src/ann/ann_kmeans.o src/ann/ann_scan.o: \
+src/ann/ann_kernels%.o src/ann/ann_rabitq.o src/ann/ann_kmeans.o \
+src/ann/ann_scan.o src/ann/ann_probe.o src/ann/ann_rank.o: \
 	override CFLAGS += -O3 -ffp-contract=off
 
 $(OBJS): intel.control Makefile

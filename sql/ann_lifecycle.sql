@@ -114,3 +114,31 @@ SELECT condition, ann_cost(condition) < 0.7 * ann_cost('id > 0') AS cheaper
 FROM (VALUES ($$v <-> '[3,4]' < 2$$), ($$v <-> '[3,4]' <= 2$$), ($$2 > v <-> '[3,4]'$$), ($$v <-> '[3,4]' > 2$$), ($$v <-> '[3,5]' < 2$$)) AS c (condition);
 DROP FUNCTION ann_cost;
 DROP TABLE ann_range;
+
+-- long vectors have short lists; a search that is open keeps the lists it
+-- began with while its own session replaces them
+CREATE FUNCTION ann_long(seed int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
+	SELECT array_agg(sin(seed * 7.13 + seed % 9 * i) + sin(i * seed * 0.37) / 3)::vector(300) FROM generate_series(1, 300) i $$;
+CREATE TABLE ann_long (id int, v vector(300));
+INSERT INTO ann_long SELECT i, ann_long(i) FROM generate_series(1, 800) i;
+CREATE INDEX ann_long_i ON ann_long USING intel (v);
+SELECT lists BETWEEN 9 AND 12 AS lists, longest_list <= 240 AS longest FROM index_stats('ann_long_i');
+SET enable_seqscan = off;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM ann_long ORDER BY v <-> ann_long(5) LIMIT 800;
+FETCH 1 FROM c;
+INSERT INTO ann_long SELECT i, ann_long(i) FROM generate_series(801, 3000) i;
+SELECT lists > 20 AS lists, dead_lists > 8 AS dead FROM index_stats('ann_long_i');
+SELECT array_agg(id) AS nearest FROM (SELECT id FROM ann_long ORDER BY v <-> ann_long(2500) LIMIT 1) x;
+MOVE 798 FROM c;
+FETCH 1 FROM c;
+FETCH 1 FROM c;
+COMMIT;
+SELECT count(*) FILTER (WHERE found = id) > 45 AS found FROM (SELECT id, (SELECT id FROM ann_long b ORDER BY b.v <-> a.v LIMIT 1) AS found FROM ann_long a WHERE id % 60 = 0) x;
+DELETE FROM ann_long WHERE id % 8 > 0;
+VACUUM ann_long;
+SELECT lists < 20 AS lists FROM index_stats('ann_long_i');
+SELECT * FROM index_check('ann_long_i');
+RESET enable_seqscan;
+DROP TABLE ann_long;
+DROP FUNCTION ann_long;

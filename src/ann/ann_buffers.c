@@ -26,7 +26,7 @@
  * Finding a buffer by what is remembered does not tell the server that its
  * page is in use; every so many calls take the long way, which does.
  */
-#define LONG_WAY 16
+#define LONG_WAY 64
 
 #define CACHE_LINE 64
 

@@ -98,15 +98,16 @@ estimate_rows(AnnBuild *build)
 }
 
 static int
-choose_lists(Relation index, double rows)
+choose_lists(Relation index, int dim, double rows)
 {
 	AnnOptions *options = (AnnOptions *) index->rd_options;
+	double size = ann_list_size(dim);
 
 	if (options != NULL && options->lists > 0)
 		return options->lists;
 	if (rows <= 1e6)
-		return Max(1, (int) (rows / ANN_LIST_SIZE));
-	return (int) Min(4 * sqrt(rows), 200000);
+		return Max(1, (int) (rows / size));
+	return (int) Min(1000 / size * sqrt(rows), 200000);
 }
 
 static int
@@ -220,7 +221,7 @@ ann_build_plan(AnnBuild *build, int members, AnnTeamPlan *plan)
 	Size size;
 
 	plan->members = members;
-	plan->lists = choose_lists(build->index, rows);
+	plan->lists = choose_lists(build->index, build->layout.shape.dim, rows);
 	for (;;)
 	{
 		sampled = Max(Min((double) plan->lists * ROWS_PER_LIST, rows), 1);

@@ -89,111 +89,272 @@ init_currents(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-/* ---- reading ---- */
+/* ---- lists ---- */
 
-/* A list that the cache had before, by its slot; -1: none. */
-static int32 *
-index_by_slot(const AnnCache *cache, uint32 slots)
+/* An array of so many more elements, with what was in it. */
+static void *
+widen(MemoryContext cxt, void *array, Size size, Size before, Size after)
 {
-	int32 *place = MemoryContextAllocHuge(
-		CurrentMemoryContext, mul_size(sizeof(int32), Max(slots, 1)));
+	void *wider = MemoryContextAllocHuge(cxt, mul_size(size, after));
 
-	memset(place, -1, sizeof(int32) * slots);
-	for (uint32 i = 0; cache != NULL && i < cache->meta.lists; i++)
-		if (cache->list[i].slot < slots)
-			place[cache->list[i].slot] = (int32) i;
-	return place;
+	if (array == NULL)
+		return wider;
+	memcpy(wider, array, size * before);
+	pfree(array);
+	return wider;
 }
 
-/* An empty cache in a context of its own, below the current one. */
+/* Make room for so many lists. */
+static void
+reserve(AnnCache *cache, Size lists)
+{
+	const AnnShape *shape = &cache->layout.shape;
+	MemoryContext cxt = cache->cxt;
+	Size before = cache->space;
+	Size after = TYPEALIGN(ANN_BLOCK, Max(lists, before + before / 4));
+
+	if (lists <= before)
+		return;
+	cache->list = widen(cxt, cache->list, sizeof(AnnList), before, after);
+	cache->norm_squared =
+		widen(cxt, cache->norm_squared, sizeof(float), before, after);
+	cache->centroid = widen(cxt, cache->centroid,
+							sizeof(float) * shape->full_dim, before, after);
+	cache->code = widen(cxt, cache->code, shape->full_dim, before, after);
+	cache->step = widen(cxt, cache->step, sizeof(float), before, after);
+	cache->signs = widen(cxt, cache->signs, shape->sign_len, before, after);
+	cache->add = widen(cxt, cache->add, sizeof(float), before, after);
+	cache->scale = widen(cxt, cache->scale, sizeof(float), before, after);
+	cache->error = widen(cxt, cache->error, sizeof(float), before, after);
+	/* what lies beyond the last list is computed with, but never looked at */
+	memset(cache->signs + shape->sign_len * before, 0,
+		   shape->sign_len * (after - before));
+	memset(cache->add + before, 0, sizeof(float) * (after - before));
+	memset(cache->scale + before, 0, sizeof(float) * (after - before));
+	memset(cache->error + before, 0, sizeof(float) * (after - before));
+	cache->space = after;
+}
+
+/* The block of sign codes that a place is in. */
+static uint8 *
+sign_block(const AnnCache *cache, uint32 at)
+{
+	return cache->signs +
+		   (Size) (at / ANN_BLOCK) * ANN_BLOCK * cache->layout.shape.sign_len;
+}
+
+/* Put a list, whose centroid is at its place, there. */
+static void
+put_list(AnnCache *cache, uint32 at, uint32 slot, const AnnListEntry *entry)
+{
+	const AnnShape *shape = &cache->layout.shape;
+	int dim = shape->full_dim;
+	const float *centroid = cache->centroid + (Size) at * dim;
+	float *residual = palloc(sizeof(float) * dim);
+	uint8 *signs = palloc(shape->sign_len);
+	AnnSignFactors factors;
+
+	cache->list[at] =
+		(AnnList){.head = entry->head, .slot = slot, .stamp = entry->stamp};
+	cache->norm_squared[at] = entry->norm_squared;
+	cache->step[at] =
+		ann_quantize(dim, centroid, cache->code + (Size) at * dim);
+	for (int i = 0; i < dim; i++)
+		residual[i] = centroid[i] - cache->middle[i];
+	ann_encode_signs(shape, residual, cache->middle, signs, &factors);
+	ann_block_put(shape, sign_block(cache, at), at % ANN_BLOCK, signs);
+	cache->add[at] = factors.add;
+	cache->scale[at] = factors.scale;
+	cache->error[at] = factors.error;
+	pfree(signs);
+	pfree(residual);
+}
+
+/* Let a list have another place; scratch is for a sign code. */
+static void
+move_list(AnnCache *cache, uint32 from, uint32 to, uint8 *scratch)
+{
+	const AnnShape *shape = &cache->layout.shape;
+	Size dim = shape->full_dim;
+
+	if (from == to)
+		return;
+	cache->list[to] = cache->list[from];
+	cache->norm_squared[to] = cache->norm_squared[from];
+	memcpy(cache->centroid + to * dim, cache->centroid + from * dim,
+		   sizeof(float) * dim);
+	memcpy(cache->code + to * dim, cache->code + from * dim, dim);
+	cache->step[to] = cache->step[from];
+	ann_block_get(shape, sign_block(cache, from), from % ANN_BLOCK, scratch);
+	ann_block_put(shape, sign_block(cache, to), to % ANN_BLOCK, scratch);
+	cache->add[to] = cache->add[from];
+	cache->scale[to] = cache->scale[from];
+	cache->error[to] = cache->error[from];
+}
+
+/* ---- reading ---- */
+
+/* A cache without lists in a context of its own, below the current one. */
 static AnnCache *
-allocate_cache(const AnnMeta *meta)
+create_cache(Relation index, const AnnMeta *meta)
 {
 	MemoryContext cxt = AllocSetContextCreate(
 		CurrentMemoryContext, "intel ann cache", ALLOCSET_SMALL_SIZES);
-	AnnLayout layout =
-		ann_layout(meta->metric, meta->dim, meta->bits, meta->filters);
-	Size lists = meta->lists;
-	Size elements = mul_size(lists, layout.shape.full_dim);
 	AnnCache *cache = MemoryContextAllocZero(cxt, sizeof(AnnCache));
+	int dim;
 
 	cache->cxt = cxt;
 	cache->meta = *meta;
-	cache->layout = layout;
-	cache->list =
-		MemoryContextAllocHuge(cxt, mul_size(lists, sizeof(AnnList)));
-	cache->norm_squared =
-		MemoryContextAllocHuge(cxt, mul_size(lists, sizeof(float)));
-	cache->step = MemoryContextAllocHuge(cxt, mul_size(lists, sizeof(float)));
-	cache->centroid =
-		MemoryContextAllocHuge(cxt, mul_size(elements, sizeof(float)));
-	cache->code = MemoryContextAllocHuge(cxt, elements);
+	cache->meta.lists = 0;
+	cache->layout =
+		ann_layout(meta->metric, meta->dim, meta->bits, meta->filters);
+	dim = cache->layout.shape.full_dim;
+	cache->middle = MemoryContextAlloc(cxt, sizeof(float) * dim);
+	ann_middle_read(index, meta, dim, cache->middle);
+	cache->middle_squared =
+		ann_kernels->dot(dim, cache->middle, cache->middle);
 	return cache;
 }
 
-/* Fill in the live lists; returns how many there are. */
-static uint32
-read_lists(Relation index, AnnCache *cache, const AnnCache *old)
+static AnnCache *
+copy_cache(Relation index, const AnnCache *old)
 {
-	const AnnMeta *meta = &cache->meta;
+	AnnCache *cache = create_cache(index, &old->meta);
+	const AnnShape *shape = &cache->layout.shape;
+	Size lists = old->meta.lists;
+	Size blocks = TYPEALIGN(ANN_BLOCK, lists);
+
+	reserve(cache, lists);
+	memcpy(cache->list, old->list, sizeof(AnnList) * lists);
+	memcpy(cache->norm_squared, old->norm_squared, sizeof(float) * lists);
+	memcpy(cache->centroid, old->centroid,
+		   sizeof(float) * shape->full_dim * lists);
+	memcpy(cache->code, old->code, shape->full_dim * lists);
+	memcpy(cache->step, old->step, sizeof(float) * lists);
+	memcpy(cache->signs, old->signs, shape->sign_len * blocks);
+	memcpy(cache->add, old->add, sizeof(float) * lists);
+	memcpy(cache->scale, old->scale, sizeof(float) * lists);
+	memcpy(cache->error, old->error, sizeof(float) * lists);
+	cache->meta.lists = old->meta.lists;
+	return cache;
+}
+
+static void
+report_count(Relation index)
+{
+	ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+			errmsg("directory of index \"%s\" does not have as many "
+				   "lists as the metapage says",
+				   RelationGetRelationName(index)),
+			errhint("Please REINDEX it."));
+}
+
+/*
+ * Which lists of the directory the cache has: at their places true in kept.
+ * Others are read to places beyond its last one, where nobody looks. Returns
+ * how many these are.
+ */
+static uint32
+read_lists(Relation index, AnnCache *cache, const AnnMeta *meta, bool *kept)
+{
 	int dim = cache->layout.shape.full_dim;
+	uint32 had = cache->meta.lists;
+	uint32 fresh = 0;
 	AnnListEntry *entries = MemoryContextAllocHuge(
 		CurrentMemoryContext, mul_size(sizeof(AnnListEntry), meta->slots));
-	int32 *place = index_by_slot(old, meta->slots);
-	uint32 n = 0;
+	int32 *place = MemoryContextAllocHuge(
+		CurrentMemoryContext, mul_size(sizeof(int32), Max(meta->slots, 1)));
 
+	memset(place, -1, sizeof(int32) * meta->slots);
+	for (uint32 i = 0; i < had; i++)
+		if (cache->list[i].slot < meta->slots)
+			place[cache->list[i].slot] = (int32) i;
 	ann_directory_read(index, meta, entries);
 	for (uint32 slot = 0; slot < meta->slots; slot++)
 	{
 		const AnnListEntry *entry = &entries[slot];
-		float *centroid = cache->centroid + (Size) n * dim;
 		int32 at = place[slot];
 
 		if (entry->state != ANN_LIST_LIVE)
 			continue;
-		if (n == meta->lists)
-			return n + 1;
-		cache->list[n] = (AnnList){
-			.head = entry->head, .slot = slot, .stamp = entry->stamp};
-		cache->norm_squared[n] = entry->norm_squared;
-		if (at >= 0 && old->list[at].stamp == entry->stamp)
-			memcpy(centroid, old->centroid + (Size) at * dim,
-				   sizeof(float) * dim);
-		else
-			ann_centroid_read(index, entry, dim, centroid);
-		cache->step[n] =
-			ann_quantize(dim, centroid, cache->code + (Size) n * dim);
-		n++;
+		if (at >= 0 && cache->list[at].stamp == entry->stamp)
+		{
+			kept[at] = true;
+			continue;
+		}
+		reserve(cache, (Size) had + fresh + 1);
+		ann_centroid_read(index, entry, dim,
+						  cache->centroid + (Size) (had + fresh) * dim);
+		put_list(cache, had + fresh++, slot, entry);
 		CHECK_FOR_INTERRUPTS();
 	}
-	return n;
+	pfree(place);
+	pfree(entries);
+	return fresh;
 }
 
 /*
- * Read the directory, centroids of lists that the old cache does not have, and
- * the metapage again: when nothing changed meanwhile, all of it belongs
- * together. NULL when something did.
+ * Put the last lists into the places of those that are gone, and count what
+ * there is then. Nothing here can fail: it happens as a whole.
  */
-static AnnCache *
-load_cache(Relation index, const AnnMeta *meta, const AnnCache *old)
+static void
+close_gaps(AnnCache *cache, const bool *kept, uint32 fresh, uint8 *scratch)
 {
-	AnnCache *cache = allocate_cache(meta);
-	AnnMeta now;
-	uint32 lists = read_lists(index, cache, old);
+	uint32 had = cache->meta.lists;
+	uint32 end = had + fresh;
 
-	ann_meta_read(index, &now);
-	if (now.revision != meta->revision)
-		return NULL;
-	if (lists != meta->lists)
-		ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-				errmsg("directory of index \"%s\" does not have as many "
-					   "lists as the metapage says",
-					   RelationGetRelationName(index)),
-				errhint("Please REINDEX it."));
-	return cache;
+	for (uint32 i = 0; i < end;)
+	{
+		if (i >= had || kept[i])
+		{
+			i++;
+			continue;
+		}
+		end--;
+		if (end >= had || kept[end])
+			move_list(cache, end, i++, scratch);
+	}
+	cache->meta.lists = end;
 }
 
-/* Put a cache in the place of the one that was current. */
+/*
+ * Read the directory, centroids of lists that the cache does not have, and
+ * the metapage again: when nothing changed meanwhile, all of it belongs
+ * together, and the cache becomes that. False, and no change, when something
+ * did.
+ */
+static bool
+update_cache(Relation index, AnnCache *cache, const AnnMeta *meta)
+{
+	bool *kept = palloc0(Max(cache->meta.lists, 1));
+	uint8 *scratch = palloc(cache->layout.shape.sign_len);
+	int32 *place = MemoryContextAllocHuge(
+		cache->cxt, mul_size(sizeof(int32), Max(meta->slots, 1)));
+	uint32 lists = read_lists(index, cache, meta, kept);
+	uint32 fresh = lists;
+	AnnMeta now;
+
+	for (uint32 i = 0; i < cache->meta.lists; i++)
+		lists += kept[i];
+	ann_meta_read(index, &now);
+	if (now.revision != meta->revision)
+	{
+		pfree(place);
+		return false;
+	}
+	if (lists != meta->lists)
+		report_count(index);
+	close_gaps(cache, kept, fresh, scratch);
+	cache->meta = *meta;
+	if (cache->place != NULL)
+		pfree(cache->place);
+	cache->place = place;
+	for (uint32 i = 0; i < lists; i++)
+		place[cache->list[i].slot] = (int32) i;
+	return true;
+}
+
+/* Make a cache the current one, unless it is. */
 static void
 make_current(Relation index, AnnCache *cache)
 {
@@ -201,11 +362,13 @@ make_current(Relation index, AnnCache *cache)
 	bool found;
 	Current *current = hash_search(currents, &file, HASH_ENTER, &found);
 
+	if (found && current->cache == cache)
+		return;
 	if (found)
 		release(current->cache);
 	current->relid = RelationGetRelid(index);
 	current->cache = cache;
-	cache->holders = 1;
+	cache->holders++;
 	MemoryContextSetParent(cache->cxt, TopMemoryContext);
 }
 
@@ -220,8 +383,10 @@ find_current(Relation index)
 }
 
 /*
- * Read until a cache is as the metapage says. What is half read belongs to a
- * context that goes with an error, or here.
+ * Read until a cache is as the metapage says. One that only this backend's
+ * next search would look at is changed in place, since each split of a list
+ * comes here: most of it stays. What is half read belongs to a context that
+ * goes with an error, or lies where nobody looks.
  */
 static AnnCache *
 refresh(Relation index, AnnMeta *meta)
@@ -232,9 +397,17 @@ refresh(Relation index, AnnMeta *meta)
 	AnnCache *old = find_current(index);
 	AnnCache *cache;
 
-	if (old != NULL)
+	if (old == NULL)
+		cache = create_cache(index, meta);
+	else
+	{
+		bool alone = old->holders == 1;
+
+		/* an invalidation may let go of it meanwhile */
 		hold(old, cxt);
-	while ((cache = load_cache(index, meta, old)) == NULL)
+		cache = alone ? old : copy_cache(index, old);
+	}
+	while (!update_cache(index, cache, meta))
 		ann_meta_read(index, meta);
 	make_current(index, cache);
 	MemoryContextSwitchTo(before);

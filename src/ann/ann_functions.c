@@ -406,6 +406,9 @@ check_directory(Check *check, const AnnMeta *meta)
 			continue;
 		if (isnan(entry->norm_squared) || !(entry->norm_squared >= 0))
 			report(check, ANN_METAPAGE, "centroid has an impossible norm");
+		if (entry->centroid_block == meta->centroid_start &&
+			entry->centroid_word == 0)
+			report(check, ANN_METAPAGE, "centroid in the place of the mean");
 		check_chain(check, ANN_PAGE_LIST, entry->head);
 		if (check->live && check->entries != check->counted)
 			report(check, entry->head, "list has a wrong count of entries");

@@ -16,78 +16,6 @@
 #include "base/wait_point.h"
 
 /*
- * The half of the score of each list by byte codes, |c|^2 / 2 - <x, c>, and
- * how far it may be off, by Cauchy and Schwarz: each coordinate of x and of c
- * is rounded by half a step.
- */
-static void
-guess_scores(const AnnCache *cache, const float *x, float *score, float *off)
-{
-	int dim = cache->layout.shape.full_dim;
-	int16 *code = palloc(sizeof(int16) * dim);
-	float step = ann_round(dim, x, code);
-	float norm = sqrtf(ann_kernels->dot(dim, x, x));
-	float half_root = 0.5f * sqrtf((float) dim);
-	int64 sum = 0;
-	float middle;
-
-	for (int i = 0; i < dim; i++)
-		sum += code[i];
-	middle = 127.5f * (float) sum;
-	for (uint32 list = 0; list < cache->meta.lists; list++)
-	{
-		float length = sqrtf(cache->norm_squared[list]);
-		float product = (float) ann_kernels->dot_rank(
-			dim, cache->code + (size_t) list * dim, code);
-
-		score[list] = cache->norm_squared[list] / 2 -
-					  cache->step[list] * step * (product - middle);
-		/* with a thousandth for what floats lose */
-		off[list] = 1.001f * half_root *
-						(norm * cache->step[list] +
-						 step * (length + half_root * cache->step[list])) +
-					1e-5f * (norm + length) * (norm + length);
-	}
-	pfree(code);
-}
-
-/* Only lists that may be the nearest by their byte codes are compared. */
-uint32
-ann_nearest_list(const AnnCache *cache, const float *x)
-{
-	int dim = cache->layout.shape.full_dim;
-	uint32 lists = cache->meta.lists;
-	float *score =
-		MemoryContextAllocHuge(CurrentMemoryContext, mul_size(8, lists));
-	float *off = score + lists;
-	float best = INFINITY;
-	float within = INFINITY;
-	uint32 nearest = 0;
-
-	guess_scores(cache, x, score, off);
-	for (uint32 list = 0; list < lists; list++)
-		within = Min(within, score[list] + off[list]);
-	for (uint32 list = 0; list < lists; list++)
-	{
-		float at;
-
-		/* compared, too, where there is no number */
-		if (score[list] - off[list] > within)
-			continue;
-		at = cache->norm_squared[list] -
-			 2 * ann_kernels->dot(dim, x,
-								  cache->centroid + (size_t) list * dim);
-		if (at < best)
-		{
-			best = at;
-			nearest = list;
-		}
-	}
-	pfree(score);
-	return nearest;
-}
-
-/*
  * Add x to the list nearest to it; false when that was replaced before it was
  * locked.
  */
@@ -119,7 +47,7 @@ insert_vector(Relation index, const AnnLayout *layout, const float *x,
 	entries = ann_page_insert(index, layout, list.head, revision, entry);
 	ann_list_unlock(index, &list, ShareLock);
 	if (entries > 0)
-		ann_list_grown(index, &list, entries);
+		ann_list_grown(index, layout, &list, entries);
 	return entries > 0;
 }
 

@@ -79,11 +79,21 @@ typedef struct AnnCache
 	int holders;	   /* freed when nobody is left */
 	AnnMeta meta;
 	AnnLayout layout;
-	AnnList *list;		 /* meta.lists of them */
+	AnnList *list;		 /* meta.lists of them, in any order */
+	int32 *place;		 /* in list, by slot */
 	float *norm_squared; /* of each centroid */
 	float *centroid;
 	uint8 *code; /* centroids as ann_quantize makes them, to rank lists by */
 	float *step; /* of each code */
+
+	/* sign codes of centroids less middle, in blocks, and their factors */
+	float *middle;
+	float middle_squared; /* its norm */
+	uint8 *signs;
+	float *add;
+	float *scale;
+	float *error;
+	Size space; /* lists that there is room for */
 } AnnCache;
 
 /*
@@ -95,7 +105,16 @@ typedef struct AnnCache
 extern const AnnCache *ann_cache(Relation index);
 extern const AnnCache *ann_cache_hold(Relation index, MemoryContext cxt);
 
-/* The live list whose centroid is nearest. */
+/*
+ * Bounds, by sign codes, of what lists are ranked by: |c|^2 - 2 <q, c> of
+ * their centroids, or - <q, c> for ANN_IP. One is above it once in some
+ * thousands of times. The array has room for whole blocks of lists. *mean gets
+ * about the mean of the scores.
+ */
+extern void ann_rank_bounds(const AnnCache *cache, const AnnQuery *query,
+							float *bounds, double *mean);
+
+/* The live list whose centroid is nearest, but for that. */
 extern uint32 ann_nearest_list(const AnnCache *cache, const float *x);
 
 /*
@@ -108,8 +127,8 @@ extern void ann_list_unlock(Relation index, const AnnList *list,
 							LOCKMODE mode);
 
 /* Called after an insert that left entries in a list: split it when due. */
-extern void ann_list_grown(Relation index, const AnnList *list,
-						   uint32 entries);
+extern void ann_list_grown(Relation index, const AnnLayout *layout,
+						   const AnnList *list, uint32 entries);
 
 /*
  * Split lists of more than three times the size aimed at, as k-means on a

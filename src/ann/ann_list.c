@@ -98,7 +98,9 @@ unlock_directory(Relation index)
 static uint32
 aimed_size(const AnnMeta *meta)
 {
-	return Max(meta->list_size, meta->lists / 16);
+	double size = ann_list_size((int) meta->dim);
+
+	return Max(meta->list_size, (uint32) (meta->lists * size * size / 1e6));
 }
 
 static uint32
@@ -453,7 +455,8 @@ split_list(Relation index, const AnnList *list)
 }
 
 void
-ann_list_grown(Relation index, const AnnList *list, uint32 entries)
+ann_list_grown(Relation index, const AnnLayout *layout, const AnnList *list,
+			   uint32 entries)
 {
 	AnnMeta meta;
 	MemoryContext cxt;
@@ -461,7 +464,7 @@ ann_list_grown(Relation index, const AnnList *list, uint32 entries)
 	uint32 size;
 
 	/* without reading the metapage most of the time */
-	if (entries <= SPLIT_AT * ANN_LIST_SIZE)
+	if (entries <= SPLIT_AT * (uint32) ann_list_size(layout->shape.dim))
 		return;
 	ann_meta_read(index, &meta);
 	size = aimed_size(&meta);

@@ -13,7 +13,7 @@
  * Metapage (block 0), from the page contents on:
  *	OFFSET	SIZE	DESCRIPTION
  *	0		4		magic number 0x696E7465
- *	4		4		format version, 4
+ *	4		4		format version, 5
  *	8		4		metric (AnnMetric)
  *	12		4		dimensions of the column
  *	16		4		live lists, at least 1
@@ -42,6 +42,7 @@
  *
  * Page of centroids: 4-byte words of one stream over all such pages. The
  * directory says where a rotated centroid (floats, padded dimensions) starts.
+ * The first is none of a list, but the mean of those that the build found.
  *
  * List page: blocks of ann_block_size() bytes. In a block:
  *	OFFSET		SIZE	DESCRIPTION
@@ -87,12 +88,20 @@
 #include "ann/ann_rabitq.h"
 
 #define ANN_MAGIC 0x696E7465
-#define ANN_VERSION 4
+#define ANN_VERSION 5
 #define ANN_METAPAGE 0
 #define ANN_MAX_FILTERS 4
 
-/* Rows in a list of an index of up to a million rows. */
-#define ANN_LIST_SIZE 250
+/*
+ * Rows in a list of an index of up to a million rows. A page holds few long
+ * codes, and reading one takes long, so short lists, of which fewer rows are
+ * read for the same recall, pay there in spite of what each list costs.
+ */
+static inline int
+ann_list_size(int dim)
+{
+	return dim <= ANN_MAX_TWO_PLANES ? 250 : 80;
+}
 
 #define ANN_LEVELS 12
 
@@ -356,6 +365,10 @@ extern void ann_directory_read(Relation index, const AnnMeta *meta,
 
 extern void ann_centroid_read(Relation index, const AnnListEntry *entry,
 							  int dim, float *centroid);
+
+/* The mean of the centroids when the index was built. */
+extern void ann_middle_read(Relation index, const AnnMeta *meta, int dim,
+							float *middle);
 
 /*
  * What follows changes lists as wholes. Its callers hold the lock on the

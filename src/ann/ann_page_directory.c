@@ -98,6 +98,14 @@ ann_centroid_read(Relation index, const AnnListEntry *entry, int dim,
 	}
 }
 
+void
+ann_middle_read(Relation index, const AnnMeta *meta, int dim, float *middle)
+{
+	AnnListEntry entry = {.centroid_block = meta->centroid_start};
+
+	ann_centroid_read(index, &entry, dim, middle);
+}
+
 /* The page that holds the entry of a slot. */
 static BlockNumber
 directory_block(Relation index, const AnnMeta *meta, uint32 slot)

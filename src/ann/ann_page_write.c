@@ -208,41 +208,69 @@ ann_writer_add(AnnWriter *writer, const AnnEntry *unstamped)
 	writer_lock(writer, BUFFER_LOCK_UNLOCK);
 }
 
+/* Where the stream of centroids ends so far. */
+typedef struct CentroidEnd
+{
+	Buffer buffer;
+	size_t word;
+	BlockNumber start; /* where this centroid starts */
+	size_t start_word;
+} CentroidEnd;
+
+static void
+writer_put_centroid(AnnWriter *writer, const float *x, AnnMeta *meta,
+					CentroidEnd *end)
+{
+	for (int word = 0; word < writer->layout->shape.full_dim; word++)
+	{
+		if (end->word == ANN_WORDS_PER_PAGE)
+		{
+			writer_next_page(writer, &end->buffer, ANN_PAGE_CENTROIDS);
+			if (meta->centroid_pages++ == 0)
+				meta->centroid_start = BufferGetBlockNumber(end->buffer);
+			end->word = 0;
+		}
+		if (word == 0)
+		{
+			end->start = BufferGetBlockNumber(end->buffer);
+			end->start_word = end->word;
+		}
+		memcpy(PageGetContents(BufferGetPage(end->buffer)) + 4 * end->word++,
+			   &x[word], 4);
+	}
+}
+
+/* Their mean, then the centroids. */
 static void
 writer_put_centroids(AnnWriter *writer, const float *centroids, AnnMeta *meta)
 {
 	int dim = writer->layout->shape.full_dim;
-	Buffer buffer = InvalidBuffer;
-	size_t at = ANN_WORDS_PER_PAGE;
+	CentroidEnd end = {.buffer = InvalidBuffer, .word = ANN_WORDS_PER_PAGE};
+	double *sum = palloc0(sizeof(double) * dim);
+	float *middle = palloc(sizeof(float) * dim);
 
+	for (size_t list = 0; list < (size_t) writer->lists; list++)
+		for (int i = 0; i < dim; i++)
+			sum[i] += centroids[list * dim + i];
+	for (int i = 0; i < dim; i++)
+		middle[i] = (float) (sum[i] / writer->lists);
 	meta->centroid_pages = 0;
+	writer_put_centroid(writer, middle, meta, &end);
 	for (int list = 0; list < writer->lists; list++)
 	{
 		const float *x = centroids + (size_t) list * dim;
 		AnnListEntry *entry = &writer->entry[list];
 
 		entry->norm_squared = ann_kernels->dot(dim, x, x);
-		for (int word = 0; word < dim; word++)
-		{
-			if (at == ANN_WORDS_PER_PAGE)
-			{
-				writer_next_page(writer, &buffer, ANN_PAGE_CENTROIDS);
-				if (meta->centroid_pages++ == 0)
-					meta->centroid_start = BufferGetBlockNumber(buffer);
-				at = 0;
-			}
-			if (word == 0)
-			{
-				entry->centroid_block = BufferGetBlockNumber(buffer);
-				entry->centroid_word = at;
-			}
-			memcpy(PageGetContents(BufferGetPage(buffer)) + 4 * at++, &x[word],
-				   4);
-		}
+		writer_put_centroid(writer, x, meta, &end);
+		entry->centroid_block = end.start;
+		entry->centroid_word = end.start_word;
 	}
-	meta->centroid_last = BufferGetBlockNumber(buffer);
-	meta->centroid_words = at;
-	writer_release(&buffer);
+	meta->centroid_last = BufferGetBlockNumber(end.buffer);
+	meta->centroid_words = end.word;
+	writer_release(&end.buffer);
+	pfree(middle);
+	pfree(sum);
 }
 
 static void
@@ -311,7 +339,8 @@ ann_writer_finish(AnnWriter *writer, const float *centroids, AnnMeta *meta,
 	meta->lists = writer->lists;
 	meta->filters = writer->layout->filters;
 	meta->slots = meta->calibrated = meta->lists;
-	meta->list_size = (uint32) Max(ANN_LIST_SIZE, meta->tuples / meta->lists);
+	meta->list_size = (uint32) Max(ann_list_size(writer->layout->shape.dim),
+								   meta->tuples / meta->lists);
 	meta->stamp = ANN_FIRST_STAMP;
 	meta->draft[0] = meta->draft[1] = InvalidBlockNumber;
 	buffer = ReadBufferExtended(index, writer->fork, ANN_METAPAGE, RBM_NORMAL,

@@ -5,8 +5,9 @@
  *		and keeping the candidates with small bounds.
  *
  * Lists are ranked by byte codes of their centroids, which takes a quarter of
- * the memory that the centroids do; the nearest come into order by buckets of
- * the score. The bounds of all entries read are kept, but what else an entry
+ * the memory that the centroids do, and of these only those are read whose sign
+ * code gives a bound below the scores that are wanted (ann_rank.c). The nearest
+ * come into order by what these say. The bounds of all entries read are kept, but what else an entry
  * says only of those at or below the cut, which falls while lists are read so
  * that a few times as many are near as will be needed first. When the near
  * ones are used up the cut moves up, and entries are read again.
@@ -50,95 +51,129 @@ sort_key(float number, Size place)
 	return (uint64) bits << 32 | place;
 }
 
-/*
- * Divide the lists by their scores, so that only those in the first buckets
- * need be sorted. Loops without branches, for the compiler's vectors.
- */
-static void
-fill_buckets(AnnScan *so, float highest)
-{
-	float lowest = so->lowest;
-	float scale = (SCAN_BUCKETS - 1) / (highest - lowest);
-	const float *score = so->score;
-	uint16 *bucket = so->bucket;
-
-	for (uint32 i = 0; i < so->nlists; i++)
-	{
-		float at = (score[i] - lowest) * scale;
-
-		/* what is no number comes first */
-		at = at > 0 ? at : 0;
-		at = at < SCAN_BUCKETS - 1 ? at : SCAN_BUCKETS - 1;
-		bucket[i] = (uint16) (int) at;
-	}
-	for (uint32 i = 0; i < so->nlists; i++)
-		so->bucket_end[bucket[i]]++;
-	for (int i = 1; i < SCAN_BUCKETS; i++)
-		so->bucket_end[i] += so->bucket_end[i - 1];
-}
-
 void
 ann_scan_rank(AnnScan *so)
 {
 	const AnnCache *cache = so->cache;
 	int dim = cache->layout.shape.full_dim;
-	bool is_ip = so->kind->metric == ANN_IP;
-	int16 *query = MemoryContextAllocZero(so->cxt, sizeof(int16) * dim);
-	float step = so->unordered ? 0 : ann_round(dim, so->query.rotated, query);
+	Size lists = so->nlists;
 	int64 sum = 0;
-	float middle;
-	float lowest = FLT_MAX;
-	float highest = -FLT_MAX;
-	double total = 0;
 
+	so->bound = MemoryContextAllocHuge(
+		so->cxt,
+		mul_size(sizeof(float), TYPEALIGN(ANN_BLOCK, cache->meta.lists)));
 	so->score =
-		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(float), so->nlists));
+		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(float), lists));
 	so->lists =
-		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(uint64), so->nlists));
-	so->bucket =
-		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(uint16), so->nlists));
-	so->bucket_end =
-		MemoryContextAllocZero(so->cxt, sizeof(uint32) * SCAN_BUCKETS);
-	for (int i = 0; i < dim; i++)
-		sum += query[i];
-	middle = 127.5f * (float) sum;
-	for (uint32 i = 0; i < so->nlists; i++)
-		so->score[i] = (float) ann_kernels->dot_rank(
-			dim, cache->code + (size_t) i * dim, query);
-	for (uint32 i = 0; i < so->nlists; i++)
+		MemoryContextAllocHuge(so->cxt, mul_size(sizeof(uint64), lists + 1));
+	so->looked_upto = NAN;
+	if (so->unordered)
+		memset(so->bound, 0, sizeof(float) * lists);
+	else
 	{
-		float product = cache->step[i] * step * (so->score[i] - middle);
-		float score = is_ip ? -product : cache->norm_squared[i] - 2 * product;
-
-		so->score[i] = score;
-		lowest = Min(lowest, score);
-		highest = Max(highest, score);
-		total += score;
+		so->rank_query = MemoryContextAlloc(so->cxt, sizeof(int16) * dim);
+		so->rank_step = ann_round(dim, so->query.rotated, so->rank_query);
+		for (int i = 0; i < dim; i++)
+			sum += so->rank_query[i];
+		so->rank_middle = 127.5f * (float) sum;
+		ann_rank_bounds(cache, &so->query, so->bound, &so->mean);
 	}
-	so->lowest = lowest;
-	so->mean = total / Max(so->nlists, 1);
-	fill_buckets(so, highest);
 }
 
-/* Bring at least the first upto lists into order; all of them in any order. */
+/* The score of a list by the byte code of its centroid. */
+static float
+list_score(const AnnScan *so, uint32 list)
+{
+	const AnnCache *cache = so->cache;
+	int dim = cache->layout.shape.full_dim;
+	float sum = (float) ann_kernels->dot_rank(
+		dim, cache->code + (size_t) list * dim, so->rank_query);
+	float product =
+		cache->step[list] * so->rank_step * (sum - so->rank_middle);
+
+	return so->kind->metric == ANN_IP
+			   ? -product
+			   : cache->norm_squared[list] - 2 * product;
+}
+
+/* The list at a place in lists. */
+static uint32
+list_at(const AnnScan *so, uint32 at)
+{
+	return (uint32) so->cache->place[(uint32) so->lists[at]];
+}
+
+/*
+ * Bring all lists with scores up to this one into order. Lists with bounds up
+ * to it whose scores are above wait behind them for a later call.
+ */
+static void
+sort_upto(AnnScan *so, float upto)
+{
+	const float *bound = so->bound;
+	uint32 n = so->nsorted;
+	uint32 end = so->nlooked;
+
+	if (upto <= so->looked_upto)
+		return;
+	/* without branches; at first the limit below is no number */
+	for (uint32 i = 0; i < so->nlists; i++)
+	{
+		so->lists[end] = i;
+		end += !(bound[i] <= so->looked_upto) & (bound[i] <= upto);
+	}
+	for (uint32 i = so->nlooked; i < end; i++)
+	{
+		uint32 list = (uint32) so->lists[i];
+
+		so->score[list] = so->unordered ? 0 : list_score(so, list);
+		so->lists[i] = sort_key(so->score[list], so->cache->list[list].slot);
+	}
+	for (uint32 i = n; i < end; i++)
+		if (!(so->score[list_at(so, i)] > upto))
+		{
+			uint64 key = so->lists[i];
+
+			so->lists[i] = so->lists[n];
+			so->lists[n++] = key;
+		}
+	sort_keys(so->lists + so->nsorted, n - so->nsorted);
+	so->nsorted = n;
+	so->nlooked = end;
+	so->looked_upto = upto;
+}
+
+/* Begin with all lists that may be the nearest, and it among them. */
+static void
+sort_first(AnnScan *so)
+{
+	uint32 first = 0;
+
+	if (so->nlooked > 0 || so->nlists == 0)
+		return;
+	for (uint32 i = 1; i < so->nlists; i++)
+		if (so->bound[i] < so->bound[first])
+			first = i;
+	so->lowest_bound = so->bound[first];
+	sort_upto(so, so->unordered ? INFINITY : list_score(so, first));
+}
+
+/* Bring at least the first upto lists into order. */
 static void
 sort_lists(AnnScan *so, uint32 upto)
 {
-	int from = so->nbuckets;
-	uint32 n = so->nsorted;
-
 	upto = Min(upto, so->nlists);
-	if (upto <= so->nsorted)
-		return;
-	while (n < upto)
-		n = so->bucket_end[so->nbuckets++];
-	n = so->nsorted;
-	for (uint32 i = 0; i < so->nlists; i++)
-		if (so->bucket[i] >= from && so->bucket[i] < so->nbuckets)
-			so->lists[n++] = sort_key(so->score[i], i);
-	if (n < so->nlists)
-		sort_keys(so->lists + so->nsorted, n - so->nsorted);
-	so->nsorted = n;
+	sort_first(so);
+	while (so->nsorted < upto)
+	{
+		float further =
+			so->looked_upto + 0.5f * (so->looked_upto - so->lowest_bound);
+
+		/* until there is nothing left, or no number */
+		if (upto == so->nlists || !(further > so->looked_upto))
+			further = INFINITY;
+		sort_upto(so, further);
+	}
 }
 
 /* ---- candidates ---- */
@@ -333,12 +368,48 @@ read_list_page(Relation index, const AnnList *list, BlockNumber block)
 	return buffer;
 }
 
+/* What sign codes may lose by the rounding of a centroid's byte code. */
+#define GUESS_LOSS 0.01f
+
+/*
+ * How far the query is from the centroid by what the list was ranked by: three
+ * standard errors nearer, since each coordinate was rounded by half a step at
+ * most. False where that is much.
+ */
+static bool
+guess_probe(const AnnScan *so, ScanProbe *probe)
+{
+	const AnnCache *cache = so->cache;
+	float squared = cache->norm_squared[probe->list];
+	float score = so->score[probe->list];
+	float product =
+		so->kind->metric == ANN_IP ? -score : (squared - score) / 2;
+	float error = 0.87f * (so->query.norm * cache->step[probe->list] +
+						   sqrtf(squared) * so->rank_step);
+
+	probe->probe = ann_probe(&so->query, product + error, squared);
+	return 2 * error <
+		   GUESS_LOSS * probe->probe.distance * probe->probe.distance;
+}
+
+void
+ann_scan_exact_probe(const AnnScan *so, ScanProbe *probe)
+{
+	const AnnCache *cache = so->cache;
+	int dim = cache->layout.shape.full_dim;
+
+	probe->probe = ann_probe(
+		&so->query,
+		ann_kernels->dot(dim, so->query.rotated,
+						 cache->centroid + (size_t) probe->list * dim),
+		cache->norm_squared[probe->list]);
+	probe->exact = true;
+}
+
 /* Begin with the next list, unless nothing of it is read. */
 static void
 add_probe(AnnScan *so, uint32 list, bool is_read)
 {
-	const AnnCache *cache = so->cache;
-	int dim = cache->layout.shape.full_dim;
 	ScanProbe *probe;
 
 	if (so->nprobed == so->probes_space)
@@ -351,12 +422,9 @@ add_probe(AnnScan *so, uint32 list, bool is_read)
 	}
 	probe = &so->probes[so->nprobed];
 	probe->list = list;
-	if (is_read && !so->unordered)
-		probe->probe =
-			ann_probe(&so->query,
-					  ann_kernels->dot(dim, so->query.rotated,
-									   cache->centroid + (size_t) list * dim),
-					  cache->norm_squared[list]);
+	probe->exact = false;
+	if (is_read && !so->unordered && !guess_probe(so, probe))
+		ann_scan_exact_probe(so, probe);
 }
 
 /* Read the chain of the next list. */
@@ -431,7 +499,7 @@ prefetch_list(Relation index, const AnnScan *so)
 
 	if (so->nprobed + 1 >= so->nsorted)
 		return;
-	place = (uint32) so->lists[so->nprobed + 1];
+	place = list_at(so, so->nprobed + 1);
 	if (so->list_pages == NULL)
 	{
 		ann_buffer_prefetch_list(index, layout, so->cache->list[place].head,
@@ -447,7 +515,7 @@ prefetch_list(Relation index, const AnnScan *so)
 static void
 probe_list(Relation index, AnnScan *so)
 {
-	uint32 place = (uint32) so->lists[so->nprobed];
+	uint32 place = list_at(so, so->nprobed);
 	const AnnList *list = &so->cache->list[place];
 
 	if (so->list_pages == NULL)
@@ -467,14 +535,19 @@ probe_list(Relation index, AnnScan *so)
 static double
 lists_within(AnnScan *so, double reach)
 {
+	float lowest;
 	float upto;
-	uint32 lists = 0;
+	uint32 lists;
 
-	if (so->within_reach == reach)
+	if (so->within_reach == reach || so->nlists == 0)
 		return so->within;
-	upto = so->lowest + (float) (reach * sqrt(Max(so->mean - so->lowest, 0)));
-	for (uint32 i = 0; i < so->nlists; i++)
-		lists += so->score[i] <= upto;
+	sort_first(so);
+	lowest = so->score[list_at(so, 0)];
+	upto = lowest + (float) (reach * sqrt(Max(so->mean - lowest, 0)));
+	sort_upto(so, upto);
+	for (lists = so->nsorted; lists > 0; lists--)
+		if (!(so->score[list_at(so, lists - 1)] > upto))
+			break;
 	so->within_reach = reach;
 	so->within = lists;
 	return lists;

@@ -122,16 +122,18 @@ operator_bound(const AnnScan *so, double bound)
 
 /* Compute the interval from a record; false when it is not this row's. */
 static bool
-read_record(Relation index, const AnnScan *so, const Near *near,
+read_record(Relation index, AnnScan *so, const Near *near,
 			AnnInterval *interval)
 {
-	const ScanProbe *probe =
+	ScanProbe *probe =
 		&so->probes[so->blocks[near->candidate / ANN_BLOCK].probe];
 	OffsetNumber item = near->record_item;
 	Buffer buffer = ann_buffer_read(index, near->record_page);
 	Page page = BufferGetPage(buffer);
 	bool found = false;
 
+	if (!probe->exact)
+		ann_scan_exact_probe(so, probe);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (!PageIsNew(page) && ann_special(page)->kind == ANN_PAGE_RECORDS &&
 		item <= PageGetMaxOffsetNumber(page) &&

@@ -16,6 +16,7 @@ typedef struct ScanProbe
 {
 	AnnProbe probe;
 	uint32 list;
+	bool exact; /* as byte codes need it */
 } ScanProbe;
 
 /* Where 32 candidates came from. */
@@ -75,8 +76,6 @@ typedef struct RefinedHeap
 	Size space;
 } RefinedHeap;
 
-#define SCAN_BUCKETS 1024
-
 /* With no more rows than this in all lists, every one is refined. */
 #define SCAN_FEW 1000
 
@@ -100,14 +99,17 @@ typedef struct AnnScan
 
 	/* lists */
 	uint32 nlists;
-	float *score;		/* of each: what centroids are ranked by */
-	float lowest;		/* of all scores */
-	double mean;		/* of all scores */
-	uint16 *bucket;		/* of each score */
-	uint32 *bucket_end; /* scores up to each of SCAN_BUCKETS buckets */
-	int nbuckets;		/* how many of them are sorted */
-	uint64 *lists;		/* keys of score and number; the first in order */
-	uint32 nsorted;
+	float *bound;	   /* of the score of each */
+	float *score;	   /* what it is ranked by, where it was looked at */
+	double mean;	   /* of all scores, about */
+	int16 *rank_query; /* rounded, with a step, and ... */
+	float rank_step;
+	float rank_middle; /* what the middle of a byte makes of it */
+	float lowest_bound;
+	float looked_upto; /* lists with bounds up to this were looked at */
+	uint64 *lists;	   /* of these, keys of score and slot */
+	uint32 nlooked;
+	uint32 nsorted; /* how many are the first ones, and in order */
 	uint32 nprobed;
 	uint32 probes_space;
 	ScanProbe *probes;
@@ -145,8 +147,11 @@ typedef struct AnnScan
 	int64 nrefined;
 } AnnScan;
 
-/* Compute the score of every list. */
+/* Prepare lists for being brought into order. */
 extern void ann_scan_rank(AnnScan *so);
+
+/* Compute the distance of a probed list's centroid as byte codes need it. */
+extern void ann_scan_exact_probe(const AnnScan *so, ScanProbe *probe);
 
 /* Read the lists up to so->wanted; with filters, so->wanted may grow. */
 extern void ann_scan_probe(Relation index, AnnScan *so);

@@ -74,7 +74,7 @@ check_codes(AnnMetric metric, int dim, int bits)
 	static float c[MOST], q[MOST], r[MOST];
 	float add[ANN_BLOCK], scale[ANN_BLOCK], error[ANN_BLOCK], bounds[ANN_BLOCK];
 	AnnByteFactors factors[ANN_BLOCK];
-	bool held = true, same = true;
+	bool held = true, same = true, alone = true;
 	double off = 0, allowed = 0;
 	int above = 0;
 
@@ -83,6 +83,7 @@ check_codes(AnnMetric metric, int dim, int bits)
 	for (int v = 0; v < ANN_BLOCK; v++)
 	{
 		AnnSignFactors sign;
+		AnnSignFactors other;
 
 		fill(dim, n, v % 4 == 0 ? 0.01f : 0.5f, r);
 		ann_rotate(n, r);
@@ -90,6 +91,9 @@ check_codes(AnnMetric metric, int dim, int bits)
 			x[v][i] = c[i] + r[i];
 		ann_encode(&shape, r, c, signs, &sign, bytes + v * shape.byte_len,
 				   &factors[v]);
+		ann_encode_signs(&shape, r, c, signs + shape.sign_len, &other);
+		alone &= memcmp(&sign, &other, sizeof(sign)) == 0 &&
+				 memcmp(signs, signs + shape.sign_len, shape.sign_len) == 0;
 		ann_block_put(&shape, codes, v, signs);
 		ann_block_get(&shape, codes, v, signs + shape.sign_len);
 		same &= memcmp(signs, signs + shape.sign_len, shape.sign_len) == 0;
@@ -124,6 +128,7 @@ check_codes(AnnMetric metric, int dim, int bits)
 			above += bounds[v] - 4 * sigma > at;
 		}
 	}
+	ok(alone, "signs alone are those of the whole code", dim);
 	ok(same, "a block gives back what was put", dim);
 	ok(held, "intervals hold the distance", dim);
 	/* the estimate leans to the safe side by the rounding of the table */

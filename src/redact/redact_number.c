@@ -239,6 +239,9 @@ is_fraction(const RedactScanner *s, uint32_t pos)
 			redact_at(s, pos - 2) == '>');
 }
 
+#define ID_BEFORE 128 /* bytes before a digit that may belong to its hash */
+#define ID_LONGEST 256
+
 /* What UUIDs and hashes consist of. */
 static const uint8_t hex_or_dash[256] = {
 	['0' ... '9'] = 1,
@@ -252,32 +255,44 @@ static const uint8_t hex_or_dash[256] = {
  * write for each other, in which digits fall as they like.
  */
 static uint32_t
-machine_id_end(const RedactScanner *s, uint32_t pos)
+machine_id_end(RedactScanner *s, uint32_t pos)
 {
-	uint32_t start = pos;
-	uint32_t end = pos;
+	RedactRun *hex = &s->hex;
+	uint32_t start;
+	uint32_t end;
 	uint32_t run = 0; /* without dashes, the longest */
 	uint32_t from;
-	bool letters = false;
 
-	while (start > 0 && pos - start < 128 && hex_or_dash[s->text[start - 1]])
-		start--;
-	while (end - start < 256 && hex_or_dash[redact_at(s, end)])
-		end++;
-	if (end - start < 32)
+	/* a long run of it is read once, not from each digit in it */
+	if (!redact_in_run(hex, pos))
+	{
+		start = pos;
+		while (start > 0 && pos - start < ID_BEFORE &&
+			   hex_or_dash[s->text[start - 1]])
+			start--;
+		hex->start = start;
+		hex->end = start;
+		s->hex_letter = 0;
+	}
+	start = pos - hex->start > ID_BEFORE ? pos - ID_BEFORE : hex->start;
+	for (; hex->end - start < ID_LONGEST && hex_or_dash[redact_at(s, hex->end)];
+		 hex->end++)
+	{
+		if (s->text[hex->end] >= 'A')
+			s->hex_letter = hex->end + 1;
+	}
+	end = hex->end;
+	if (end - start < 32 || s->hex_letter <= start)
 		return 0;
 	from = start;
 	for (uint32_t i = start; i <= end; i++)
 	{
-		letters |= (redact_class_at(s, i) & CC_ALPHA) && i < end;
 		if (i < end && redact_at(s, i) != '-')
 			continue;
 		if (i - from > run)
 			run = i - from;
 		from = i + 1;
 	}
-	if (!letters)
-		return 0;
 	if (run >= 32 ||
 		(end - start == 36 && redact_at(s, start + 8) == '-' &&
 		 redact_at(s, start + 13) == '-' && redact_at(s, start + 18) == '-' &&

@@ -208,6 +208,7 @@ redact_begin_pass(RedactScanner *s)
 	s->nagainst = 0;
 	memset(s->runs, 0, sizeof(s->runs));
 	memset(&s->value, 0, sizeof(s->value));
+	memset(&s->hex, 0, sizeof(s->hex));
 	s->token_end = 0;
 	s->token_short = false;
 	s->encoded_end = 0;

@@ -213,6 +213,8 @@ struct RedactScanner
 
 	RedactRun runs[REDACT_ALPHABETS];
 	RedactRun value;			 /* of a "key=value" */
+	RedactRun hex;				 /* of hexadecimal digits and dashes, so far */
+	uint32_t hex_letter;		 /* behind the last letter of it */
 	uint32_t token_end;			 /* tokens up to here have been looked at */
 	bool token_short;			 /* the last one is no UUID or hash */
 	uint32_t encoded_end;		 /* and lines of base64 */

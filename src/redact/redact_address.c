@@ -31,6 +31,7 @@ typedef struct Token
 	uint32_t start;
 	uint32_t end;
 	uint16_t flags;
+	bool context; /* a word that says what follows it: "Tel" */
 } Token;
 
 static bool
@@ -128,7 +129,11 @@ read_token(const RedactScanner *s, uint32_t pos, Token *t)
 		return;
 	t->end = i;
 	if (redact_word_find(hash, word, n, &entry))
+	{
 		t->flags = entry.flags;
+		t->context =
+			entry.ctx[0] != 0 && entry.ctx[0] != REDACT_CTX_NEGATIVE;
+	}
 	/* the dot of an abbreviation, not of the sentence */
 	if (redact_at(s, i) == '.' && !(redact_class_at(s, i + 1) & CC_ALNUM) &&
 		(n <= 2 || (t->flags & (REDACT_WORD_UNIT | REDACT_WORD_STREET))))
@@ -275,6 +280,10 @@ part_end(const RedactScanner *s, uint32_t pos, bool *sure)
 			t.kind = TOKEN_SMALL;
 		if (t.kind == TOKEN_END || (t.kind == TOKEN_SMALL && k == 0))
 			break;
+		/* "Tel", "Kundennummer": another field */
+		if (t.context && t.kind == TOKEN_NAME &&
+			!(t.flags & (REDACT_WORD_PLACE | REDACT_WORD_STREET)))
+			break;
 		if (t.flags & (REDACT_WORD_TITLE | REDACT_WORD_GIVEN))
 		{
 			if (!(t.flags & (REDACT_WORD_PLACE | REDACT_WORD_STREET)) &&
@@ -324,7 +333,8 @@ leads_street(const RedactScanner *s, const Token *t)
 		"calle", "avenida",	 "carrera", "plaza", "paseo",  "camino",
 		"rue",	 "avenue",	 "place",	"quai",	 "chemin", "allee",
 		"via",	 "viale",	 "piazza",	"corso", "strada", "vicolo",
-		"rua",	 "travessa", "estrada", "largo", "praca",  "ulica"};
+		"rua",	 "travessa", "estrada", "largo", "praca",  "ulica",
+		"ul",	 "ulice",	 "bulevar", "calea", "strada", "utca"};
 
 	for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
 	{
@@ -334,10 +344,40 @@ leads_street(const RedactScanner *s, const Token *t)
 		while (i < n && redact_lower(redact_at(s, t->start + i)) ==
 							(uint8_t) words[k][i])
 			i++;
-		if (i == n && t->end - t->start == n)
+		if (i == n && (t->end - t->start == n ||
+					   (t->end - t->start == n + 1 &&
+						redact_at(s, t->end - 1) == '.')))
 			return true;
 	}
 	return false;
+}
+
+/* "Am Lindenhof", "An der Alster". */
+static bool
+starts_street(const RedactScanner *s, const Token *t)
+{
+	uint32_t n = t->end - t->start;
+	const uint8_t *word = s->text + t->start;
+
+	return (n == 2 &&
+			(memcmp(word, "Am", 2) == 0 || memcmp(word, "An", 2) == 0 ||
+			 memcmp(word, "Im", 2) == 0)) ||
+		   (n == 3 &&
+			(memcmp(word, "Zum", 3) == 0 || memcmp(word, "Zur", 3) == 0 ||
+			 memcmp(word, "Auf", 3) == 0));
+}
+
+/* Is the number at pos the last of its clause? */
+static bool
+ends_part(const RedactScanner *s, uint32_t pos)
+{
+	Token t;
+	uint8_t c;
+
+	read_token(s, pos, &t);
+	c = redact_at(s, t.end);
+	return t.kind == TOKEN_NUMBER &&
+		   (t.end >= s->len || (c != 0 && strchr(",.;\n)", c) != NULL));
 }
 
 /*
@@ -370,6 +410,16 @@ words_before(const RedactScanner *s, uint32_t pos, bool *street)
 		/* "Calle Mayor 14": only such a word stands before the name */
 		if (t.kind == TOKEN_STREET && named && !leads_street(s, &t))
 			break;
+		/* "via Garibaldi 14", if that ends there: "via Dubai 3 times" */
+		if (named && !*street && t.kind != TOKEN_STREET &&
+			leads_street(s, &t))
+		{
+			if (!ends_part(s, pos))
+				break;
+			*street = true;
+			start = i;
+			break;
+		}
 		if (t.kind == TOKEN_UNIT || t.kind == TOKEN_STREET)
 		{
 			/* a street in small letters is a word of the sentence */
@@ -377,6 +427,11 @@ words_before(const RedactScanner *s, uint32_t pos, bool *street)
 				break;
 			*street = true;
 			start = i;
+		}
+		else if (*street && starts_street(s, &t))
+		{
+			start = i;
+			break;
 		}
 		else if (t.kind == TOKEN_SMALL && named)
 			continue;

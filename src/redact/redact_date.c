@@ -148,6 +148,21 @@ hour_end(const RedactScanner *s, uint32_t pos)
 			   : 0;
 }
 
+/* " +0100", as mails and the logs of web servers have it; or pos. */
+static uint32_t
+zone_end(const RedactScanner *s, uint32_t pos)
+{
+	uint32_t i = pos + 2;
+	int len;
+
+	if (redact_at(s, pos) != ' ' ||
+		(redact_at(s, pos + 1) != '+' && redact_at(s, pos + 1) != '-') ||
+		read_digits(s, &i, 4, &len) > 1400 || len != 4 ||
+		(redact_class_at(s, i) & CC_ALNUM))
+		return pos;
+	return i;
+}
+
 /* Take the time behind a date that ends at pos along. */
 static uint32_t
 with_time(const RedactScanner *s, uint32_t pos)
@@ -157,12 +172,13 @@ with_time(const RedactScanner *s, uint32_t pos)
 
 	if (redact_at(s, i) == ',')
 		i++;
-	if (redact_at(s, i) == ' ' || redact_at(s, i) == 'T')
+	if (redact_at(s, i) == ' ' || redact_at(s, i) == 'T' ||
+		(i == pos && redact_at(s, i) == ':'))
 		i++;
 	if (i == pos)
 		return pos;
 	end = time_end(s, i);
-	return end > 0 ? end : pos;
+	return end > 0 ? zone_end(s, end) : pos;
 }
 
 /* ---- dates ---------------------------------------------------------- */
@@ -271,7 +287,8 @@ day_month_date(const RedactScanner *s, uint32_t pos)
 	if (day < 1 || day > 31)
 		return 0;
 	i = ordinal_end(s, i);
-	if (redact_at(s, i) != ' ' && redact_at(s, i) != '-')
+	if (redact_at(s, i) != ' ' && redact_at(s, i) != '-' &&
+		redact_at(s, i) != '/')
 		return 0;
 	i++;
 	if ((redact_at(s, i) | 0x20) == 'o' &&

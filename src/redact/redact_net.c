@@ -213,7 +213,9 @@ redact_verify_ipv4(RedactScanner *s, uint32_t pos)
 		return end;
 	ctx = redact_context(s, pos, end);
 	if (is_special_ipv4(octets))
-		score = 45;
+		score = end - pos <= 9 && redact_ctx_has(&ctx, REDACT_CTX_NEGATIVE)
+					? 35
+					: 45;
 	else if (end - pos <= 9) /* six digits and the dots */
 		score = redact_ctx_has(&ctx, REDACT_CTX_IP) ? 75 : 40; /* a version? */
 	else if (redact_ctx_has(&ctx, REDACT_CTX_IP))

@@ -411,8 +411,8 @@ words_before(const RedactScanner *s, uint32_t pos, bool *street)
 		if (t.kind == TOKEN_STREET && named && !leads_street(s, &t))
 			break;
 		/* "via Garibaldi 14", if that ends there: "via Dubai 3 times" */
-		if (named && !*street && t.kind != TOKEN_STREET &&
-			leads_street(s, &t))
+		if (named && !*street && leads_street(s, &t) &&
+			!(redact_class_at(s, i) & CC_UPPER))
 		{
 			if (!ends_part(s, pos))
 				break;

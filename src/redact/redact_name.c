@@ -294,7 +294,8 @@ ends_introduction(const NameWord *first, const NameWord *second)
 	static const char *const pairs[][2] = {
 		{"name", "is"},	  {"name", "ist"},	  {"nome", "e"},  {"naam", "is"},
 		{"nombre", "es"}, {"nom", "est"},	  {"navn", "er"}, {"namn", "ar"},
-		{"nimeni", "on"}, {"nazywam", "sie"}, {"name", "s"}};
+		{"nimeni", "on"}, {"nazywam", "sie"}, {"name", "s"},  {"it", "s"},
+		{"se", "llama"},  {"si", "chiama"},	  {"se", "chama"}};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 	{
@@ -314,6 +315,32 @@ redact_person_follows(const RedactScanner *s, uint32_t end)
 		return false;
 	redact_name_read(s, end + 1, &verb);
 	return WORD_IS(&verb, person_after);
+}
+
+/* The key of the value at start, as JSON writes it: its last word. */
+static bool
+json_key_before(const RedactScanner *s, uint32_t start, NameWord *w)
+{
+	uint32_t i = start;
+
+	if (start < 6 || redact_at(s, --i) != '"')
+		return false;
+	i -= redact_at(s, i - 1) == ' ';
+	if (redact_at(s, i - 1) != ':' || redact_at(s, i - 2) != '"')
+		return false;
+	i -= 2;
+	start = i;
+	while (i > 0 && start - i < WORD_LEN &&
+		   (redact_class_at(s, i - 1) & CC_ALPHA))
+		i--;
+	if (i == start)
+		return false;
+	redact_name_read(s, i, w);
+	/* "firstName" */
+	if (w->camel && w->len > 4 &&
+		memcmp(w->folded + w->len - 4, "name", 4) == 0)
+		redact_name_read(s, start - 4, w);
+	return true;
 }
 
 static void
@@ -341,7 +368,7 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 		cues->person_before = cues->label || WORD_IS(&w, person_before) ||
 							  (w.flags & REDACT_WORD_SALUTE);
 		cues->place_before = WORD_IS(&w, place_before);
-		if (w.len <= 3 && redact_name_before(s, w.start, &before))
+		if (w.len <= 6 && redact_name_before(s, w.start, &before))
 		{
 			if (ends_introduction(&before, &w))
 				cues->person_before = true;
@@ -353,6 +380,12 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 			}
 		}
 		redact_organisation_before(s, &w, cues);
+	}
+	else if (json_key_before(s, start, &w))
+	{
+		cues->label = (w.flags & REDACT_WORD_LABEL) != 0;
+		cues->person_before = cues->label;
+		cues->org_label = redact_organisation_label(&w);
 	}
 	if (follows_person(s, start))
 		cues->person_before = true;
@@ -374,9 +407,8 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 
 /* ---- judging -------------------------------------------------------- */
 
-/* Two words of the run that are one place: "New York". */
-static bool
-is_place_pair(const NameWord *a, const NameWord *b)
+uint16_t
+redact_name_pair(const NameWord *a, const NameWord *b)
 {
 	uint8_t phrase[2 * WORD_LEN + 1];
 	RedactWord entry;
@@ -384,7 +416,7 @@ is_place_pair(const NameWord *a, const NameWord *b)
 	uint32_t n = 0;
 
 	if (!(b->flags & REDACT_WORD_PHRASE))
-		return false;
+		return 0;
 	memcpy(phrase, a->folded, a->len);
 	n = a->len;
 	phrase[n++] = ' ';
@@ -392,8 +424,7 @@ is_place_pair(const NameWord *a, const NameWord *b)
 	n += b->len;
 	for (uint32_t i = 0; i < n; i++)
 		hash = redact_hash_byte(hash, phrase[i]);
-	return redact_word_find(hash, phrase, n, &entry) &&
-		   (entry.flags & REDACT_WORD_PLACE);
+	return redact_word_find(hash, phrase, n, &entry) ? entry.flags : 0;
 }
 
 static void
@@ -508,7 +539,9 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 	while (to > first && (words[to - 1].particle ||
 						  (is_common(&words[to - 1]) &&
 						   !(words[to - 1].flags &
-							 (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)))))
+							 (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME)) &&
+						   /* "van der Meer" */
+						   !(to - 2 > first && words[to - 2].particle))))
 		to--;
 	if (first >= to)
 		return;
@@ -597,13 +630,15 @@ judge_run(RedactScanner *s, NameWord *words, int n)
 						 "street");
 			from = i + 1;
 		}
-		else if ((w->flags & REDACT_WORD_ORG) && !w->upper && n == 1)
+		else if ((w->flags & REDACT_WORD_ORG) && n == 1 &&
+				 (!w->upper || (w->len <= 4 && !is_common(w))))
 		{
 			redact_offer(s, w->start, w->end, REDACT_ORGANIZATION, 55,
 						 "known_organization");
 			from = i + 1;
 		}
-		else if (i + 1 < n && is_place_pair(w, &words[i + 1]))
+		else if (i + 1 < n &&
+				 (redact_name_pair(w, &words[i + 1]) & REDACT_WORD_PLACE))
 		{
 			uint32_t end = words[i + 1].end;
 
@@ -695,7 +730,7 @@ judge_small(RedactScanner *s, const NameWord *w, const Cues *cues, bool title)
 	if (title || cues->label)
 		score = 65;
 	else if (score == 0 && (w->flags & REDACT_WORD_GIVEN) &&
-			 (cues->person_before ||
+			 (cues->person_before || redact_person_follows(s, end) ||
 			  (cues->alone_before && redact_at(s, end) == ':')))
 		score = 50;
 	if (score > 0)

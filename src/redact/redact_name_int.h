@@ -42,6 +42,7 @@ typedef struct Cues
 	bool place_before;
 	bool org_before;
 	bool job_before;   /* somebody works there */
+	bool org_label;	   /* "Company:" */
 	bool org_after;	   /* a verb, or what it is */
 	bool person_after; /* a verb, or 's */
 	bool label;		   /* "Name:" */
@@ -77,6 +78,9 @@ extern bool redact_name_is(const NameWord *w, const char *const *list,
 #define WORD_IS(w, list)                                                      \
 	redact_name_is(w, list, sizeof(list) / sizeof(list[0]))
 
+/* What the dictionary knows of two words as one name: "New York". */
+extern uint16_t redact_name_pair(const NameWord *a, const NameWord *b);
+
 /* Does somebody do at end, behind a name, what people do? */
 extern bool redact_person_follows(const RedactScanner *s, uint32_t end);
 
@@ -86,6 +90,8 @@ extern bool redact_person_follows(const RedactScanner *s, uint32_t end);
  */
 extern void redact_organisation_before(const RedactScanner *s,
 									   const NameWord *before, Cues *cues);
+/* Is it the label of a field with an organisation? */
+extern bool redact_organisation_label(const NameWord *w);
 extern bool redact_organisation_after(const RedactScanner *s, uint32_t end,
 									  const NameWord *after);
 /* Offer words [from, to) of a run, if the cues make them an organisation. */

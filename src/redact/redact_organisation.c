@@ -66,6 +66,17 @@ is_said_organisation(const RedactScanner *s, uint32_t end)
 	return false;
 }
 
+bool
+redact_organisation_label(const NameWord *w)
+{
+	static const char *const labels[] = {
+		"company", "employer", "organization", "organisation", "firma",
+		"empresa", "azienda",  "societe",	   "vendor",	   "supplier",
+		"bank",	   "merchant", "arbeitgeber",  "werkgever",	   "entreprise"};
+
+	return WORD_IS(w, labels);
+}
+
 void
 redact_organisation_before(const RedactScanner *s, const NameWord *before,
 						   Cues *cues)
@@ -74,6 +85,8 @@ redact_organisation_before(const RedactScanner *s, const NameWord *before,
 
 	cues->org_before =
 		before->len == 2 && memcmp(before->folded, "at", 2) == 0;
+	cues->org_label = redact_at(s, before->end) == ':' &&
+					  redact_organisation_label(before);
 	cues->job_before = WORD_IS(before, org_before) ||
 					   (before->len <= 4 &&
 						(cues->org_before || WORD_IS(before, employed_by)) &&
@@ -86,6 +99,62 @@ redact_organisation_after(const RedactScanner *s, uint32_t end,
 						  const NameWord *after)
 {
 	return WORD_IS(after, org_after) || is_said_organisation(s, end);
+}
+
+/*
+ * The form that the law gives a name ending at end, where it is no word of its
+ * own: ", LLC", " plc", " S.A. de C.V."; its end, or 0.
+ */
+static uint32_t
+legal_form_end(const RedactScanner *s, uint32_t end)
+{
+	/* the longer ones of the same start first; what follows is no letter */
+	static const char *const forms[] = {
+		"S.A. de C.V.", "S. de R.L.", "S.p.A.",	  "S.r.l.",	   "S.A.S.",
+		"S.A.R.L.",		"S.A.",		  "S.L.",	  "B.V.",	   "N.V.",
+		"A/S",			"ApS",		  "Sp. z o.o.", "sp. z o.o.", "a.s.",
+		"s.r.o.",		"d.o.o.",	  "plc",	  "e.V.",	   "Pty Ltd",
+		"Pvt Ltd",		"Pvt. Ltd.",  "Ltda.",	  "Ltda",	   "L.L.C.",
+		"LLC",			"LLP",		  "Inc.",	  "Inc",	   "Ltd.",
+		"Ltd",			"Co.",		  "Corp."};
+	uint32_t i = end + (redact_at(s, end) == ',');
+
+	if (redact_at(s, i++) != ' ')
+		return 0;
+	for (size_t k = 0; k < sizeof(forms) / sizeof(forms[0]); k++)
+	{
+		size_t n = strlen(forms[k]);
+
+		if (i + n <= s->len && memcmp(s->text + i, forms[k], n) == 0 &&
+			!(redact_class_at(s, i + n) & CC_ALNUM))
+			return i + n;
+	}
+	return 0;
+}
+
+/* "Universidad de Chile", "Sparkasse Bochum": a word that such names begin with. */
+static bool
+heads_name(const NameWord *w)
+{
+	static const char *const heads[] = {
+		"universite",	"universidad", "universita", "universitat",
+		"universidade", "universiteit", "universitetet", "uniwersytet",
+		"sparkasse",	"volksbank",   "raiffeisenbank", "banco",
+		"banca",		"banque",	   "klinikum",	 "stadtwerke",
+		"hochschule",	"ospedale",	   "hopital",	 "ministerio",
+		"ministere",	"ministero",   "trattoria",	 "ristorante",
+		"osteria",		"restaurante", "brasserie",	 "fondation",
+		"fundacion",	"fondazione",  "fundacao",	 "grupo",
+		"groupe",		"gruppo",	   "politecnico", "ecole"};
+
+	return WORD_IS(w, heads);
+}
+
+/* Two words of the run that are one organisation: "Goldman Sachs". */
+static bool
+is_known_pair(const NameWord *a, const NameWord *b)
+{
+	return redact_name_pair(a, b) & REDACT_WORD_ORG;
 }
 
 /* Does a run name an organisation, if what is around it speaks of one? */
@@ -105,6 +174,8 @@ is_organisation(const NameWord *words, int from, int to, const Cues *cues)
 							  REDACT_WORD_PLACE | REDACT_WORD_NRP))
 			return false;
 	}
+	if (cues->org_label && !cues->title)
+		return true;
 	if (cues->title || cues->label || (words[from].flags & REDACT_WORD_GIVEN))
 		return false;
 	/* people do what organisations do, but nobody works at a person */
@@ -115,7 +186,7 @@ bool
 redact_organisation_cued(RedactScanner *s, const NameWord *words, int from,
 						 int to, const Cues *cues)
 {
-	if (!cues->job_before && !cues->org_after)
+	if (!cues->job_before && !cues->org_after && !cues->org_label)
 		return false;
 	while (from < to && is_common(&words[from]) && words[from].len <= 4)
 		from++;
@@ -158,6 +229,13 @@ institution_end(const RedactScanner *s, const NameWord *w)
 		return 0;
 	redact_name_read(s, w->end + 4, &of);
 	return of.end;
+}
+
+/* "St. Vincent Hospital" */
+static bool
+is_saint(const NameWord *w)
+{
+	return w->len == 2 && memcmp(w->folded, "st", 2) == 0;
 }
 
 /* Is one of these words no word of the language? */
@@ -228,6 +306,49 @@ is_letterhead(const RedactScanner *s, const NameWord *words, int n)
 		   !(words[0].flags & (REDACT_WORD_GIVEN | REDACT_WORD_TITLE));
 }
 
+/*
+ * What the whole run, or its start, is by the words it begins with or the form
+ * behind one of them; returns the word behind it, or 0.
+ */
+static int
+named_by_form(RedactScanner *s, const NameWord *words, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		uint32_t end = legal_form_end(s, words[i].end);
+		int first = 0;
+
+		if (end == 0)
+			continue;
+		while (first < i && (words[first].flags & REDACT_WORD_TITLE))
+			first++;
+		while (first < i && is_common(&words[first]) && words[first].len <= 4)
+			first++;
+		redact_offer(s, joined_start(s, words[first].start), end,
+					 REDACT_ORGANIZATION, 70, "organization");
+		/* what was read of the form, as an initial, is done */
+		if (end > s->name_end)
+			s->name_end = end;
+		return n;
+	}
+	for (int i = 0; i + 1 < n; i++)
+	{
+		if (heads_name(&words[i]))
+		{
+			redact_offer(s, words[i].start, words[n - 1].end,
+						 REDACT_ORGANIZATION, 60, "institution");
+			return n;
+		}
+		if (is_known_pair(&words[i], &words[i + 1]))
+		{
+			redact_offer(s, words[i].start, words[i + 1].end,
+						 REDACT_ORGANIZATION, 60, "known_organization");
+			return i + 2;
+		}
+	}
+	return 0;
+}
+
 int
 redact_organisation(RedactScanner *s, const NameWord *words, int n)
 {
@@ -256,7 +377,10 @@ redact_organisation(RedactScanner *s, const NameWord *words, int n)
 		{
 			int first = 0;
 
-			while (first < i && (words[first].flags & REDACT_WORD_TITLE))
+			if (legal_form_end(s, words[i].end) > 0)
+				break;
+			while (first < i && (words[first].flags & REDACT_WORD_TITLE) &&
+				   !is_saint(&words[first]))
 				first++;
 			while (first < i && is_common(&words[first]) &&
 				   words[first].len <= 4)
@@ -278,5 +402,5 @@ redact_organisation(RedactScanner *s, const NameWord *words, int n)
 			break;
 		}
 	}
-	return 0;
+	return named_by_form(s, words, n);
 }

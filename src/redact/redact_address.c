@@ -131,8 +131,7 @@ read_token(const RedactScanner *s, uint32_t pos, Token *t)
 	if (redact_word_find(hash, word, n, &entry))
 	{
 		t->flags = entry.flags;
-		t->context =
-			entry.ctx[0] != 0 && entry.ctx[0] != REDACT_CTX_NEGATIVE;
+		t->context = entry.ctx[0] != 0 && entry.ctx[0] != REDACT_CTX_NEGATIVE;
 	}
 	/* the dot of an abbreviation, not of the sentence */
 	if (redact_at(s, i) == '.' && !(redact_class_at(s, i + 1) & CC_ALNUM) &&
@@ -344,9 +343,9 @@ leads_street(const RedactScanner *s, const Token *t)
 		while (i < n && redact_lower(redact_at(s, t->start + i)) ==
 							(uint8_t) words[k][i])
 			i++;
-		if (i == n && (t->end - t->start == n ||
-					   (t->end - t->start == n + 1 &&
-						redact_at(s, t->end - 1) == '.')))
+		if (i == n &&
+			(t->end - t->start == n ||
+			 (t->end - t->start == n + 1 && redact_at(s, t->end - 1) == '.')))
 			return true;
 	}
 	return false;

@@ -342,7 +342,7 @@ take_placeholder(RedactScanner *s, uint32_t pos)
 
 /* A letter, or what may be a placeholder. */
 static const bool begins[256] = {
-	['a' ... 'z'] = true, ['A' ... 'Z'] = true,	   [0x80 ... 0xff] = true,
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true,	  [0x80 ... 0xff] = true,
 	['<'] = true,		  [REDACT_MASKED] = true,
 };
 

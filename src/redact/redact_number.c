@@ -275,7 +275,8 @@ machine_id_end(RedactScanner *s, uint32_t pos)
 		s->hex_letter = 0;
 	}
 	start = pos - hex->start > ID_BEFORE ? pos - ID_BEFORE : hex->start;
-	for (; hex->end - start < ID_LONGEST && hex_or_dash[redact_at(s, hex->end)];
+	for (;
+		 hex->end - start < ID_LONGEST && hex_or_dash[redact_at(s, hex->end)];
 		 hex->end++)
 	{
 		if (s->text[hex->end] >= 'A')

@@ -85,8 +85,8 @@ redact_organisation_before(const RedactScanner *s, const NameWord *before,
 
 	cues->org_before =
 		before->len == 2 && memcmp(before->folded, "at", 2) == 0;
-	cues->org_label = redact_at(s, before->end) == ':' &&
-					  redact_organisation_label(before);
+	cues->org_label =
+		redact_at(s, before->end) == ':' && redact_organisation_label(before);
 	cues->job_before = WORD_IS(before, org_before) ||
 					   (before->len <= 4 &&
 						(cues->org_before || WORD_IS(before, employed_by)) &&
@@ -110,12 +110,12 @@ legal_form_end(const RedactScanner *s, uint32_t end)
 {
 	/* the longer ones of the same start first; what follows is no letter */
 	static const char *const forms[] = {
-		"S.A. de C.V.", "S. de R.L.", "S.p.A.",	  "S.r.l.",	   "S.A.S.",
-		"S.A.R.L.",		"S.A.",		  "S.L.",	  "B.V.",	   "N.V.",
+		"S.A. de C.V.", "S. de R.L.", "S.p.A.",		"S.r.l.",	  "S.A.S.",
+		"S.A.R.L.",		"S.A.",		  "S.L.",		"B.V.",		  "N.V.",
 		"A/S",			"ApS",		  "Sp. z o.o.", "sp. z o.o.", "a.s.",
-		"s.r.o.",		"d.o.o.",	  "plc",	  "e.V.",	   "Pty Ltd",
-		"Pvt Ltd",		"Pvt. Ltd.",  "Ltda.",	  "Ltda",	   "L.L.C.",
-		"LLC",			"LLP",		  "Inc.",	  "Inc",	   "Ltd.",
+		"s.r.o.",		"d.o.o.",	  "plc",		"e.V.",		  "Pty Ltd",
+		"Pvt Ltd",		"Pvt. Ltd.",  "Ltda.",		"Ltda",		  "L.L.C.",
+		"LLC",			"LLP",		  "Inc.",		"Inc",		  "Ltd.",
 		"Ltd",			"Co.",		  "Corp."};
 	uint32_t i = end + (redact_at(s, end) == ',');
 
@@ -137,15 +137,15 @@ static bool
 heads_name(const NameWord *w)
 {
 	static const char *const heads[] = {
-		"universite",	"universidad", "universita", "universitat",
-		"universidade", "universiteit", "universitetet", "uniwersytet",
-		"sparkasse",	"volksbank",   "raiffeisenbank", "banco",
-		"banca",		"banque",	   "klinikum",	 "stadtwerke",
-		"hochschule",	"ospedale",	   "hopital",	 "ministerio",
-		"ministere",	"ministero",   "trattoria",	 "ristorante",
-		"osteria",		"restaurante", "brasserie",	 "fondation",
-		"fundacion",	"fondazione",  "fundacao",	 "grupo",
-		"groupe",		"gruppo",	   "politecnico", "ecole"};
+		"universite",	"universidad",	"universita",	  "universitat",
+		"universidade", "universiteit", "universitetet",  "uniwersytet",
+		"sparkasse",	"volksbank",	"raiffeisenbank", "banco",
+		"banca",		"banque",		"klinikum",		  "stadtwerke",
+		"hochschule",	"ospedale",		"hopital",		  "ministerio",
+		"ministere",	"ministero",	"trattoria",	  "ristorante",
+		"osteria",		"restaurante",	"brasserie",	  "fondation",
+		"fundacion",	"fondazione",	"fundacao",		  "grupo",
+		"groupe",		"gruppo",		"politecnico",	  "ecole"};
 
 	return WORD_IS(w, heads);
 }

@@ -255,8 +255,8 @@ redact_class_end(const RedactScanner *s, uint32_t from, uint32_t limit,
 				 uint8_t classes)
 {
 	const uint8_t *text = s->text;
-	uint32_t end = s->len > from && s->len - from > limit ? from + limit
-														  : s->len;
+	uint32_t end =
+		s->len > from && s->len - from > limit ? from + limit : s->len;
 	uint32_t i = from;
 
 	while (i < end && (redact_class[text[i]] & classes))

@@ -20,7 +20,7 @@
 /* Lines of base64 are of these lengths, all but the last. */
 #define MIME_LINE 76
 #define PEM_LINE 64
-#define MACHINE_ID 32 /* characters of a UUID or hash at least */
+#define MACHINE_ID 32			/* characters of a UUID or hash at least */
 #define TOKEN_PIECE (32 * 1024) /* divides by four */
 #define MAX_ENCODED 4096
 #define ENCODED_OVERLAP 512 /* divides by four, as does the other */

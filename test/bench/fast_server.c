@@ -9,7 +9,8 @@
  *
  *		fast_server LATENCY_MS		prints its port; ends with its parent
  *
- * A request whose body holds "hang" is never answered. A mark "#N#" in the
+ * A request whose body holds "hang" is never answered, one with "limited" is
+ * refused: 429, to be tried again in a second. A mark "#N#" in the
  * body is noted with the time at which the request's first byte arrived.
  * GET /stats: JSON. GET /marks: lines "N microseconds". GET /gone: the same for
  * marked requests that hung until the client closed. GET /reset: forget all.
@@ -68,7 +69,8 @@ static Pending pending[MAX_FDS * 4];
 static unsigned head = 0, tail = 0;
 static Marks marks, gone;
 static int64_t latency_us;
-static long n_requests = 0, n_connections = 0, n_open = 0, max_open = 0;
+static long n_requests = 0, n_limited = 0, n_connections = 0;
+static long n_open = 0, max_open = 0;
 
 static int64_t
 now_us(void)
@@ -109,13 +111,13 @@ send_all(int fd, const char *data, size_t len)
 }
 
 static void
-answer(int fd, const char *body, size_t len)
+answer(int fd, const char *status, const char *body, size_t len)
 {
 	char header[200];
 	int n = snprintf(header, sizeof(header),
-					 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+					 "HTTP/1.1 %s\r\nContent-Type: application/json\r\n"
 					 "Content-Length: %zu\r\n\r\n",
-					 len);
+					 status, len);
 	char *all = malloc(n + len);
 
 	memcpy(all, header, n);
@@ -133,7 +135,7 @@ answer_chat(int fd)
 		"\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":7,"
 		"\"completion_tokens\":1,\"total_tokens\":8}}";
 
-	answer(fd, body, sizeof(body) - 1);
+	answer(fd, "200 OK", body, sizeof(body) - 1);
 	n_open--;
 }
 
@@ -146,7 +148,7 @@ answer_marks(int fd, const Marks *list)
 	for (size_t i = 0; i < list->n; i++)
 		len += sprintf(text + len, "%ld %lld\n", list->number[i],
 					   (long long) list->at[i]);
-	answer(fd, text, len);
+	answer(fd, "200 OK", text, len);
 	free(text);
 }
 
@@ -164,14 +166,15 @@ administer(int fd, const char *path)
 	else
 	{
 		if (strncmp(path, "/reset", 6) == 0)
-			n_requests = n_connections = max_open = marks.n = gone.n = 0;
+			n_requests = n_limited = n_connections = max_open = marks.n =
+				gone.n = 0;
 		if (strncmp(path, "/latency/", 9) == 0)
 			latency_us = atol(path + 9) * 1000;
-		answer(fd, text,
+		answer(fd, "200 OK", text,
 			   sprintf(text,
-					   "{\"requests\":%ld,\"connections\":%ld,\"open\":%ld,"
-					   "\"max_open\":%ld,\"cpu_ms\":%ld}",
-					   n_requests, n_connections, n_open, max_open,
+					   "{\"requests\":%ld,\"limited\":%ld,\"connections\":%ld,"
+					   "\"open\":%ld,\"max_open\":%ld,\"cpu_ms\":%ld}",
+					   n_requests, n_limited, n_connections, n_open, max_open,
 					   (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
 						   (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000));
 	}
@@ -208,6 +211,12 @@ serve(int fd, Connection *c)
 			note(&marks, c->mark, c->first_us);
 		if (strstr(end, "hang"))
 			c->busy = c->hangs = true;
+		else if (strstr(end, "limited"))
+		{
+			answer(fd, "429 Too Many Requests\r\nRetry-After: 1", "{}", 2);
+			n_limited++;
+			n_open--;
+		}
 		else if (latency_us == 0)
 			answer_chat(fd);
 		else

@@ -86,12 +86,18 @@ extern void llm_init(void);
  */
 extern LlmCall *llm_call_prepare(LlmTask task, Jsonb *request);
 
+/* What a call was held by: a model, a provider, a limit or a budget. */
+#define LLM_HOLD_MAX 224
+
 /* Why a call may not be made now. */
 typedef struct LlmRefusal
 {
-	int sqlstate;	   /* IN002, IN003, IN005 or IN006; 0: it may */
-	int64 wait_ms;	   /* until it may, as far as is known; -1: never */
-	char message[200]; /* names and numbers only */
+	int sqlstate;			 /* IN002, IN003, IN005 or IN006; 0: it may */
+	int64 wait_ms;			 /* until it may, as far as is known; -1: never */
+	int64 interval_ms;		 /* of a rate: between two calls; else 0 */
+	bool is_sized;			 /* a smaller call might have been let through */
+	char message[200];		 /* names and numbers only */
+	char hold[LLM_HOLD_MAX]; /* equal where the same thing refused */
 } LlmRefusal;
 
 extern void llm_refusal_raise(const LlmRefusal *refusal)
@@ -113,6 +119,16 @@ extern LlmCall *llm_call_prepare_job(LlmTask task, Jsonb *request,
  */
 extern bool llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal);
 extern void llm_call_settle(LlmCall *call);
+
+/*
+ * The holds that a call which was let through is part of, as refusals name
+ * them: what its end may let through. Returns how many, at most max. And the
+ * hold of its model, which a refusal by the provider concerns.
+ */
+extern int llm_call_holds(const LlmCall *call, char (*holds)[LLM_HOLD_MAX],
+						  int max);
+extern void llm_hold_of_model(const char *provider, const char *model,
+							  char *hold);
 
 /*
  * Prepare, admit, run, settle and log a call, and those it falls back on.

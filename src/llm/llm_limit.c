@@ -11,9 +11,10 @@
  * that may have been worked on, costs all that was reserved for it.
  *
  * Buckets hold as much as a period allows and fill all the time, by the
- * monotonic clock, so setting the clock changes nothing. A job that has to
- * wait gets a time of its own (a ticket), so that a thousand waiting jobs do
- * not come back at one moment.
+ * monotonic clock, so setting the clock changes nothing. Whoever keeps its
+ * place while it waits gets a time of its own (a ticket), so that not all come
+ * back at one moment; jobs that go back to the queue are let go from there by
+ * what holds them (worker_hold.c).
  *
  * The breaker of a model:
  *
@@ -89,6 +90,14 @@ typedef struct Need
 	int64 money;
 } Need;
 
+/* What it takes until the call is let through. */
+typedef enum Want
+{
+	WANT_TIME,
+	WANT_SIZE, /* tokens or money, so a smaller call might be let through */
+	WANT_PLACE /* the end of a call in flight */
+} Want;
+
 /* The strictest refusal so far. */
 typedef struct Verdict
 {
@@ -97,6 +106,7 @@ typedef struct Verdict
 	Meter *meter;
 	double wait_ms;		/* -1: for ever */
 	double interval_ms; /* between two tickets */
+	Want want;
 } Verdict;
 
 static Meter *meters = NULL;
@@ -427,13 +437,13 @@ refill(Meter *meter, const Check *check, int64 now)
 /* Keep the refusal that makes wait longest. */
 static void
 refuse(Verdict *verdict, int sqlstate, const Check *check, Meter *meter,
-	   double wait_ms, double interval_ms)
+	   double wait_ms, double interval_ms, Want want)
 {
 	if (verdict->sqlstate != 0 &&
 		(verdict->wait_ms < 0 ||
 		 (wait_ms >= 0 && wait_ms <= verdict->wait_ms)))
 		return;
-	*verdict = (Verdict){sqlstate, check, meter, wait_ms, interval_ms};
+	*verdict = (Verdict){sqlstate, check, meter, wait_ms, interval_ms, want};
 }
 
 static void
@@ -446,9 +456,11 @@ test_breaker(Verdict *verdict, const Check *check, Meter *meter, int64 now)
 	if (meter->state == BREAKER_CLOSED)
 		return;
 	if (now < meter->open_until)
-		refuse(verdict, sqlstate, check, meter, meter->open_until - now, 0);
+		refuse(verdict, sqlstate, check, meter, meter->open_until - now, 0,
+			   WANT_TIME);
 	else if (meter->is_probing)
-		refuse(verdict, sqlstate, check, meter, meter->latency_ms, 0);
+		refuse(verdict, sqlstate, check, meter, meter->latency_ms, 0,
+			   WANT_TIME);
 }
 
 static void
@@ -464,26 +476,28 @@ test_meter(Verdict *verdict, const Check *check, Meter *meter,
 		double interval = (double) check->period_ms / check->requests;
 
 		refuse(verdict, ERRCODE_INTEL_RATE_LIMITED, check, meter,
-			   (1 - meter->requests) * interval, interval);
+			   (1 - meter->requests) * interval, interval, WANT_TIME);
 	}
 	if (check->tokens > 0 && meter->tokens < tokens - 1e-9)
 	{
 		double interval = (double) check->period_ms / check->tokens;
 
 		refuse(verdict, ERRCODE_INTEL_RATE_LIMITED, check, meter,
-			   (tokens - meter->tokens) * interval, tokens * interval);
+			   (tokens - meter->tokens) * interval, tokens * interval,
+			   WANT_SIZE);
 	}
 	if (check->concurrency > 0 && meter->in_flight >= check->concurrency)
 	{
 		double interval = meter->latency_ms / check->concurrency;
 
 		refuse(verdict, ERRCODE_INTEL_RATE_LIMITED, check, meter, interval,
-			   interval);
+			   interval, WANT_PLACE);
 	}
 	if (check->kind == METER_BUDGET &&
 		meter->spent + meter->reserved + need->money > check->amount)
 		refuse(verdict, ERRCODE_INTEL_BUDGET, check, meter,
-			   need->money > check->amount ? -1 : (double) check->left_ms, 0);
+			   need->money > check->amount ? -1 : (double) check->left_ms, 0,
+			   WANT_SIZE);
 }
 
 static void
@@ -517,7 +531,45 @@ take(LlmCallState *state, const Check *check, Meter *meter, const Need *need,
 
 /* ---- letting through ----------------------------------------------------- */
 
-/* Say why not, and when; a job that will wait gets a ticket. */
+static void
+name_hold(MeterKind kind, int32 limit, const char *scope, char *hold)
+{
+	static const char *const kinds[] = {
+		[METER_MODEL] = "model",
+		[METER_PROVIDER] = "provider",
+		[METER_RATE] = "rate",
+		[METER_BUDGET] = "budget",
+	};
+
+	snprintf(hold, LLM_HOLD_MAX, "%s %d %s", kinds[kind], limit, scope);
+}
+
+void
+llm_hold_of_model(const char *provider, const char *model, char *hold)
+{
+	char scope[METER_SCOPE_MAX];
+
+	snprintf(scope, METER_SCOPE_MAX, "%s %s", provider, model);
+	name_hold(METER_MODEL, 0, scope, hold);
+}
+
+int
+llm_call_holds(const LlmCall *call, char (*holds)[LLM_HOLD_MAX], int max)
+{
+	const LlmCallState *state = call->state;
+	int n = Min(state->nholds, max);
+
+	/* what the meters of a call in flight are for does not change */
+	for (int i = 0; i < n; i++)
+	{
+		const Meter *meter = state->holds[i].meter;
+
+		name_hold(meter->kind, meter->limit, meter->scope, holds[i]);
+	}
+	return n;
+}
+
+/* Say why not, and when; who will wait in its place gets a ticket. */
 static void
 fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
 			 int64 now, LlmRefusal *refusal)
@@ -535,6 +587,11 @@ fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
 	refusal->sqlstate = verdict->sqlstate;
 	refusal->wait_ms =
 		wait < 0 ? -1 : (int64) ceil(Min(wait, 86400e3 * 31)) + WAIT_MARGIN_MS;
+	refusal->interval_ms =
+		verdict->want == WANT_PLACE ? 0 : (int64) ceil(verdict->interval_ms);
+	refusal->is_sized = verdict->want == WANT_SIZE;
+	name_hold(verdict->check->kind, verdict->check->limit,
+			  verdict->check->scope, refusal->hold);
 	switch (verdict->check->kind)
 	{
 		case METER_MODEL:

@@ -46,8 +46,9 @@ next_model(LlmTask task, const char *model)
 }
 
 static void
-refuse_off(LlmRefusal *refusal, const char *provider)
+refuse_off(LlmRefusal *refusal, const char *provider, const char *model)
 {
+	llm_hold_of_model(provider, model, refusal->hold);
 	refusal->sqlstate = ERRCODE_INTEL_REFUSED;
 	refusal->wait_ms = OFF_WAIT_MS;
 	snprintf(refusal->message, sizeof(refusal->message),
@@ -55,12 +56,13 @@ refuse_off(LlmRefusal *refusal, const char *provider)
 }
 
 static void
-refuse_open(LlmRefusal *refusal, const char *model, int64 wait_ms)
+refuse_open(LlmRefusal *refusal, const LlmCall *call, int64 wait_ms)
 {
+	llm_hold_of_model(call->provider, call->model, refusal->hold);
 	refusal->sqlstate = ERRCODE_INTEL_CIRCUIT_OPEN;
 	refusal->wait_ms = wait_ms;
 	snprintf(refusal->message, sizeof(refusal->message),
-			 "model \"%s\" is left alone after failures", model);
+			 "model \"%s\" is left alone after failures", call->model);
 }
 
 /* ---- the value of last resort -------------------------------------------- */
@@ -161,7 +163,7 @@ llm_serve(LlmTask task, Jsonb *request)
 		LlmCall *call = llm_call_prepare_for(task, request, &model, &refusal);
 
 		if (call == NULL)
-			refuse_off(&refusal, refusal.message);
+			refuse_off(&refusal, refusal.message, model);
 		else if (run_call(call, &refusal))
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
@@ -217,7 +219,7 @@ start_next(LlmServed *served, LlmRefusal *refusal)
 
 	if (call == NULL)
 	{
-		refuse_off(refusal, refusal->message);
+		refuse_off(refusal, refusal->message, served->model);
 		return false;
 	}
 	if (!call->is_streamed)
@@ -342,13 +344,13 @@ llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
 		int64 wait_ms;
 
 		if (call == NULL)
-			refuse_off(&here, here.message);
+			refuse_off(&here, here.message, model);
 		else if (call->is_local ||
 				 !llm_model_is_open(call->provider, call->model, &wait_ms))
 			return call;
 		else
 		{
-			refuse_open(&here, call->model, wait_ms);
+			refuse_open(&here, call, wait_ms);
 			llm_call_free(call);
 		}
 		if (hop == 0)

@@ -48,6 +48,7 @@ CREATE TABLE @extschema@.job_queue (
     lease_until timestamptz,
     ready boolean NOT NULL DEFAULT false,
     waiting boolean NOT NULL DEFAULT false,
+    held_by text,
     needs bigint[] CHECK (cardinality(needs) BETWEEN 1 AND 1000),
     run_anyway boolean NOT NULL DEFAULT false,
     expires_at timestamptz,
@@ -70,6 +71,7 @@ COMMENT ON COLUMN @extschema@.job_queue.lease_until IS 'until then the process t
 COMMENT ON COLUMN @extschema@.job_queue.feature IS 'intel.feature of the submitter; limits, budgets and the log of calls name it';
 COMMENT ON COLUMN @extschema@.job_queue.ready IS 'queued, and nothing but its turn is waited for';
 COMMENT ON COLUMN @extschema@.job_queue.waiting IS 'queued, and waits for a job in needs to end';
+COMMENT ON COLUMN @extschema@.job_queue.held_by IS 'queued, and refused by this model, provider, limit or budget; next_attempt_at is the earliest time of another try';
 COMMENT ON COLUMN @extschema@.job_queue.needs IS 'jobs that must have ended before this one runs';
 COMMENT ON COLUMN @extschema@.job_queue.run_anyway IS 'run also when a job in needs did not succeed';
 COMMENT ON COLUMN @extschema@.job_queue.expires_at IS 'a job that is still queued then fails';
@@ -78,11 +80,13 @@ COMMENT ON COLUMN @extschema@.job_queue.purge_at IS 'when the job may be deleted
 COMMENT ON COLUMN @extschema@.job_queue.lane IS 'lanes take turns: a tenant, else a user, else a role';
 COMMENT ON COLUMN @extschema@.job_queue.claims IS 'request.jwt.claims of the submitter, in force again when the job runs';
 
--- the turns; what is next to become ready; what waits, expires, ends
+-- the turns; what is next to become ready; what was refused, waits, expires, ends
 CREATE INDEX job_queue_ready ON @extschema@.job_queue (lane, priority DESC, next_attempt_at, id)
     WHERE status = 'queued' AND ready;
 CREATE INDEX job_queue_next ON @extschema@.job_queue (next_attempt_at)
-    WHERE status = 'queued' AND NOT ready AND NOT waiting;
+    WHERE status = 'queued' AND NOT ready AND NOT waiting AND held_by IS NULL;
+CREATE INDEX job_queue_held ON @extschema@.job_queue (held_by, lane, priority DESC, id)
+    WHERE status = 'queued' AND NOT ready AND NOT waiting AND held_by IS NOT NULL;
 CREATE INDEX job_queue_waiting ON @extschema@.job_queue (id)
     WHERE status = 'queued' AND NOT ready AND waiting;
 CREATE INDEX job_queue_needs ON @extschema@.job_queue USING gin (needs)

@@ -19,7 +19,8 @@
  *	not ready -> waiting	[open_gates: a needed job has not ended]
  *	waiting -> not ready	[engine_release_waiting: a needed job has ended]
  *	not ready -> failed		[open_gates: a needed job did not succeed]
- *	not ready -> due		[hurry_refused: its provider may be on again]
+ *	not ready -> ready		[hold_release, in worker_hold.c: it was refused, and
+ *							 may try again]
  *	queued -> failed		[fail_expired]
  *
  * No release is lost: it happens in a transaction that begins after the one
@@ -31,10 +32,11 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -54,27 +56,8 @@
 #define PURGE_INTERVAL_MS 60000
 /* how often leases of vanished processes are looked for */
 #define LOST_INTERVAL_MS 1000
-/*
- * A lane may hold at most so many times the places that are still free
- * ("dynamic threshold", Choudhury and Hahne 1998). One flooded lane of slow
- * calls so takes intel.worker_concurrency places, and an eighth of that is
- * there for others; two flooded lanes leave less, but always something.
- */
-#define LANE_SHARE 8
-
-/* A lane that has ready jobs, while places are given out. */
-typedef struct Lane
-{
-	int64 id;
-	int weight;
-	int in_flight;
-	int share; /* places it gets in this pass */
-} Lane;
-
 /* Whose turn it is; of this process. */
-static int64 turn_lane = 0;
-static int turn_left = 0;
-static bool turn_is_set = false;
+static Turn turn = {0};
 
 /* Jobs that ended since the last claim: somebody may wait for them. */
 #define ENDED_MAX 256
@@ -82,8 +65,6 @@ static int64 ended[ENDED_MAX];
 static int n_ended = 0;
 /* too many ended, or other sessions ended some: look at all that wait */
 static bool release_all = true;
-/* the catalogue has changed: look at jobs whose provider was off */
-static bool look_at_refused = false;
 
 /* ---- statements ----------------------------------------------------------- */
 
@@ -126,18 +107,6 @@ void
 engine_look_at_all_waiting(void)
 {
 	release_all = true;
-}
-
-void
-engine_note_catalog(void)
-{
-	look_at_refused = true;
-}
-
-bool
-engine_refused_left(void)
-{
-	return look_at_refused;
 }
 
 static void
@@ -215,31 +184,6 @@ fail_expired(TimestampTz now)
 		args, 2));
 }
 
-/*
- * Jobs whose provider was off are due when the catalogue has changed, some at
- * a time. What one of them cannot use yet it is put off for again.
- */
-static void
-hurry_refused(TimestampTz now)
-{
-	QueryArg args[2];
-	QueryResult *rows;
-
-	if (!look_at_refused)
-		return;
-	args[0] = engine_arg_time(now);
-	args[1] = query_arg_int4(BATCH_ROWS);
-	rows = engine_query(
-		"UPDATE intel.job_queue q SET next_attempt_at = $1"
-		" WHERE q.id = ANY (ARRAY(SELECT r.id FROM intel.job_queue r"
-		"	WHERE r.status = 'queued' AND NOT r.ready AND NOT r.waiting"
-		"	AND r.next_attempt_at > $1 AND r.error_code = 'IN002'"
-		"	ORDER BY r.next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
-		" RETURNING q.id",
-		args, 2);
-	look_at_refused = rows->nrows >= BATCH_ROWS;
-}
-
 bool
 engine_ends_pending(void)
 {
@@ -289,7 +233,7 @@ open_gates(TimestampTz now)
 	rows = engine_query(
 		"SELECT q.id FROM intel.job_queue q"
 		" WHERE q.status = 'queued' AND NOT q.ready AND NOT q.waiting"
-		" AND q.next_attempt_at <= $1"
+		" AND q.held_by IS NULL AND q.next_attempt_at <= $1"
 		" ORDER BY q.next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED",
 		args, 2);
 	if (rows->nrows == 0)
@@ -333,62 +277,6 @@ open_gates(TimestampTz now)
 
 /* ---- turns ----------------------------------------------------------------- */
 
-/* Lanes with ready jobs from this one on, at most max; appended to *lanes. */
-static int
-read_lanes(int64 from, int max, Lane *lanes)
-{
-	QueryArg args[2];
-	QueryResult *rows;
-
-	args[0] = query_arg_int8(from);
-	args[1] = query_arg_int4(max);
-	rows = engine_query(
-		"WITH RECURSIVE l AS ("
-		" (SELECT q.lane, 1 AS n FROM intel.job_queue q"
-		"	WHERE q.status = 'queued' AND q.ready AND q.lane >= $1"
-		"	ORDER BY q.lane LIMIT 1)"
-		" UNION ALL"
-		" SELECT (SELECT q.lane FROM intel.job_queue q"
-		"	WHERE q.status = 'queued' AND q.ready AND q.lane > l.lane"
-		"	ORDER BY q.lane LIMIT 1), l.n + 1"
-		" FROM l WHERE l.lane IS NOT NULL AND l.n < $2)"
-		" SELECT l.lane, coalesce((SELECT w.weight FROM intel.tenant_weight w"
-		"	WHERE w.lane = l.lane LIMIT 1), 1)"
-		" FROM l WHERE l.lane IS NOT NULL",
-		args, 2);
-	for (uint64 i = 0; i < rows->nrows; i++)
-	{
-		lanes[i] = (Lane){0};
-		lanes[i].id = query_int8(rows, i, 0, 0);
-		lanes[i].weight = (int) query_int8(rows, i, 1, 1);
-	}
-	return rows->nrows;
-}
-
-/* The lanes whose turn it is, in their order. */
-static int
-find_lanes(int max, Lane *lanes)
-{
-	int n;
-
-	if (!turn_is_set)
-	{
-		/* sessions and restarted workers do not all begin with the same */
-		turn_lane = (int64) pg_prng_uint64(&pg_global_prng_state);
-		turn_is_set = true;
-	}
-	n = read_lanes(turn_lane, max, lanes);
-	if (n < max)
-	{
-		Lane *wrapped = lanes + n;
-		int more = read_lanes(PG_INT64_MIN, max - n, wrapped);
-
-		for (int i = 0; i < more && wrapped[i].id < turn_lane; i++)
-			n++;
-	}
-	return n;
-}
-
 /* Only the caller's own lane: what run_jobs of ordinary roles may claim. */
 static int
 find_own_lane(Lane *lane)
@@ -398,7 +286,7 @@ find_own_lane(Lane *lane)
 		" 'user ' || intel.subject(), 'role ' || intel._caller()::oid), 0)",
 		NULL, 0);
 
-	*lane = (Lane){0};
+	*lane = (Lane){.most = INT_MAX};
 	lane->id = query_int8(rows, 0, 0, 0);
 	lane->weight = 1;
 	return 1;
@@ -420,43 +308,6 @@ count_in_flight(Lane *lanes, int n, const List *in_flight)
 				break;
 			}
 	}
-}
-
-/*
- * Give places, of those that are free, to lanes in turns and note whose turn
- * it is afterwards. Returns how many places are left.
- */
-static int
-share_places(Lane *lanes, int n, int places, int free)
-{
-	bool progress = true;
-
-	while (places > 0 && progress)
-	{
-		progress = false;
-		for (int i = 0; i < n && places > 0; i++)
-		{
-			Lane *lane = &lanes[i];
-			int left = lane->id == turn_lane && turn_left > 0 ? turn_left
-															  : lane->weight;
-
-			while (left > 0 && places > 0 &&
-				   lane->in_flight + lane->share <
-					   Min(guc_worker_concurrency, LANE_SHARE * free))
-			{
-				lane->share++;
-				places--;
-				free--;
-				left--;
-				progress = true;
-			}
-			/* the rest of this turn, or the next lane's */
-			turn_left = left;
-			turn_lane =
-				left > 0 || lane->id == PG_INT64_MAX ? lane->id : lane->id + 1;
-		}
-	}
-	return places;
 }
 
 /* ---- the claim ----------------------------------------------------------- */
@@ -571,7 +422,7 @@ int
 engine_places(void)
 {
 	return guc_worker_concurrency +
-		   (guc_worker_concurrency + LANE_SHARE - 1) / LANE_SHARE;
+		   (guc_worker_concurrency + TURN_LANE_SHARE - 1) / TURN_LANE_SHARE;
 }
 
 List *
@@ -580,7 +431,7 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 {
 	TimestampTz now = GetCurrentTimestamp();
 	/* one for each place, and those that have all they may have */
-	int max_lanes = max + list_length(in_flight) / LANE_SHARE + 1;
+	int max_lanes = max + list_length(in_flight) / TURN_LANE_SHARE + 1;
 	Lane *lanes = palloc(sizeof(Lane) * max_lanes);
 	List *jobs = NIL;
 	int places = max;
@@ -590,19 +441,24 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 	take_back_lost(now, in_flight);
 	fail_expired(now);
 	engine_release_waiting();
-	hurry_refused(now);
+	hold_release(now);
 	open_gates(now);
+	hold_begin_claim();
 
 	/* what a lane could not use goes to the others, in another pass */
 	while (places > 0)
 	{
-		int n = own_only ? find_own_lane(lanes) : find_lanes(max_lanes, lanes);
+		int n = own_only ? find_own_lane(lanes)
+						 : turn_find_lanes(&turn, NULL, max_lanes, lanes);
 		int left;
 		int got = 0;
 
 		count_in_flight(lanes, n, in_flight);
 		count_in_flight(lanes, n, jobs);
-		left = share_places(lanes, n, places, free);
+		for (int i = 0; i < n; i++)
+			if (hold_was_refused(lanes[i].id))
+				lanes[i].most = jobs == NIL ? 1 : 0;
+		left = turn_share(&turn, lanes, n, places, free);
 		for (int i = 0; i < n; i++)
 			if (lanes[i].share > 0)
 				got += claim_lane(parent, &lanes[i], own_only, now, &jobs);
@@ -624,7 +480,8 @@ engine_next_due(void)
 	QueryResult *rows = engine_query(
 		"SELECT least("
 		" (SELECT min(next_attempt_at) FROM intel.job_queue"
-		"	WHERE status = 'queued' AND NOT ready AND NOT waiting),"
+		"	WHERE status = 'queued' AND NOT ready AND NOT waiting"
+		"	AND held_by IS NULL),"
 		" (SELECT min(expires_at) FROM intel.job_queue"
 		"	WHERE status = 'queued'),"
 		" (SELECT min(lease_until) FROM intel.job_queue"
@@ -633,7 +490,7 @@ engine_next_due(void)
 	bool isnull;
 	Datum due = query_datum(rows, 0, 0, &isnull);
 
-	return isnull ? DT_NOEND : DatumGetTimestampTz(due);
+	return Min(isnull ? DT_NOEND : DatumGetTimestampTz(due), hold_next_due());
 }
 
 TimestampTz

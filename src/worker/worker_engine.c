@@ -519,7 +519,7 @@ settle_call(Job *job)
 
 	if (call == NULL)
 		return NULL;
-	llm_call_settle(call);
+	hold_call_ends(call);
 	id = llm_log_attempt(call, true);
 	job->calls += call->outcome == LLM_SUCCEEDED;
 	if (call->outcome == LLM_SUCCEEDED)
@@ -658,7 +658,7 @@ engine_call_failed(Job *job)
 	LlmCall *call = job->llm_call;
 	Failure failure;
 
-	llm_call_settle(call);
+	hold_call_ends(call);
 	if (call->outcome == LLM_PERMANENT)
 	{
 		bool repaired = false;

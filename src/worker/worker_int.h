@@ -213,15 +213,72 @@ extern TimestampTz engine_purge(void);
  */
 extern void engine_note_end(int64 id);
 extern void engine_look_at_all_waiting(void);
-/*
- * The catalogue has changed: the next claims look at the jobs that were
- * refused because of it; true while there are some left.
- */
-extern void engine_note_catalog(void);
-extern bool engine_refused_left(void);
 /* Have jobs ended that no claim has looked at? Only after their commit: */
 extern bool engine_ends_pending(void);
 extern void engine_release_waiting(void);
+
+/* ---- worker_turn.c -------------------------------------------------------
+ *
+ * A lane may hold at most so many times the places that are still free
+ * ("dynamic threshold", Choudhury and Hahne 1998). One flooded lane of slow
+ * calls so takes intel.worker_concurrency places, and an eighth of that is
+ * there for others; two flooded lanes leave less, but always something.
+ */
+#define TURN_LANE_SHARE 8
+
+/* A lane that has jobs, while places are given out. */
+typedef struct Lane
+{
+	int64 id;
+	int weight;
+	int in_flight;
+	int most;  /* places it may get; INT_MAX: no bound of its own */
+	int share; /* places it gets in this pass */
+} Lane;
+
+/* Whose turn it is next; zeroed: not chosen yet. */
+typedef struct Turn
+{
+	int64 lane;
+	int left;
+	bool is_set;
+} Turn;
+
+/*
+ * The lanes with ready jobs, or with jobs held by something, from the one on
+ * whose turn it is; at most max. Needs a transaction.
+ */
+extern int turn_find_lanes(Turn *turn, const char *held_by, int max,
+						   Lane *lanes);
+/*
+ * Give places, of those that are free, to lanes in turns and note whose turn
+ * it is afterwards. Returns how many places are left.
+ */
+extern int turn_share(Turn *turn, Lane *lanes, int n, int places, int free);
+
+/* ---- worker_hold.c -------------------------------------------------------
+ *
+ * hold_job and hold_release need a transaction.
+ */
+/*
+ * Queue a running job again, held by what refused its call, and with it ready
+ * ones of its submitter that would be refused alike. Sets job->again_at.
+ */
+extern void hold_job(Job *job, const LlmRefusal *refusal);
+/* Make those ready whose time has come. */
+extern void hold_release(TimestampTz now);
+extern TimestampTz hold_next_due(void); /* DT_NOEND: never */
+/* Something has changed that may let jobs through: let some try. */
+extern void hold_look(void);
+/* Settle a call, whose end may let others through. */
+extern void hold_call_ends(LlmCall *call);
+/*
+ * A claim takes one job at most of a lane of which jobs were refused since
+ * the last one; hold_has_refused: there are such lanes, so there may be more.
+ */
+extern void hold_begin_claim(void);
+extern bool hold_was_refused(int64 lane);
+extern bool hold_has_refused(void);
 
 /* ---- worker_embed.c -------------------------------------------------------
  *

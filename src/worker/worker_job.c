@@ -200,7 +200,7 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 	static const char *const names[] = {
 		"status",	   "finished_at", "next_attempt_at", "attempts",
 		"purge_at",	   "ready",		  "waiting",		 "lease_pid",
-		"lease_start", "lease_until",
+		"lease_start", "lease_until", "held_by",
 	};
 	bool cancel = strcmp(status, "cancelled") == 0;
 	int columns[lengthof(names)];
@@ -279,19 +279,20 @@ check_new_job(HeapTuple row, TupleDesc desc)
 static HeapTuple
 open_new_job(HeapTuple row, TupleDesc desc)
 {
-	int columns[2];
-	Datum values[2] = {0};
-	bool nulls[2] = {false, false};
+	int columns[3];
+	Datum values[3] = {0};
+	bool nulls[3] = {false, false, true};
 	bool isnull;
 
 	columns[0] = column_number(desc, "ready");
 	columns[1] = column_number(desc, "waiting");
+	columns[2] = column_number(desc, "held_by");
 	(void) column(row, desc, "needs", &isnull);
 	values[0] = BoolGetDatum(
 		isnull && strcmp(status_of(row, desc), "queued") == 0 &&
 		DatumGetTimestampTz(column(row, desc, "next_attempt_at", &isnull)) <=
 			GetCurrentTimestamp());
-	return heap_modify_tuple_by_cols(row, desc, 2, columns, values, nulls);
+	return heap_modify_tuple_by_cols(row, desc, 3, columns, values, nulls);
 }
 
 Datum
@@ -551,7 +552,7 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(cxt);
 	http = llm_http_create();
 	engine_look_at_all_waiting();
-	engine_note_catalog();
+	hold_look();
 	for (int i = 0; i < max; i++)
 	{
 		bool locked;
@@ -573,6 +574,9 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 		next_transaction();
 		worker_shared_wake(MyDatabaseId, WAKE_QUEUED);
 	}
+	/* what was refused here is for the worker, if there is one */
+	if (hold_next_due() != DT_NOEND)
+		worker_shared_wake(MyDatabaseId, WAKE_CATALOG);
 	MemoryContextSwitchTo(old);
 	query_end_nonatomic();
 	MemoryContextDelete(cxt);

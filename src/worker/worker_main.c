@@ -290,7 +290,7 @@ claim_jobs(Worker *worker)
 		advance_job(worker, lfirst(lc));
 	}
 	/* some have ended already: others may need them, or their places */
-	if (engine_ends_pending() || engine_refused_left() ||
+	if (engine_ends_pending() || hold_has_refused() ||
 		list_length(claimed) == ROUND_JOBS)
 		worker->due = DT_NOBEGIN;
 	list_free(claimed);
@@ -476,7 +476,7 @@ run(Worker *worker)
 		if (woken & WAKE_CANCELLED)
 			engine_look_at_all_waiting();
 		if (woken & WAKE_CATALOG)
-			engine_note_catalog();
+			hold_look();
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
 									worker->renew_at <= GetCurrentTimestamp()))
 			renew_leases(worker);

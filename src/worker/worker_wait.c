@@ -5,7 +5,7 @@
  *
  * A limit, a budget, a breaker, a provider that is off or asks to wait are
  * not the job's fault: it waits and uses up no attempt. Before its first call
- * it goes back to the queue until its time comes. After that it would lose
+ * it goes back to the queue (worker_hold.c). After that it would lose
  * what its calls have given, so it stays with its process, call prepared and
  * lease renewed, unless the wait is long. A job whose answer another call is
  * about to bring stays, too.
@@ -27,28 +27,6 @@
 /* longest wait of a job that keeps its place */
 #define PARK_MAX_MS (10 * 60 * 1000)
 
-/* Queue the job again until its time. */
-static void
-put_off(Job *job, const LlmRefusal *refusal)
-{
-	QueryArg args[6];
-
-	args[0] = query_arg_int8(job->id);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = engine_arg_time(MyStartTimestamp);
-	args[3] = query_arg_text(unpack_sql_state(refusal->sqlstate));
-	args[4] = query_arg_text(refusal->message);
-	args[5] = engine_arg_time(job->again_at);
-	(void) engine_query(
-		"UPDATE intel.job_queue SET status = 'queued', ready = false,"
-		" attempts = greatest(attempts - 1, 0), error_code = $4,"
-		" error_message = $5, next_attempt_at = $6,"
-		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
-		" WHERE id = $1 AND status = 'running' AND lease_pid = $2"
-		" AND lease_start = $3",
-		args, 6);
-}
-
 bool
 wait_for_refusal(Job *job, const LlmRefusal *refusal)
 {
@@ -65,7 +43,7 @@ wait_for_refusal(Job *job, const LlmRefusal *refusal)
 		job->waits = park;
 		if (park)
 			return true;
-		put_off(job, refusal);
+		hold_job(job, refusal);
 	}
 	if (job->llm_call != NULL)
 		llm_call_free(job->llm_call);
@@ -90,7 +68,7 @@ wait_admit(Job *job)
 	{
 		boarded = llm_cache_board(job->llm_call);
 		if (boarded)
-			admitted = llm_call_admit(job->llm_call, true, &refusal);
+			admitted = llm_call_admit(job->llm_call, job->calls > 0, &refusal);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -123,8 +101,9 @@ bool
 wait_for_provider(Job *job, int64 wait_ms)
 {
 	LlmCall *call = job->llm_call;
-	LlmRefusal refusal = {call->sqlstate, wait_ms, ""};
+	LlmRefusal refusal = {.sqlstate = call->sqlstate, .wait_ms = wait_ms};
 
+	llm_hold_of_model(call->provider, call->model, refusal.hold);
 	strlcpy(refusal.message, call->message, sizeof(refusal.message));
 	if (!wait_for_refusal(job, &refusal))
 		return false;

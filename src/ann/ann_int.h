@@ -85,6 +85,9 @@ typedef struct AnnCache
 	float *centroid;
 	uint8 *code; /* centroids as ann_quantize makes them, to rank lists by */
 	float *step; /* of each code */
+	float *mean; /* of the centroids; only while held */
+	double mean_squared; /* of the squares of their norms */
+	bool has_mean;
 
 	/* sign codes of centroids less middle, in blocks, and their factors */
 	float *middle;
@@ -108,11 +111,13 @@ extern const AnnCache *ann_cache_hold(Relation index, MemoryContext cxt);
 /*
  * Bounds, by sign codes, of what lists are ranked by: |c|^2 - 2 <q, c> of
  * their centroids, or - <q, c> for ANN_IP. One is above it once in some
- * thousands of times. The array has room for whole blocks of lists. *mean gets
- * about the mean of the scores.
+ * thousands of times. The array has room for whole blocks of lists.
  */
 extern void ann_rank_bounds(const AnnCache *cache, const AnnQuery *query,
-							float *bounds, double *mean);
+							float *bounds);
+
+/* The mean of the scores of all lists; the cache is held. */
+extern double ann_rank_mean(const AnnCache *cache, const AnnQuery *query);
 
 /* The live list whose centroid is nearest, but for that. */
 extern uint32 ann_nearest_list(const AnnCache *cache, const float *x);

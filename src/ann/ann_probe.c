@@ -76,7 +76,8 @@ ann_scan_rank(AnnScan *so)
 		for (int i = 0; i < dim; i++)
 			sum += so->rank_query[i];
 		so->rank_middle = 127.5f * (float) sum;
-		ann_rank_bounds(cache, &so->query, so->bound, &so->mean);
+		ann_rank_bounds(cache, &so->query, so->bound);
+		so->mean = ann_rank_mean(cache, &so->query);
 	}
 }
 

@@ -20,8 +20,7 @@
 #define RANK_EPSILON 3.3f
 
 void
-ann_rank_bounds(const AnnCache *cache, const AnnQuery *query, float *bounds,
-				double *mean)
+ann_rank_bounds(const AnnCache *cache, const AnnQuery *query, float *bounds)
 {
 	Size block_size = (Size) ANN_BLOCK * cache->layout.shape.sign_len;
 	uint32 lists = cache->meta.lists;
@@ -30,8 +29,6 @@ ann_rank_bounds(const AnnCache *cache, const AnnQuery *query, float *bounds,
 							   ann_kernels->dot(query->shape->full_dim,
 												query->rotated, cache->middle),
 							   cache->middle_squared);
-	double sum = 0;
-	uint32 n = 0;
 
 	wide.epsilon = RANK_EPSILON;
 	/* what all lists have in common is left out */
@@ -48,17 +45,16 @@ ann_rank_bounds(const AnnCache *cache, const AnnQuery *query, float *bounds,
 			cache->add + first, cache->scale + first, cache->error + first, in,
 			FLT_MAX, bounds + first);
 	}
-	for (uint32 i = 0; i < lists; i++)
-	{
-		float middle =
-			bounds[i] + RANK_EPSILON * probe.distance * cache->error[i];
+}
 
-		if (fabsf(middle) > FLT_MAX || isnan(middle))
-			continue;
-		sum += middle;
-		n++;
-	}
-	*mean = sum / Max(n, 1);
+double
+ann_rank_mean(const AnnCache *cache, const AnnQuery *query)
+{
+	double product =
+		ann_kernels->dot(query->shape->full_dim, query->rotated, cache->mean);
+
+	return query->shape->metric == ANN_IP ? -product
+										  : cache->mean_squared - 2 * product;
 }
 
 /* The score of a list. */
@@ -84,11 +80,10 @@ ann_nearest_list(const AnnCache *cache, const float *x)
 	uint8 *lut = palloc(shape.lut_len);
 	uint32 nearest = 0;
 	AnnQuery query;
-	double mean;
 	float best;
 
 	ann_query_init(&query, &shape, x, lut);
-	ann_rank_bounds(cache, &query, bounds, &mean);
+	ann_rank_bounds(cache, &query, bounds);
 	if (shape.metric == ANN_IP)
 		for (uint32 list = 0; list < lists; list++)
 			bounds[list] = cache->norm_squared[list] + 2 * bounds[list];

@@ -45,8 +45,8 @@ DECLARE
 	query vector; exact float8[]; found int := 0; got int;
 	search text := format('FROM (SELECT v <-> \$1 AS d FROM %I ORDER BY v <-> \$1 LIMIT %s) x', name, k);
 BEGIN
-	FOR i IN 1..150 LOOP
-		query := drifting(i * $rows / 151) + array_fill(0.01, ARRAY[$dims])::vector;
+	FOR i IN 1..300 LOOP
+		query := drifting(i * $rows / 301) + array_fill(0.01, ARRAY[$dims])::vector;
 		SET LOCAL enable_indexscan = off;
 		EXECUTE 'SELECT array_agg(d) ' || search INTO exact USING query;
 		SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = off;
@@ -54,7 +54,7 @@ BEGIN
 		SET LOCAL enable_seqscan = on;
 		found := found + got;
 	END LOOP;
-	RETURN round(found / 150.0 / k, 4);
+	RETURN round(found / 300.0 / k, 4);
 END \$\$;
 SQL
 

@@ -14,7 +14,7 @@ my $seconds = $ENV{INTEL_IDLE_SECONDS} || 3;
 my $node = intel_node('main', extension => 0, conf => <<'CONF');
 shared_preload_libraries = 'intel, pg_stat_statements'
 pg_stat_statements.track = all
-intel.worker_idle_timeout = 1h
+intel.worker_idle_timeout = 10d
 CONF
 my $mock = start_mock();
 my $url = $mock->url('/v1');

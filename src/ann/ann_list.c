@@ -3,7 +3,7 @@
  * ann_list.c
  *		Lists that split when they grow and merge when they shrink.
  *
- * A list that has twice the entries that the build aims at is replaced by
+ * A list that has three times the entries that the build aims at is replaced by
  * two, by the backend whose insert made it so. A list that vacuum leaves
  * nearly empty is replaced, together with its nearest neighbour, by one. The
  * codes are made anew from the byte codes, whose error is known, so bounds
@@ -23,11 +23,20 @@
 #include "ann/ann_kmeans.h"
 #include "base/wait_point.h"
 
-/* A list of more than this times the size aimed at is split. */
-#define SPLIT_AT 2
+/*
+ * A list of more than this times the size aimed at is split. Builds use the same
+ * bound, so they leave inserts nothing to catch up with.
+ */
+#define SPLIT_AT 3
 
-/* From here on an insert waits for its turn to split; builds and vacuum split. */
-#define SPLIT_NOW 3
+/* From here on an insert waits for its turn to split. */
+#define SPLIT_NOW 4
+
+/* Rows of a list, at least, of which k-means makes the two centroids. */
+#define SPLIT_SAMPLE 128
+
+/* Rounds of k-means over all rows of the list after that. */
+#define SPLIT_ROUNDS 2
 
 /* A list of less than this part of the size is merged. */
 #define MERGE_BELOW 4
@@ -306,12 +315,14 @@ divide(Exchange *job)
 	pfree(leans);
 }
 
+/* Two centroids by k-means over rows from all parts of the list. */
 static void
-split_rows(Exchange *job)
+sample_centroids(Exchange *job)
 {
 	int dim = job->layout.shape.full_dim;
+	uint32 every = Max(job->n / SPLIT_SAMPLE, 1);
 	AnnKmeans kmeans = {.dim = dim,
-						.n = (int) job->n,
+						.n = (int) ((job->n + every - 1) / every),
 						.wanted = 2,
 						.seed = 1,
 						.check = kmeans_check};
@@ -320,11 +331,12 @@ split_rows(Exchange *job)
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	kmeans.rows = MemoryContextAllocExtended(
-		CurrentMemoryContext, mul_size(sizeof(float) * dim, job->n + ANN_ROWS),
+		CurrentMemoryContext,
+		mul_size(sizeof(float) * dim, kmeans.n + ANN_ROWS),
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ann_kmeans_place(&kmeans, memory);
-	for (uint32 i = 0; i < job->n; i++)
-		memcpy(kmeans.rows + (size_t) i * dim, job->rows[i].x,
+	for (int i = 0; i < kmeans.n; i++)
+		memcpy(kmeans.rows + (size_t) i * dim, job->rows[(size_t) i * every].x,
 			   sizeof(float) * dim);
 	if (ann_kmeans(&kmeans) == ANN_KMEANS_NO_MEMORY)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY),
@@ -333,11 +345,21 @@ split_rows(Exchange *job)
 	memcpy(job->centroid, kmeans.centroids, sizeof(float) * dim * 2);
 	if (kmeans.shared->count < 2)
 		memcpy(job->centroid + dim, job->centroid, sizeof(float) * dim);
-	divide(job);
-	set_centroid(job, 0);
-	set_centroid(job, 1);
 	pfree(kmeans.rows);
 	pfree(memory);
+}
+
+static void
+split_rows(Exchange *job)
+{
+	sample_centroids(job);
+	for (int round = 0; round < SPLIT_ROUNDS; round++)
+	{
+		divide(job);
+		set_centroid(job, 0);
+		set_centroid(job, 1);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 /* ---- writing ---- */
@@ -487,7 +509,7 @@ is_giant(Relation index, const AnnCache *cache, const AnnList *list)
 	uint32 entries = count_entries(index, list);
 
 	/* once as rows, once for k-means */
-	return entries > SPLIT_NOW * aimed_size(&cache->meta) &&
+	return entries > SPLIT_AT * aimed_size(&cache->meta) &&
 		   (double) entries * cache->layout.shape.full_dim * sizeof(float) *
 				   2 <
 			   maintenance_work_mem * 1024.0;

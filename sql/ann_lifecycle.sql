@@ -128,7 +128,7 @@ BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM ann_long ORDER BY v <-> ann_long(5) LIMIT 800;
 FETCH 1 FROM c;
 INSERT INTO ann_long SELECT i, ann_long(i) FROM generate_series(801, 3000) i;
-SELECT lists > 20 AS lists, dead_lists > 8 AS dead FROM index_stats('ann_long_i');
+SELECT lists > 15 AS lists, dead_lists > 8 AS dead FROM index_stats('ann_long_i');
 SELECT array_agg(id) AS nearest FROM (SELECT id FROM ann_long ORDER BY v <-> ann_long(2500) LIMIT 1) x;
 MOVE 798 FROM c;
 FETCH 1 FROM c;
@@ -142,3 +142,16 @@ SELECT * FROM index_check('ann_long_i');
 RESET enable_seqscan;
 DROP TABLE ann_long;
 DROP FUNCTION ann_long;
+
+-- a list is replaced by two when it has more than three times the rows that
+-- are aimed at, not before
+CREATE TABLE ann_grow AS SELECT i AS id, ARRAY[i % 31, i / 31]::vector(2) AS v FROM generate_series(1, 250) i;
+CREATE INDEX ann_grow_i ON ann_grow USING intel (v);
+SELECT lists FROM index_stats('ann_grow_i');
+UPDATE ann_grow SET id = -id;
+INSERT INTO ann_grow SELECT i, ARRAY[i % 31, i / 31]::vector FROM generate_series(251, 500) i;
+SELECT lists, entries FROM index_stats('ann_grow_i');
+INSERT INTO ann_grow VALUES (501, '[5,16]');
+SELECT lists, entries, longest_list < 600 AS divided FROM index_stats('ann_grow_i');
+SELECT * FROM index_check('ann_grow_i');
+DROP TABLE ann_grow;

@@ -15,6 +15,15 @@ SELECT intel.redact(content, 'strict') FROM (VALUES
     ('Education: University of Oslo; invoice from Lindqvist & Partners AB'),
     ('📞+49 30 901820 📧jane@example.com'), ('write to jane@example.com.5 now'),
     ('Patient: Margaret O''Sullivan, DOB 03/11/1946, MRN MR4482913')) AS t(content);
+-- where addresses end and begin, what the law calls firms, keys of documents within texts
+SELECT intel.redact(content, 'strict') FROM (VALUES
+    (E'Hauptstraße 88, 70173 Stuttgart\nKundennummer 884213'), ('Gartenweg 7, 82319 Starnberg, Tel. 08151 / 44 12 90'),
+    ('via Garibaldi 14, 20121 Milano; ul. Piękna 20, 00-549 Warszawa; Am Lindenhof 3, 8001 Zürich; by train via Dubai 3 times'),
+    ('[10/Oct/2023:13:55:36 +0000] and 5 Mar 2024 09:12:44 +0100'),
+    ('Cedar Ridge Dental, LLC and Sterling Logistics plc and Transportes Bonilla S.A. de C.V. and Asseco Poland S.A. met'),
+    ('She works at Vincent Hospital, before at the Sparkasse Bochum, and her sister for Goldman Sachs.'),
+    ('{"first_name":"Quillan","firstName": "Quillan","company":"Zyntrova","country":"Vietnam"}'),
+    ('Employer: Zyntrova. Yes, laura said so. Ask Joost van der Meer.')) AS t(content);
 -- nothing to hide here
 SELECT content FROM (VALUES
     ('Der Vertrag wurde unterschrieben. Die Kündigungsfrist beträgt drei Monate. Bitte beachten Sie die Allgemeinen Geschäftsbedingungen.'),

@@ -231,13 +231,6 @@ institution_end(const RedactScanner *s, const NameWord *w)
 	return of.end;
 }
 
-/* "St. Vincent Hospital" */
-static bool
-is_saint(const NameWord *w)
-{
-	return w->len == 2 && memcmp(w->folded, "st", 2) == 0;
-}
-
 /* Is one of these words no word of the language? */
 static bool
 has_proper_word(const NameWord *words, int from, int to)
@@ -326,12 +319,11 @@ named_by_form(RedactScanner *s, const NameWord *words, int n)
 			first++;
 		redact_offer(s, joined_start(s, words[first].start), end,
 					 REDACT_ORGANIZATION, 70, "organization");
-		/* what was read of the form, as an initial, is done */
-		if (end > s->name_end)
-			s->name_end = end;
+		/* what stands behind the form is read anew */
+		s->name_end = end;
 		return n;
 	}
-	for (int i = 0; i + 1 < n; i++)
+	for (int i = 0; i + 1 < n && (i == 0 || is_common(&words[i - 1])); i++)
 	{
 		if (heads_name(&words[i]))
 		{
@@ -343,7 +335,8 @@ named_by_form(RedactScanner *s, const NameWord *words, int n)
 		{
 			redact_offer(s, words[i].start, words[i + 1].end,
 						 REDACT_ORGANIZATION, 60, "known_organization");
-			return i + 2;
+			s->name_end = words[i + 1].end;
+			return n;
 		}
 	}
 	return 0;
@@ -379,8 +372,7 @@ redact_organisation(RedactScanner *s, const NameWord *words, int n)
 
 			if (legal_form_end(s, words[i].end) > 0)
 				break;
-			while (first < i && (words[first].flags & REDACT_WORD_TITLE) &&
-				   !is_saint(&words[first]))
+			while (first < i && (words[first].flags & REDACT_WORD_TITLE))
 				first++;
 			while (first < i && is_common(&words[first]) &&
 				   words[first].len <= 4)

@@ -96,6 +96,46 @@ idle();
 is(sql(q{SELECT result ->> 'skipped' FROM intel.job_queue ORDER BY id DESC LIMIT 1}), 'the row is gone', 'nor to a row that is gone');
 $mock->reset;
 
+# ---- races ------------------------------------------------------------------------------
+
+# Rows change all the time while calls about them are in flight. INTEL_RACES is
+# how many answers must have come too late; every one that is written is checked.
+my $races = $ENV{INTEL_RACES} || 200;
+$mock->reset;
+$mock->control({ match => { path => '/chat/' }, do => [ { kind => 'slow', seconds => 0.02 } ], always => JSON::PP::true });
+sql(<<'SQL');
+CREATE TABLE shop.written (id int, fits bool);
+GRANT INSERT ON shop.written TO shop;
+CREATE FUNCTION shop.check_summary() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO shop.written VALUES (NEW.id, NEW.summary = format(E'echo: title: %s\nbody: %s', NEW.title, NEW.body));
+	RETURN NULL; END $$;
+CREATE TRIGGER check_summary AFTER UPDATE ON shop.ticket FOR EACH ROW
+	WHEN (NEW.summary IS DISTINCT FROM OLD.summary) EXECUTE FUNCTION shop.check_summary();
+CREATE PROCEDURE shop.race(n int) LANGUAGE plpgsql AS $$ BEGIN
+	FOR i IN 1 .. n LOOP
+		CASE WHEN i % 10 = 0 THEN DELETE FROM shop.ticket WHERE id = 1000 + i % 20;
+		ELSE INSERT INTO shop.ticket (id, title, body) VALUES (1000 + (random() * 19)::int, 'race ' || i, 'body')
+			ON CONFLICT (id) DO UPDATE SET title = EXCLUDED.title; END CASE;
+		COMMIT;
+		PERFORM pg_sleep(random() * 0.004);
+	END LOOP; END $$;
+SQL
+my ($late, $written) = (0, 0);
+while ($late < $races)
+{
+	sql("CALL shop.race(200)");
+	$written = sql('SELECT count(*) FROM shop.written');
+	$late = $mock->stats->{requests} - $written;
+}
+idle();
+diag("$late answers came too late, $written were written");
+is(sql('SELECT count(*) FROM shop.written WHERE NOT fits'), '0', 'none of the answers that are written is stale');
+is(sql(q{SELECT count(*) FROM shop.ticket WHERE id >= 1000 AND summary IS DISTINCT FROM format(E'echo: title: %s\nbody: %s', title, body)}), '0',
+	'and in the end each fits its row');
+sql('DROP TRIGGER check_summary ON shop.ticket; DELETE FROM shop.ticket WHERE id >= 1000');
+idle();
+$mock->reset;
+
 # ---- errors, pause ----------------------------------------------------------------------
 
 $mock->control({ match => { contains => 'poison' }, do => [ { kind => 'status', status => 400 } ], always => JSON::PP::true });

@@ -56,7 +56,8 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
             ON @extschema@.enrichment, @extschema@.enrichment_row TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
             @extschema@._enrich_job TO %s', role);
-        EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference, @extschema@.cache TO %s', role);
+        EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
+            @extschema@.inference_span, @extschema@.cache TO %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
@@ -76,7 +77,8 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         END LOOP;
         EXECUTE format('REVOKE ALL ON @extschema@.job_part, @extschema@.enrichment, @extschema@.enrichment_row,
             @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job FROM %s', role);
-        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference, @extschema@.cache FROM %s', role);
+        EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
+            @extschema@.inference_span, @extschema@.cache FROM %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS

@@ -58,6 +58,46 @@ CREATE POLICY own ON @extschema@.inference
 COMMENT ON POLICY own ON @extschema@.inference IS
     'calls are seen by the role, subject and tenant that they were made for';
 
+-- Names of the GenAI conventions of OpenTelemetry, semantic conventions 1.41.
+CREATE VIEW @extschema@.inference_span WITH (security_invoker = true, security_barrier = true) AS
+    SELECT i.id,
+        coalesce(substr(i.traceparent, 4, 32), lpad(to_hex(i.id), 32, '0')) AS trace_id,
+        lpad(to_hex(i.id), 16, '0') AS span_id,
+        substr(i.traceparent, 37, 16) AS parent_span_id,
+        o.name || ' ' || coalesce(m.model_id, i.model) AS name,
+        'CLIENT'::text AS kind,
+        i.started_at AS start_time,
+        i.started_at + coalesce(i.latency_ms, 0) * interval '1 ms' AS end_time,
+        CASE WHEN i.status IN ('failed', 'cancelled') THEN 'ERROR' ELSE 'UNSET' END AS status,
+        jsonb_strip_nulls(jsonb_build_object(
+            'gen_ai.operation.name', o.name,
+            'gen_ai.provider.name', CASE
+                WHEN p.kind IN ('openai', 'responses') AND p.base_url IS NULL THEN 'openai'
+                WHEN p.kind = 'azure' THEN 'azure.ai.openai'
+                WHEN p.kind = 'anthropic' THEN 'anthropic'
+                WHEN p.kind = 'gemini' THEN 'gcp.gemini'
+                WHEN p.kind = 'ollama' THEN 'ollama'
+                ELSE i.provider END,
+            'gen_ai.request.model', coalesce(m.model_id, i.model),
+            'gen_ai.response.time_to_first_chunk', i.first_token_ms / 1000.0,
+            'gen_ai.usage.input_tokens', i.input_tokens,
+            'gen_ai.usage.output_tokens', i.output_tokens,
+            'gen_ai.usage.cache_read.input_tokens', i.cached_tokens,
+            'gen_ai.usage.cache_creation.input_tokens', i.cache_write_tokens,
+            'gen_ai.usage.reasoning.output_tokens', i.reasoning_tokens,
+            'http.response.status_code', i.http_status,
+            'error.type', i.error_code,
+            'intel.model', i.model, 'intel.provider', i.provider, 'intel.task', i.task,
+            'intel.status', i.status, 'intel.cost', i.cost, 'intel.feature', i.feature,
+            'intel.job', i.job, 'intel.request_id', i.request_id)) AS attributes
+    FROM @extschema@.inference i
+    CROSS JOIN LATERAL (SELECT CASE i.task WHEN 'complete' THEN 'chat' WHEN 'embed' THEN 'embeddings'
+        ELSE i.task END) AS o (name)
+    LEFT JOIN @extschema@.model m ON m.name = i.model
+    LEFT JOIN @extschema@.provider p ON p.name = i.provider;
+COMMENT ON VIEW @extschema@.inference_span IS
+    'calls of the caller as spans with the attributes of OpenTelemetry''s GenAI conventions, for an exporter';
+
 CREATE FUNCTION @extschema@.inference_lost() RETURNS bigint
     AS 'MODULE_PATHNAME', 'intel_inference_lost'
     LANGUAGE C VOLATILE PARALLEL RESTRICTED;

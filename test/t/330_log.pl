@@ -102,6 +102,19 @@ is(sqlstate($node, q{SET ROLE alice; INSERT INTO intel.inference (started_at, ta
 is(sqlstate($node, q{SET ROLE alice; DELETE FROM intel.inference}), '42501', 'or removes from it');
 is(sqlstate($node, q{SET ROLE alice; SELECT intel.prune_inference('0')}), '42501', 'or prunes it');
 
+# ---- as spans -----------------------------------------------------------------------
+
+is(value(q{SELECT count(*) FROM intel.inference_span}), value(q{SELECT count(*) FROM intel.inference}), 'each call is a span');
+is(value(q{SELECT name || ' ' || trace_id || ' ' || parent_span_id || ' ' || s.status || ' ' || concat_ws(',', attributes ->> 'gen_ai.operation.name',
+		attributes ->> 'gen_ai.provider.name', attributes ->> 'gen_ai.request.model', attributes -> 'gen_ai.usage.input_tokens' =
+		to_jsonb(input_tokens), attributes ->> 'http.response.status_code', attributes ->> 'intel.feature')
+	FROM intel.inference_span s JOIN intel.inference USING (id) ORDER BY id LIMIT 1}),
+	'chat m-1 0af7651916cd43dd8448eb211c80319c b7ad6b7169203331 UNSET chat,mock,m-1,t,200,reply', 'with the names of OpenTelemetry');
+is(value(q{SELECT bool_and((status = 'ERROR') = (attributes ? 'error.type') AND end_time >= start_time AND span_id ~ '^[0-9a-f]{16}$' AND
+	trace_id ~ '^[0-9a-f]{32}$') FROM intel.inference_span}), 't', 'whether they failed or not');
+is(value(q{SELECT name FROM intel.inference_span WHERE attributes ->> 'intel.task' = 'embed' LIMIT 1}), 'embeddings m-3', 'embeddings, too');
+is(value(q{SET ROLE bob; SELECT count(*) FROM intel.inference_span}), '0', 'one sees one\'s own');
+
 # ---- content, retention -------------------------------------------------------------
 
 my $all = value('SELECT string_agg(i::text, E\'\n\') FROM intel.inference i');

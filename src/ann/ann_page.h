@@ -100,7 +100,7 @@
 static inline int
 ann_list_size(int dim)
 {
-	return dim <= ANN_MAX_TWO_PLANES ? 250 : 80;
+	return dim <= ANN_MAX_TWO_PLANES ? 250 : 125;
 }
 
 #define ANN_LEVELS 12

@@ -269,8 +269,14 @@ ann_growth(const AnnMeta *meta, double recall, double k)
 									 1 - (1 - CODE_SHARE_10) * miss);
 	double at100 = interpolate_probes(meta, meta->probes100,
 									  1 - (1 - CODE_SHARE_100) * miss);
-	/* many more neighbours than were counted: grow a little faster */
-	double power = Max(log10(Max(at100, at10) / Max(at10, 1)), 0.6);
+	/*
+	 * Many more neighbours than were counted: grow a little faster. But where
+	 * those are in many of the lists already, there are not so many left.
+	 */
+	double part = Min(at100 / Max(meta->lists, 1), 0.1);
+	double power = log10(Max(at100, at10) / Max(at10, 1));
+
+	power = Max(power - (power - 0.6) * 10 * part, 0.6);
 
 	return k > ANN_PLACES ? pow(k / ANN_PLACES, power) : 1;
 }

@@ -156,6 +156,39 @@ for my $i (0, 1)
 }
 say_figure('  requests of the neighbour a second', sprintf '%.1f', $refused / $refused_s);
 
+# ---- what another tenant has in the cache ----------------------------------------------
+
+# The same calls are made for texts that another tenant has in the cache and
+# for texts that nobody has; each pair in turn, in both orders.
+mock('latency/0');
+my $pairs = 3000;
+sql(qq{SET request.jwt.claims = '{"tenant_id": "owner"}'; SET intel.cache_ttl = '1h';
+	SELECT count(intel.complete('text ' || i, 'chat')) FROM generate_series(1, $pairs) i});
+my ($faster, $ratio) = split /\|/, sql(qq{SET request.jwt.claims = '{"tenant_id": "other"}'; SET intel.cache_ttl = '1h';
+	CREATE TEMP TABLE took (cached float8, unknown float8);
+	DO \$\$
+	DECLARE
+		t0 timestamptz; t1 timestamptz; t2 timestamptz; first text; second text;
+	BEGIN
+		FOR i IN 1 .. $pairs LOOP
+			first := CASE i % 2 WHEN 0 THEN 'text ' ELSE 'none ' END || i;
+			second := CASE i % 2 WHEN 1 THEN 'text ' ELSE 'none ' END || i;
+			t0 := clock_timestamp();
+			PERFORM intel.complete(first, 'chat');
+			t1 := clock_timestamp();
+			PERFORM intel.complete(second, 'chat');
+			t2 := clock_timestamp();
+			INSERT INTO took SELECT extract(epoch FROM CASE i % 2 WHEN 0 THEN t1 - t0 ELSE t2 - t1 END),
+				extract(epoch FROM CASE i % 2 WHEN 1 THEN t1 - t0 ELSE t2 - t1 END);
+		END LOOP;
+	END \$\$;
+	SELECT count(*) FILTER (WHERE cached < unknown), percentile_cont(0.5) WITHIN GROUP (ORDER BY cached)
+		/ percentile_cont(0.5) WITHIN GROUP (ORDER BY unknown) FROM took});
+# the number of faster ones of n pairs is n / 2 +- 3 sqrt(n / 4) by chance
+say_figure('texts that another tenant has cached answer faster', sprintf('in %d of %d pairs, medians\' ratio %.3f', $faster, $pairs, $ratio),
+	abs($faster - $pairs / 2) <= 3 * sqrt($pairs / 4));
+mock('latency/5');
+
 # ---- 64 calls that hang ------------------------------------------------------------------
 
 my $hanging = q{SELECT count(intel.submit('complete', jsonb_build_object('prompt', 'hang #' || i + 1000000 || '#', 'model', 'chat')))

@@ -121,8 +121,8 @@ sub to_first_byte
 	  sql('SELECT n, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint FROM mark');
 	my @ms = map { ($arrived{$_} - $committed{$_}) / 1000 } keys %arrived;
 	my ($p50, $p99) = (quantile(0.5, @ms), quantile(0.99, @ms));
-	say_figure($what, sprintf('p50 %.1f ms, p99 %.1f ms', $p50, $p99), $p50 <= 5 && $p99 <= 25);
-	return ($p50, $p99);
+	say_figure($what, sprintf('p50 %.1f ms, p99 %.1f ms', $p50, $p99), $p50 <= 5 && $p99 <= 25) if defined $what;
+	return @ms;
 }
 mock('latency/5');
 to_first_byte(300, 'commit to first byte');
@@ -132,27 +132,26 @@ idle();
 
 my (@calm, @beside);
 my ($refused, $refused_s) = (0, 0);
-for my $round (1 .. 5)
+for my $round (1 .. 12)
 {
-	push @calm, [ to_first_byte(400, '  calm') ];
+	push @calm, to_first_byte(500);
 	idle();
 	sql(q{SET request.jwt.claims = '{"tenant_id": "limited"}';
 		SELECT count(intel.submit('complete', jsonb_build_object('prompt', 'limited ' || i, 'model', 'limited'), '{"max_attempts": 100}'))
 			FROM generate_series(1, 1000) i});
 	wait_for('the neighbour to be refused', sub { stats()->{limited} > 0 });
 	my $from = time();
-	push @beside, [ to_first_byte(400, '  beside 1,000 jobs that get 429') ];
+	push @beside, to_first_byte(500);
 	$refused += stats()->{limited};
 	$refused_s += time() - $from;
 	sql(q{SELECT intel.cancel(id) FROM intel.job WHERE status IN ('queued', 'running')});
 	idle();
 }
-for my $i (0, 1)
+for my $q (0.5, 0.99)
 {
-	my @ratios = map { $beside[$_][$i] / $calm[$_][$i] } 0 .. 4;
-	say_figure(('p50', 'p99')[$i] . ' to first byte beside 429s, times calm',
-		sprintf('median %.2f (%.2f to %.2f)', quantile(0.5, @ratios), quantile(0, @ratios), quantile(1, @ratios)),
-		quantile(0.5, @ratios) < 1.05);
+	my ($without, $with) = (quantile($q, @calm), quantile($q, @beside));
+	say_figure(sprintf('p%.0f beside 1,000 jobs that get 429', 100 * $q),
+		sprintf('%.2f ms, without them %.2f ms: %.2f times', $with, $without, $with / $without), $with / $without < 1.05);
 }
 say_figure('  requests of the neighbour a second', sprintf '%.1f', $refused / $refused_s);
 

@@ -114,33 +114,44 @@ typedef struct FloodTime
 	double step;
 } FloodTime;
 
+static int
+compare_ratios(const void *a, const void *b)
+{
+	const FloodTime *x = a;
+	const FloodTime *y = b;
+	double difference = x->large / x->small - y->large / y->small;
+
+	return (difference > 0) - (difference < 0);
+}
+
 /*
  * What takes as long as the large text is compared with it, ten times the
- * small one, so that what disturbs hits both alike; the best of each.
+ * small one, so that what disturbs hits both alike. A doubtful ratio is
+ * measured again, and the median counts.
  */
 static FloodTime
 measure_flood(RedactScanner *scanner, const RedactProfile *profile,
 			  Flood *flood, char *text)
 {
-	FloodTime best = {1e9, 1e9, 1e9};
+	FloodTime times[1 + AGAIN];
+	int n = 0;
 
-	for (int i = 0;
-		 i <= AGAIN && (i == 0 || best.large / best.small > DOUBTFUL); i++)
+	do
 	{
+		FloodTime *time = &times[n++];
 		size_t len = flood_fill(flood, text, MEGABYTE);
-		double small = 0;
-		double large;
 		double step;
 
+		time->small = 0;
 		for (int k = 0; k < TIMES; k++)
-			small += time_flood(scanner, profile, text, len, &step) / TIMES;
+			time->small +=
+				time_flood(scanner, profile, text, len, &step) / TIMES;
 		len = flood_fill(flood, text, TIMES * MEGABYTE);
-		large = time_flood(scanner, profile, text, len, &step);
-		best.small = small < best.small ? small : best.small;
-		best.large = large < best.large ? large : best.large;
-		best.step = step < best.step ? step : best.step;
-	}
-	return best;
+		time->large = time_flood(scanner, profile, text, len, &time->step);
+	} while (n == 1 ? times[0].large / times[0].small > DOUBTFUL
+					: n < 1 + AGAIN);
+	qsort(times, n, sizeof(FloodTime), compare_ratios);
+	return times[n / 2];
 }
 
 static int

@@ -33,7 +33,7 @@ _PG_init(void)
 	vector_init();
 	guc_init();
 	ann_init();
-	llm_set_wake(worker_wake_to_flush);
+	llm_set_wake(worker_wake_for_llm);
 	if (process_shared_preload_libraries_in_progress)
 		llm_init();
 	worker_init();

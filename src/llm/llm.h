@@ -68,11 +68,19 @@ typedef struct LlmOrigin
 
 extern void llm_origin_set(const LlmOrigin *now);
 
+/* What a worker is woken for. */
+typedef enum LlmWake
+{
+	LLM_WAKE_FLUSH, /* llm keeps something in shared memory to write down */
+	LLM_WAKE_RETRY	/* calls that were refused may be let through */
+} LlmWake;
+
 /*
  * How llm wakes the worker of a database; false when there can be none. Must
  * not raise. Set by _PG_init.
  */
-extern void llm_set_wake(bool (*wake)(Oid database));
+typedef bool (*LlmWakeFunction)(Oid database, LlmWake why);
+extern void llm_set_wake(LlmWakeFunction wake);
 
 /* Ask for shared memory. Called by _PG_init while preloading. */
 extern void llm_init(void);

@@ -100,7 +100,7 @@ extern LlmCall *llm_call_prepare_for(LlmTask task, Jsonb *request,
 									 char **model, LlmRefusal *refusal);
 
 /* Wake the worker of this database; false when there can be none. */
-extern bool llm_wake_worker(void);
+extern bool llm_wake_worker(LlmWake why);
 
 /* Note that a call begins. */
 extern void llm_call_begin(LlmCall *call);

@@ -968,5 +968,7 @@ intel_reset_breaker(PG_FUNCTION_ARGS)
 		found = true;
 	}
 	llm_limit_unlock();
+	if (found)
+		(void) llm_wake_worker(LLM_WAKE_RETRY);
 	PG_RETURN_BOOL(found);
 }

@@ -122,7 +122,7 @@ typedef struct PendingRow
 
 static LogShared *shared = NULL;
 static PendingRow *pending = NULL;
-static bool (*wake_worker)(Oid database) = NULL;
+static LlmWakeFunction wake_worker = NULL;
 static const LlmOrigin no_origin = {0, NULL, NULL};
 static LlmOrigin origin = {0, NULL, NULL};
 
@@ -137,15 +137,15 @@ llm_log_register(void)
 }
 
 void
-llm_set_wake(bool (*wake)(Oid database))
+llm_set_wake(LlmWakeFunction wake)
 {
 	wake_worker = wake;
 }
 
 bool
-llm_wake_worker(void)
+llm_wake_worker(LlmWake why)
 {
-	return wake_worker != NULL && wake_worker(MyDatabaseId);
+	return wake_worker != NULL && wake_worker(MyDatabaseId, why);
 }
 
 void
@@ -323,7 +323,7 @@ ring_push(const LogEntry *entry)
 	shared->written++;
 	LWLockRelease(shmem_lock());
 	if (wake_worker != NULL)
-		(void) wake_worker(entry->database);
+		(void) wake_worker(entry->database, LLM_WAKE_FLUSH);
 }
 
 /* Take the next entry of this database out of the ring. */

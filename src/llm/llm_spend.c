@@ -320,7 +320,7 @@ llm_spend_record(LlmCall *call)
 	ConditionVariablePrepareToSleep(recorded);
 	while (!ask(call->state))
 	{
-		if (!llm_wake_worker() ||
+		if (!llm_wake_worker(LLM_WAKE_FLUSH) ||
 			TimestampDifferenceExceeds(start, GetCurrentTimestamp(),
 									   RECORD_TIMEOUT_MS))
 		{

@@ -8,6 +8,8 @@
 #ifndef INTEL_WORKER_WORKER_H
 #define INTEL_WORKER_WORKER_H
 
+#include "llm/llm.h"
+
 /*
  * Called once by _PG_init: registers what wakes workers after a commit
  * and, while the server preloads libraries, shared memory and the launcher.
@@ -15,9 +17,9 @@
 extern void worker_init(void);
 
 /*
- * Wake the worker of a database to write down what llm keeps for it in shared
- * memory; false when no worker can be started. Raises nothing.
+ * Wake the worker of a database for llm; false when no worker can be started.
+ * Raises nothing.
  */
-extern bool worker_wake_to_flush(Oid database);
+extern bool worker_wake_for_llm(Oid database, LlmWake why);
 
 #endif /* INTEL_WORKER_WORKER_H */

@@ -128,11 +128,15 @@ CREATE FUNCTION @extschema@._job_catalog_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'intel__job_catalog_changed'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@._job_catalog_changed() IS
-    'internal: jobs that wait for a provider that was off look again at commit';
+    'internal: jobs that were refused try again at commit, since what refused them may have changed';
 REVOKE EXECUTE ON FUNCTION @extschema@._job_catalog_changed() FROM PUBLIC;
 CREATE TRIGGER wake_jobs AFTER UPDATE ON @extschema@.provider
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
 CREATE TRIGGER wake_jobs AFTER UPDATE ON @extschema@.model
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
+CREATE TRIGGER wake_jobs AFTER UPDATE OR DELETE OR TRUNCATE ON @extschema@.rate_limit
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
+CREATE TRIGGER wake_jobs AFTER UPDATE OR DELETE OR TRUNCATE ON @extschema@.budget
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
 
 CREATE VIEW @extschema@.job WITH (security_invoker = true, security_barrier = true) AS

@@ -37,7 +37,7 @@
 #define SWEEP_MAX 200
 /* how often held jobs of other processes are looked for */
 #define DISCOVER_INTERVAL_MS 30000
-/* a hold whose jobs go through unseen, and one that goes on refusing */
+/* after the first job that was let go, and of a hold that goes on refusing */
 #define POLL_MS 1000
 #define FIRST_WAIT_MS 10
 /* meters that a call may be part of, and lanes to remember */
@@ -297,8 +297,9 @@ hold_release(TimestampTz now)
 			(void) hash_search(holds, hold->name, HASH_REMOVE, NULL);
 			continue;
 		}
+		/* where no end of a call is seen, jobs that go through bring more */
 		hold->next_at = TimestampTzPlusMilliseconds(
-			now, hold->interval_ms > 0 ? hold->interval_ms : POLL_MS);
+			now, hold->interval_ms > 0 ? hold->interval_ms : POLL_MS / batch);
 		hold->batch = Min(hold->batch * 2, BATCH_MAX);
 		hold->has_let_go = true;
 	}
@@ -330,7 +331,12 @@ hold_look(void)
 		return;
 	hash_seq_init(&scan, holds);
 	while ((hold = hash_seq_search(&scan)) != NULL)
+	{
 		hold->next_at = DT_NOBEGIN;
+		/* what was known of it need not hold any more */
+		hold->interval_ms = 0;
+		hold->batch = 1;
+	}
 }
 
 void

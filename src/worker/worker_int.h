@@ -75,7 +75,7 @@ extern void worker_shared_yield(void);
 #define WAKE_QUEUED 1
 #define WAKE_CANCELLED 2
 #define WAKE_FLUSH 4   /* llm has something to write down */
-#define WAKE_CATALOG 8 /* a provider or model has changed */
+#define WAKE_CATALOG 8 /* what refuses calls has changed */
 extern void worker_shared_wake(Oid database, int reasons);
 
 /* Tell waiters that a job has ended. */

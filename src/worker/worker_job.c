@@ -106,9 +106,10 @@ worker_init(void)
 }
 
 bool
-worker_wake_to_flush(Oid database)
+worker_wake_for_llm(Oid database, LlmWake why)
 {
-	worker_shared_wake(database, WAKE_FLUSH);
+	worker_shared_wake(database,
+					   why == LLM_WAKE_FLUSH ? WAKE_FLUSH : WAKE_CATALOG);
 	return worker_shared_running();
 }
 
@@ -130,8 +131,8 @@ intel_job_wake(PG_FUNCTION_ARGS)
 }
 
 /*
- * After a statement that changed providers or models: jobs that wait for one
- * that was off look again at commit.
+ * After a statement that changed providers, models, limits or budgets: jobs
+ * that these refused try again at commit.
  */
 Datum
 intel__job_catalog_changed(PG_FUNCTION_ARGS)

@@ -84,6 +84,30 @@ is(sql(q{SELECT count(*) FROM intel.job_queue WHERE attempts > 0}), '0', 'no att
 sql(q{UPDATE intel.provider SET enabled = true WHERE name = 'other'});
 all_done('all jobs when it is on again');
 
+# ---- limits that are changed ------------------------------------------------------------------
+
+# None of these would let a job go within a day by itself.
+sql(q{INSERT INTO intel.rate_limit (model, requests, period) VALUES ('off', 1, '1 day')});
+submit('many', 3, 'off');
+held(2, 'off');
+sql(q{DELETE FROM intel.rate_limit WHERE model = 'off'});
+all_done('a limit that is gone holds nobody');
+sql(q{UPDATE intel.model SET input_price = 1000, output_price = 1000 WHERE name = 'off';
+	INSERT INTO intel.budget (model, amount, period) VALUES ('off', 0.5, 'month');
+	SELECT count(intel.submit('complete', '{"prompt": "x", "model": "off", "max_tokens": 50}')) FROM generate_series(1, 100)});
+wait_for_sql($node, q{SELECT count(*) FILTER (WHERE held_by LIKE 'budget %') > 0 AND count(*) FILTER (WHERE status = 'running') = 0
+	FROM intel.job_queue}, 'the budget to be spent');
+sql(q{UPDATE intel.budget SET amount = 1000});
+all_done('jobs go when their budget is raised');
+sql('DELETE FROM intel.budget');
+
+$mock->control({ match => { model => 'm-3' }, do => [ { kind => '429', retry_after => 3600 } ], always => \1 });
+submit('many', 3, 'off');
+held(3, 'off');
+$mock->reset;
+sql(q{SELECT intel.reset_breaker('off')});
+all_done('a breaker that is reset');
+
 # ---- who held them is gone -----------------------------------------------------------------
 
 sql(q{UPDATE intel.provider SET enabled = false WHERE name = 'other'});

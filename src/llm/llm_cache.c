@@ -278,6 +278,33 @@ is_flying(const LlmCallState *state)
 	return false;
 }
 
+/* Locks of keys that the open transaction has. */
+static int nlocks = 0;
+
+static void
+forget_locks(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE &&
+		event != XACT_EVENT_PARALLEL_PRE_COMMIT)
+		nlocks = 0;
+}
+
+/*
+ * A statement over many rows shall not take the server's lock table for
+ * itself: beyond a sixteenth of it calls are made without a lock, and at worst
+ * twice.
+ */
+static bool
+may_lock(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(forget_locks, NULL);
+	registered = true;
+	return nlocks < Max(max_locks_per_xact * (MaxBackends / 16), 1);
+}
+
 /*
  * The lock of a key if it is free, to the end of the transaction, or of the
  * call of a job.
@@ -290,10 +317,14 @@ try_lock(LlmCallState *state)
 
 	if (of_job && is_flying(state))
 		return false;
+	if (!of_job && !may_lock())
+		return true;
 	if (LockAcquire(&tag, ExclusiveLock, of_job, true) ==
 		LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	if (of_job)
+	if (!of_job)
+		nlocks++;
+	else
 	{
 		dlist_push_tail(&flights, &state->flight);
 		state->in_flights = true;

@@ -10,7 +10,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = intel_node('main', conf => "intel.breaker_failures = 0\n");
+# few locks, so that a statement over many rows could take all of them
+my $node = intel_node('main', conf => <<'CONF');
+intel.breaker_failures = 0
+max_locks_per_transaction = 10
+max_connections = 20
+CONF
 my $mock = start_mock(dimensions => 8);
 my $url = $mock->url('/v1');
 
@@ -80,6 +85,15 @@ is(value(q{SELECT intel.complete('three', 'chat', '{"cache": 600}')}) . sent(), 
 is(value(q{SELECT status FROM intel.inference ORDER BY id DESC LIMIT 1}), 'cached', 'the log says so');
 is(value(q{SELECT hits || ' ' || (misses = 8) FROM intel.cache_stats()}), '9 true', 'hits and misses are counted');
 is(sqlstate($node, q{SELECT intel.complete('x', 'chat', '{"cache": "long"}')}), '22023', 'a time is a number');
+
+# ---- many keys in one transaction --------------------------------------------------
+
+is(value(q{SELECT count(intel.complete('row ' || i, 'chat', '{"cache": 600}')) FROM generate_series(1, 1500) i}), '1500',
+	'a statement over many rows does not take all locks of the server');
+sent();
+is(value(q{SELECT count(intel.complete('row ' || i, 'chat', '{"cache": 600}')) FROM generate_series(1, 1500) i}), '1500', 'and its answers');
+is(sent(), 0, 'are in the cache');
+value('DELETE FROM intel.cache');
 
 # ---- probes by others ------------------------------------------------------------
 

@@ -24,10 +24,15 @@ SELECT i, (SELECT string_agg(p.p || CASE WHEN d.draw % 7 < 2 THEN '' ELSE ' ' EN
                LATERAL (SELECT ('x' || substr(md5(i || ',' || k), 1, 7))::bit(28)::int AS draw) AS d
                JOIN piece AS p ON p.n = d.draw / 7 % (SELECT count(*) FROM piece)) AS t
 FROM generate_series(1, 4000) AS i;
-SELECT intel.set_redaction('property_mask', 'ALL', 'mask', '{"keep_last": 4}'), intel.set_redaction('property_remove', 'ALL', 'remove');
+SELECT intel.set_redaction('property_mask', 'ALL', 'mask', '{"keep_last": 4}'), intel.set_redaction('property_remove', 'ALL', 'remove'),
+    intel.set_redaction('property_fake', 'ALL', 'fake', NULL, 0.4);
+SELECT lo_from_bytea(4715, '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f') = 4715 AS made;
+SELECT lo_export(4715, 'property.key'), lo_unlink(4715);
+COPY (SELECT 1) TO PROGRAM 'chmod 600 "$PWD/property.key"';
+SET intel.redact_key_file = 'property.key';
 CREATE TEMP TABLE checked AS
 SELECT m.i, m.t, p.policy, r.redacted, d.rebuilt, d.fits, d.apart
-FROM made AS m, (VALUES ('default'), ('strict'), ('property_mask'), ('property_remove')) AS p (policy),
+FROM made AS m, (VALUES ('default'), ('strict'), ('property_mask'), ('property_remove'), ('property_fake')) AS p (policy),
     LATERAL (SELECT intel.redact(m.t, p.policy) AS redacted) AS r,
     LATERAL (SELECT coalesce(string_agg(substr(m.t, f.before, f.start - f.before) || '<' || f.entity || '>', '' ORDER BY f.start), '')
                  || substr(m.t, coalesce(max(f.start + f.length), 1)) AS rebuilt,
@@ -41,7 +46,7 @@ SELECT policy, count(*) AS texts, count(*) FILTER (WHERE redacted <> t) > 1000 A
     count(*) FILTER (WHERE convert_from(convert_to(redacted, 'UTF8'), 'UTF8') <> redacted) AS invalid,
     count(*) FILTER (WHERE intel.redact(redacted, policy) <> redacted) AS changed_again,
     count(*) FILTER (WHERE intel.contains_pii(t, policy) <> (redacted <> t)) AS contradicted,
-    count(*) FILTER (WHERE intel.contains_pii(redacted, policy) AND policy IN ('default', 'strict')) AS left_over
+    count(*) FILTER (WHERE intel.contains_pii(redacted, policy) AND policy IN ('default', 'strict', 'property_fake')) AS left_over
 FROM checked GROUP BY policy ORDER BY policy;
 -- there and back, in one piece and in two at every split; as a document; as a text of a document
 CREATE FUNCTION pg_temp.in_two(content text, at int, mapping jsonb) RETURNS text LANGUAGE plpgsql AS $$
@@ -67,4 +72,12 @@ SELECT count(*) FILTER (WHERE intel.redact(jsonb_build_array(t, 7, jsonb_build_o
     count(*) FILTER (WHERE intel.redact(intel.redact(jsonb_build_object(t, t), 'strict'), 'strict') <> intel.redact(jsonb_build_object(t, t), 'strict'))
         AS changed_again
 FROM checked WHERE policy = 'strict' AND i % 2 = 0;
+SELECT count(*) FILTER (WHERE intel.redact(jsonb_build_array(t, 7, jsonb_build_object('k', t)), 'property_fake')
+        <> jsonb_build_array(redacted, 7, jsonb_build_object('k', redacted))) AS differs,
+    count(*) FILTER (WHERE intel.redact(intel.redact(jsonb_build_object(t, t), 'property_fake'), 'property_fake')
+        <> intel.redact(jsonb_build_object(t, t), 'property_fake')) AS changed_again,
+    count(*) FILTER (WHERE redacted ~ '@example[.]com') > 100 AS many_stand_ins
+FROM checked WHERE policy = 'property_fake' AND i % 2 = 0;
+RESET intel.redact_key_file;
+COPY (SELECT 1) TO PROGRAM 'rm "$PWD/property.key"';
 DELETE FROM intel.redaction_policy WHERE name LIKE 'property%';

@@ -285,8 +285,8 @@ guc_init(void)
 
 	DefineCustomStringVariable(
 		"intel.redact_key_file",
-		"Names the file that holds the key of redaction: action \"hash\", "
-		"vault.",
+		"Names the file that holds the key of redaction: actions \"hash\" and "
+		"\"fake\", vault.",
 		"At least 16 bytes, 32 random ones by preference, in a file that "
 		"only the server may read. Tokens made under another key differ.",
 		&guc_redact_key_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL,

@@ -14,7 +14,7 @@ COMMENT ON TABLE @extschema@.redaction_policy IS
 COMMENT ON COLUMN @extschema@.redaction_policy.name IS 'name of the policy';
 COMMENT ON COLUMN @extschema@.redaction_policy.entity IS
     'an entity or group of pii_entities(), or ALL; the more special row wins';
-COMMENT ON COLUMN @extschema@.redaction_policy.action IS 'replace, mask, remove, hash (keyed, see intel.redact_key_file) or keep';
+COMMENT ON COLUMN @extschema@.redaction_policy.action IS 'replace, mask, remove, hash or fake (keyed, see intel.redact_key_file), or keep';
 COMMENT ON COLUMN @extschema@.redaction_policy.params IS
     'of the action: replace {"with": text}; mask {"char": text, "keep_last": n}';
 COMMENT ON COLUMN @extschema@.redaction_policy.min_score IS

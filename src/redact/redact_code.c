@@ -16,6 +16,7 @@
 #include "redact/redact_check.h"
 #include "redact/redact_number.h"
 #include "redact/redact_scan_int.h"
+#include "redact/redact_scheme.h"
 
 #define MAX_IBAN 34
 #define MAX_CODE 20
@@ -171,6 +172,56 @@ redact_index_codes(RedactIndex *index)
 				index->letters[i] |= 1u << n;
 		}
 		redact_chain(&index->codes, i, n);
+	}
+}
+
+static bool
+has_pattern(const char *pattern, const uint8_t *c, int n)
+{
+	if (strlen(pattern) != (size_t) n)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		bool digit = c[i] >= '0' && c[i] <= '9';
+
+		if (pattern[i] >= 'a' ? c[i] != (pattern[i] & ~0x20)
+							  : pattern[i] == (digit ? 'A' : '9'))
+			return false;
+	}
+	return true;
+}
+
+RedactChecked
+redact_code_checked(int entity, const uint8_t *c, int n, const char **pattern)
+{
+	RedactChecked result = REDACT_CHECK_NONE;
+
+	*pattern = NULL;
+	for (size_t i = 0; i < NSCHEMES; i++)
+	{
+		const CodeScheme *scheme = &schemes[i];
+
+		if ((entity >= 0 ? scheme->entity != entity : scheme->check == NULL) ||
+			!has_pattern(scheme->pattern, c, n))
+			continue;
+		if (scheme->check == NULL)
+			return REDACT_CHECK_OPEN;
+		*pattern = scheme->pattern;
+		if (scheme->check(c, n))
+			result = REDACT_CHECK_HOLDS;
+		else if (result == REDACT_CHECK_NONE)
+			result = REDACT_CHECK_FAILS;
+	}
+	return result;
+}
+
+void
+redact_code_count(RedactEntity entity, int *count, int *open)
+{
+	for (size_t i = 0; i < NSCHEMES; i++)
+	{
+		*count += schemes[i].entity == entity;
+		*open += schemes[i].entity == entity && schemes[i].check == NULL;
 	}
 }
 

@@ -167,7 +167,8 @@ is_looked_at(JsonbWalk *walk, JsonbText *text)
 	}
 	/* nothing to hide, or hidden already */
 	if (text->whole >= 0 &&
-		(text->len == 0 || redact_is_placeholder(text->text, text->len)))
+		(text->len == 0 || redact_is_placeholder(text->text, text->len) ||
+		 redact_is_standin(policy, text->whole, text->text, text->len)))
 		return false;
 	return true;
 }
@@ -349,12 +350,17 @@ redact_visit(JsonbVisitor *visitor, const JsonbText *text, StringInfo out)
 	}
 	if (text->number != NULL && text->len < MIN_NUMBER)
 		return false;
-	if (!redact_text_append(visitor->policy, text->text, text->len, text->key,
-							text->key_len, out))
-		return false;
-	if (text->is_key && (*nkeys)++ > 0)
-		appendStringInfo(out, "_%d", *nkeys);
-	return true;
+	if (text->is_key)
+	{
+		if (!redact_text_append_key(visitor->policy, text->text, text->len,
+									out))
+			return false;
+		if ((*nkeys)++ > 0)
+			appendStringInfo(out, "_%d", *nkeys);
+		return true;
+	}
+	return redact_text_append(visitor->policy, text->text, text->len,
+							  text->key, text->key_len, out);
 }
 
 /* The document redacted; the same when nothing was found. */

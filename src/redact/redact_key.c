@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * redact_key.c
- *		Keyed tokens for the action "hash" and the vault, and sealed values.
+ *		Keyed hashes for the actions "hash" and "fake" and the vault, and
+ *		sealed values.
  *
  * A plain hash of a telephone number is undone by hashing all telephone
  * numbers, so a token is an HMAC-SHA-256 under a key that the database does
@@ -108,13 +109,15 @@ load_master_key(void)
 	const char *path = guc_redact_key_file;
 
 	if (path == NULL || path[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("there is no key for redaction"),
-				 errdetail("Action \"hash\" and the vault need one."),
-				 errhint("Write 32 random bytes to a file that only the "
-						 "server may read, and name it in "
-						 "intel.redact_key_file.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("there is no key for redaction"),
+			 errdetail("Actions \"hash\" and \"fake\", and the vault, need "
+					   "one."),
+			 errhint("Write 32 random bytes to a file that only the "
+					 "server may read, and name it in "
+					 "intel.redact_key_file.")));
 	if (is_same_file(path))
 		return;
 	if (master_path != NULL)
@@ -136,32 +139,47 @@ derive_key(const char *purpose, uint8 key[KEY_LEN])
 }
 
 void
-redact_key_token(const char *policy, const char *entity, const char *value,
-				 int len, char *token)
+redact_key_hash(const char *policy, const char *purpose, const char *value,
+				int len, uint8 *hash)
 {
-	static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
-	const char *parts[] = {entity, value};
-	const int lens[] = {strlen(entity), len};
+	const char *parts[] = {purpose, value};
+	const int lens[] = {strlen(purpose), len};
 	uint8 key[KEY_LEN];
-	uint8 hash[KEY_LEN];
-	uint32 bits = 0;
-	int nbits = 0;
-	int at = 0;
 
+	StaticAssertStmt(KEY_LEN == REDACT_HASH_LEN, "a hash is as long as a key");
 	derive_key(policy, key);
 	hmac(key, KEY_LEN, parts, lens, 2, hash);
-	for (int i = 0; i < REDACT_TOKEN_LEN; i++)
+	explicit_bzero(key, sizeof(key));
+}
+
+void
+redact_key_base32(const uint8 *bytes, int n, char *out)
+{
+	static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint32 bits = 0;
+	int nbits = 0;
+
+	for (int i = 0; i < n; i++)
 	{
 		if (nbits < 5)
 		{
-			bits = bits << 8 | hash[at++];
+			bits = bits << 8 | *bytes++;
 			nbits += 8;
 		}
 		nbits -= 5;
-		token[i] = base32[(bits >> nbits) & 31];
+		out[i] = base32[(bits >> nbits) & 31];
 	}
-	token[REDACT_TOKEN_LEN] = '\0';
-	explicit_bzero(key, sizeof(key));
+	out[n] = '\0';
+}
+
+void
+redact_key_token(const char *policy, const char *entity, const char *value,
+				 int len, char *token)
+{
+	uint8 hash[REDACT_HASH_LEN];
+
+	redact_key_hash(policy, entity, value, len, hash);
+	redact_key_base32(hash, REDACT_TOKEN_LEN, token);
 }
 
 /* ---- sealing -------------------------------------------------------- */

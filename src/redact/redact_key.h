@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * redact_key.h
- *		Keyed tokens for the action "hash" and the vault, and sealed values.
+ *		Keyed hashes for the actions "hash" and "fake" and the vault, and
+ *		sealed values.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,6 +22,16 @@
  */
 extern void redact_key_token(const char *policy, const char *entity,
 							 const char *value, int len, char *token);
+
+/*
+ * What that is made of: REDACT_HASH_LEN bytes, for a purpose that has nothing
+ * to do with the others of the policy. Raises the same. And the first n
+ * characters of bytes in base 32, and a NUL.
+ */
+#define REDACT_HASH_LEN 32
+extern void redact_key_hash(const char *policy, const char *purpose,
+							const char *value, int len, uint8 *hash);
+extern void redact_key_base32(const uint8 *bytes, int n, char *out);
 
 /*
  * Encrypt a value, and open it again with the same label; opening raises 55000

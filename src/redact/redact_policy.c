@@ -32,6 +32,7 @@
 
 #include "base/compat.h"
 #include "redact/redact_cache.h"
+#include "redact/redact_fake.h"
 #include "redact/redact_path.h"
 #include "redact/redact_policy.h"
 
@@ -61,8 +62,8 @@ static Oid policy_relid = InvalidOid;
 
 /* ---- compiling ------------------------------------------------------ */
 
-static const char *const action_names[] = {"replace", "mask", "remove", "hash",
-										   "keep"};
+static const char *const action_names[] = {"replace", "mask", "remove",
+										   "hash",	  "fake", "keep"};
 
 static int
 action_find(const char *name)
@@ -135,6 +136,7 @@ apply_to_entity(RedactPolicy *policy, int entity, const PolicyRow *row)
 
 	memset(t, 0, sizeof(*t));
 	t->action = action_find(row->action);
+	policy->has_fakes = policy->has_fakes || t->action == REDACT_FAKE;
 	policy->profile.min_score[entity] =
 		t->action == REDACT_KEEP || !in_region ? REDACT_OFF : row->min_score;
 	t->with = param_text(row->params, "with");
@@ -328,6 +330,26 @@ check_entity(const char *entity)
 					 "(STRUCTURED, SECRETS, QUASI, NAMES), or ALL.")));
 }
 
+/* A group may have entities without stand-ins: they get tokens. */
+static void
+check_fake(const char *name)
+{
+	int entity = redact_entity_find(name);
+
+	if (entity < 0 || redact_fake_known(entity))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("redaction action \"fake\" has no values for entity "
+					"\"%s\"",
+					name),
+			 errdetail("There is no range of at least %d values that are "
+					   "nobody's and look like it.",
+					   REDACT_FAKE_MIN_DOMAIN),
+			 errhint("Use action \"hash\" for equal tokens of equal "
+					 "values.")));
+}
+
 static void
 check_regions(ArrayType *regions)
 {
@@ -458,8 +480,11 @@ intel__redaction_policy_check(PG_FUNCTION_ARGS)
 	if (action != NULL && action_find(action) < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("unknown redaction action \"%s\"", action),
-						errhint("Actions are replace, mask, remove, hash "
-								"and keep.")));
+						errhint("Actions are replace, mask, remove, hash, "
+								"fake and keep.")));
+	value = heap_getattr(tuple, COL_ENTITY, desc, &isnull);
+	if (!isnull && action != NULL && strcmp(action, "fake") == 0)
+		check_fake(TextDatumGetCString(value));
 	value = heap_getattr(tuple, COL_PARAMS, desc, &isnull);
 	if (action != NULL && !isnull)
 		check_params(action, DatumGetJsonbP(value));

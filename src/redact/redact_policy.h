@@ -16,6 +16,7 @@ typedef enum RedactAction
 	REDACT_MASK,
 	REDACT_REMOVE,
 	REDACT_HASH,
+	REDACT_FAKE,
 	REDACT_KEEP
 } RedactAction;
 
@@ -35,6 +36,7 @@ typedef struct RedactPolicy
 	char *name;
 	RedactProfile profile;
 	RedactTreatment treatment[REDACT_NENTITIES];
+	bool has_fakes;	   /* action "fake" of any entity */
 	RedactPath *paths; /* of documents */
 	int npaths;
 } RedactPolicy;

@@ -16,6 +16,7 @@
 #include "redact/redact_check.h"
 #include "redact/redact_number.h"
 #include "redact/redact_scan_int.h"
+#include "redact/redact_scheme.h"
 
 typedef struct NumberScheme
 {
@@ -352,4 +353,62 @@ redact_number_schemes(RedactScanner *s, const RedactNumber *number, int n,
 		redact_consider(s, best, by_words[i].entity, by_words[i].score,
 						last->end, by_words[i].rule);
 	}
+}
+
+RedactChecked
+redact_number_checked(int entity, const uint8_t *c, int n,
+					  const char **pattern)
+{
+	uint8_t d[NUMBER_DIGITS];
+	RedactChecked result = REDACT_CHECK_NONE;
+
+	*pattern = NULL;
+	if (n > NUMBER_DIGITS)
+		return REDACT_CHECK_NONE;
+	for (int i = 0; i < n; i++)
+	{
+		if (c[i] < '0' || c[i] > '9')
+			return REDACT_CHECK_NONE;
+		d[i] = c[i] - '0';
+	}
+	for (size_t i = 0; i < NSCHEMES; i++)
+	{
+		const NumberScheme *scheme = &schemes[i];
+
+		if (scheme->digits != n ||
+			(entity >= 0 ? scheme->entity != entity : scheme->check == NULL))
+			continue;
+		if (scheme->check == NULL)
+			return REDACT_CHECK_OPEN;
+		if (scheme->check(d, n))
+			result = REDACT_CHECK_HOLDS;
+		else if (result == REDACT_CHECK_NONE)
+			result = REDACT_CHECK_FAILS;
+	}
+	if (entity < 0 && check_luhn(d, n) && check_card_range(d, n) > 0)
+		result = REDACT_CHECK_HOLDS;
+	return result;
+}
+
+void
+redact_number_count(RedactEntity entity, int *count, int *open)
+{
+	for (size_t i = 0; i < NSCHEMES; i++)
+	{
+		*count += schemes[i].entity == entity;
+		*open += schemes[i].entity == entity && schemes[i].check == NULL;
+	}
+}
+
+bool
+redact_always_checked(RedactEntity entity)
+{
+	int count = 0;
+	int open = 0;
+
+	redact_number_count(entity, &count, &open);
+	redact_code_count(entity, &count, &open);
+	for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
+		open += by_words[i].entity == entity;
+	return count > 0 && open == 0;
 }

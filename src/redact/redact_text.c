@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "redact/redact_fake.h"
 #include "redact/redact_gazetteer.h"
 #include "redact/redact_key.h"
 #include "redact/redact_policy.h"
@@ -28,8 +29,8 @@ INTEL_FUNCTION(pii_entities);
 
 /*
  * A text with placeholders holds nothing more to find: the scanner sees to
- * that. Where something else stands for a value (nothing, a mask, a text of
- * the policy), or where patterns of the user were matched, what was written is
+ * that. Where something else stands for a value (nothing, a mask, a stand-in, a
+ * text of the policy), or where patterns of the user were matched, what was written is
  * scanned again; in the last round placeholders are written.
  */
 #define MAX_ROUNDS 4
@@ -37,9 +38,10 @@ INTEL_FUNCTION(pii_entities);
 /* One per backend; a scan never calls another. */
 static RedactScanner *scanner = NULL;
 
-void
-redact_text_scan(const RedactPolicy *policy, const char *text, int len,
-				 const char *key, int key_len, RedactText *result)
+/* As redact_text_scan, with stand-ins among the spans. */
+static void
+scan_all(const RedactPolicy *policy, const char *text, int len,
+		 const char *key, int key_len, RedactText *result)
 {
 	RedactStatus status;
 	bool has_rules = redact_rules_prepare();
@@ -102,6 +104,44 @@ redact_text_scan(const RedactPolicy *policy, const char *text, int len,
 	result->spans = redact_scanner_spans(scanner, &result->nspans);
 }
 
+bool
+redact_is_standin(const RedactPolicy *policy, RedactEntity entity,
+				  const char *text, int len)
+{
+	return policy->treatment[entity].action == REDACT_FAKE &&
+		   redact_fake_is(policy->name, entity, text, len);
+}
+
+/* Take out what is a stand-in already. */
+static void
+drop_standins(const RedactPolicy *policy, RedactText *scanned)
+{
+	RedactSpan *left = palloc_extended(
+		(Size) Max(scanned->nspans, 1) * sizeof(RedactSpan), MCXT_ALLOC_HUGE);
+	int nleft = 0;
+
+	for (int i = 0; i < scanned->nspans; i++)
+	{
+		const RedactSpan *span = &scanned->spans[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!redact_is_standin(policy, span->entity,
+							   scanned->utf8 + span->start, span->len))
+			left[nleft++] = *span;
+	}
+	scanned->spans = left;
+	scanned->nspans = nleft;
+}
+
+void
+redact_text_scan(const RedactPolicy *policy, const char *text, int len,
+				 const char *key, int key_len, RedactText *result)
+{
+	scan_all(policy, text, len, key, key_len, result);
+	if (policy->has_fakes && result->nspans > 0)
+		drop_standins(policy, result);
+}
+
 /* ---- rewriting ------------------------------------------------------ */
 
 text *
@@ -160,10 +200,18 @@ append_masked(StringInfo out, const RedactTreatment *t, const char *value,
 	redact_text_append_utf8(out, value + keep_from, len - keep_from);
 }
 
+/* Which stand-ins may be written; tokens instead of others. */
+typedef enum StandIns
+{
+	STANDINS_ALL,
+	STANDINS_TOLD, /* those that can be told from values */
+	STANDINS_NONE
+} StandIns;
+
 /* What stands instead of a value (UTF-8). */
 static void
 append_treated(StringInfo out, const RedactPolicy *policy, RedactEntity entity,
-			   const char *value, int len)
+			   const char *value, int len, StandIns standins)
 {
 	const RedactTreatment *t = &policy->treatment[entity];
 	const char *name = redact_entities[entity].name;
@@ -174,6 +222,12 @@ append_treated(StringInfo out, const RedactPolicy *policy, RedactEntity entity,
 		case REDACT_MASK:
 			append_masked(out, t, value, len);
 			break;
+		case REDACT_FAKE:
+			if (standins != STANDINS_NONE &&
+				redact_fake_append(out, policy->name, entity, value, len,
+								   standins == STANDINS_TOLD))
+				break;
+			/* FALLTHROUGH */
 		case REDACT_HASH:
 			redact_key_token(policy->name, name, value, len, token);
 			appendStringInfo(out, "<%s:%s>", name, token);
@@ -197,7 +251,7 @@ redact_text_append_whole(const RedactPolicy *policy, RedactEntity entity,
 	char *utf8 = pg_server_to_any(text, len, PG_UTF8);
 
 	append_treated(out, policy, entity, utf8,
-				   utf8 == text ? len : (int) strlen(utf8));
+				   utf8 == text ? len : (int) strlen(utf8), STANDINS_TOLD);
 }
 
 bool
@@ -248,9 +302,9 @@ has_placeholder(const RedactPolicy *policy, RedactEntity entity)
 		   (t->action == REDACT_REPLACE && t->with == NULL);
 }
 
-bool
-redact_text_append(const RedactPolicy *policy, const char *text, int len,
-				   const char *key, int key_len, StringInfo out)
+static bool
+append_text(const RedactPolicy *policy, const char *text, int len,
+			const char *key, int key_len, StandIns standins, StringInfo out)
 {
 	int begin = out->len;
 	bool found = false;
@@ -265,6 +319,9 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 		redact_text_scan(policy, text, len, key, key_len, &scanned);
 		if (scanned.nspans == 0)
 			break;
+		/* beside placeholders, stand-ins may look like something else */
+		if (last && policy->has_fakes)
+			scan_all(policy, text, len, key, key_len, &scanned);
 		found = true;
 		settled = !scanned.has_rules;
 		out->len = begin;
@@ -282,7 +339,8 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 								 redact_entities[span->entity].name);
 			else
 				append_treated(out, policy, span->entity,
-							   scanned.utf8 + span->start, span->len);
+							   scanned.utf8 + span->start, span->len,
+							   standins);
 			done = span->start + span->len;
 		}
 		redact_text_append_utf8(out, scanned.utf8 + done, scanned.len - done);
@@ -292,6 +350,20 @@ redact_text_append(const RedactPolicy *policy, const char *text, int len,
 			text = pnstrdup(out->data + begin, len);
 	}
 	return found;
+}
+
+bool
+redact_text_append(const RedactPolicy *policy, const char *text, int len,
+				   const char *key, int key_len, StringInfo out)
+{
+	return append_text(policy, text, len, key, key_len, STANDINS_ALL, out);
+}
+
+bool
+redact_text_append_key(const RedactPolicy *policy, const char *text, int len,
+					   StringInfo out)
+{
+	return append_text(policy, text, len, NULL, 0, STANDINS_NONE, out);
 }
 
 void

@@ -26,9 +26,10 @@ typedef struct RedactText
 
 /*
  * Scan text (server encoding) for what the policy looks for; key is the field
- * it stands in, or NULL. Interruptible. Raises 22021
- * (character_not_in_repertoire) for text that has no UTF-8 form and 54000
- * (program_limit_exceeded) for text beyond 1 GB.
+ * it stands in, or NULL. What is a stand-in of the policy's action "fake" is
+ * left out. Interruptible. Raises 22021 (character_not_in_repertoire) for text
+ * that has no UTF-8 form, 54000 (program_limit_exceeded) for text beyond 1 GB,
+ * and what redact_key_token does where telling stand-ins needs the key.
  */
 extern void redact_text_scan(const RedactPolicy *policy, const char *text,
 							 int len, const char *key, int key_len,
@@ -42,6 +43,13 @@ extern void redact_text_scan(const RedactPolicy *policy, const char *text,
 extern bool redact_text_append(const RedactPolicy *policy, const char *text,
 							   int len, const char *key, int key_len,
 							   StringInfo out);
+
+/*
+ * The same of a key of a document, without stand-ins: that a key holds data
+ * must show, as it is no context of its value then.
+ */
+extern bool redact_text_append_key(const RedactPolicy *policy,
+								   const char *text, int len, StringInfo out);
 
 /*
  * Append what stands instead of a text (server encoding) that is all of it
@@ -74,6 +82,10 @@ extern void redact_text_append_found(const RedactText *scanned,
 
 /* Is a text one placeholder and nothing else? */
 extern bool redact_is_placeholder(const char *text, int len);
+
+/* Or a stand-in of an entity, which the policy would leave? */
+extern bool redact_is_standin(const RedactPolicy *policy, RedactEntity entity,
+							  const char *text, int len);
 
 /*
  * Put what was found into the result of a set-returning function: entity,

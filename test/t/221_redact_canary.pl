@@ -76,6 +76,12 @@ is(sql(q{SELECT count(*) FROM note WHERE body LIKE '%<CUSTOM>, <CUSTOM>'}) > 0, 
 # the vault gives it back, and has it encrypted
 sql(qq{CREATE TABLE vaulted AS SELECT intel.pseudonymize_to_vault('$text') AS body});
 is(sql('SELECT intel.restore_from_vault(body) FROM vaulted'), $text, 'the vault gives values back');
+# stand-ins say nothing of what they stand for
+sql(q{SELECT intel.set_redaction('faked', 'ALL', 'fake'); CREATE TABLE faked (body text, doc jsonb);
+CREATE TRIGGER redact BEFORE INSERT OR UPDATE ON faked FOR EACH ROW EXECUTE FUNCTION intel.redact_columns('faked', 'body', 'doc')});
+sql("INSERT INTO faked VALUES ('$text', '$doc')");
+is(sql(q{SELECT count(*) FROM faked WHERE body ~ 'write to [a-z2-7]{20}@example.com, card 0[0-9]{15} or 0' AND doc ->> 'mail' ~ '@example.com$'}), '1',
+	'stand-ins are stored');
 # sorts spill, plans are explained, statistics gathered, a model asked
 sql('SELECT body FROM note ORDER BY body, id');
 sql('ANALYZE note; EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM note WHERE title > \'a\'; VACUUM FULL note; CHECKPOINT');

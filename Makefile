@@ -24,6 +24,7 @@ SQL_FRAGMENTS = \
 	src/worker/worker.sql \
 	src/worker/worker_enrich.sql \
 	src/context/context.sql \
+	src/eval/eval.sql \
 	src/extension/footer.sql
 
 BUILT_SQL = src/extension/intel--$(EXTVERSION).sql

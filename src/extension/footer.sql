@@ -11,8 +11,8 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
                '_call', '_call_memo', '_complete_memo', '_enrich_changed', '_enrich_queue', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
-               'cancel', 'chat', 'classify', 'complete', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true',
-               'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
+               'cancel', 'chat', 'classify', 'complete', 'complete_prompt', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true',
+               'last_inference', 'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
                'stream_chat', 'submit', 'submit_ask', 'submit_each', 'summarize', 'translate', 'wait'
            )
          ORDER BY p.proname, p.oid
@@ -57,7 +57,10 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
             @extschema@._enrich_job TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
-            @extschema@.inference_span, @extschema@.cache TO %s', role);
+            @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance,
+            @extschema@.inference_event TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE
+            ON @extschema@.feedback, @extschema@.inference_score TO %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
@@ -78,7 +81,8 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         EXECUTE format('REVOKE ALL ON @extschema@.job_part, @extschema@.enrichment, @extschema@.enrichment_row,
             @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job FROM %s', role);
         EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
-            @extschema@.inference_span, @extschema@.cache FROM %s', role);
+            @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance, @extschema@.inference_event,
+            @extschema@.feedback, @extschema@.inference_score FROM %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS

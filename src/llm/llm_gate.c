@@ -4,7 +4,8 @@
  *		The one way out: what is sent, to whom, and who may.
  *
  * llm_call_prepare is the only function that fills in the private half of a
- * call, and without that nothing can be sent. In its order: the model must
+ * call, and without that nothing can be sent. In its order: a prompt that the
+ * request names becomes its text, the model must
  * exist and be granted, the provider must be switched on, the request may
  * only have members that are known, every text in it passes the provider's
  * redaction policy, and only then the bytes are built and the key is read. A
@@ -27,6 +28,7 @@
 #include "llm/llm_catalog.h"
 #include "llm/llm_int.h"
 #include "llm/llm_log.h"
+#include "llm/llm_prompt.h"
 #include "llm/llm_restore.h"
 #include "llm/llm_secret.h"
 
@@ -287,6 +289,8 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 	llm_log_identify(call);
 	old = MemoryContextSwitchTo(call->cxt);
 	doc = json_from_jsonb(request);
+	if (task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT)
+		llm_prompt_resolve(call, doc);
 	model = choose_model(task, doc, *name);
 	provider = *model->provider;
 

@@ -48,6 +48,9 @@ typedef struct LlmCallState
 	int64 job;		   /* 0: none */
 	char *feature;	   /* or NULL */
 	char *traceparent; /* or NULL */
+	int64 prompt_id;   /* of intel.prompt; 0: no prompt was named */
+	char *prompt_name;
+	int prompt_version;
 	Oid owner;
 	char *subject; /* or NULL */
 	char *tenant;  /* or NULL */

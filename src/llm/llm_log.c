@@ -45,6 +45,7 @@
 #include "llm/llm_log.h"
 
 INTEL_FUNCTION(inference_lost);
+INTEL_FUNCTION(last_inference);
 
 #define RING_ENTRIES 1024
 #define COST_MAX 48
@@ -72,6 +73,9 @@ enum
 	LOG_TRACEPARENT,
 	LOG_JOB,
 	LOG_FEATURE,
+	LOG_PROMPT_ID,
+	LOG_PROMPT_NAME,
+	LOG_PROMPT_VERSION,
 	LOG_OWNER,
 	LOG_SUBJECT,
 	LOG_TENANT,
@@ -98,6 +102,9 @@ typedef struct LogEntry
 	char traceparent[LLM_TRACEPARENT_LEN + 1];
 	int64 job; /* 0: none */
 	char feature[GUC_FEATURE_MAX + 1];
+	int64 prompt_id; /* 0: none */
+	char prompt_name[NAMEDATALEN];
+	int prompt_version;
 	Oid owner;
 	bool has_subject;
 	bool has_tenant;
@@ -125,6 +132,7 @@ static PendingRow *pending = NULL;
 static LlmWakeFunction wake_worker = NULL;
 static const LlmOrigin no_origin = {0, NULL, NULL};
 static LlmOrigin origin = {0, NULL, NULL};
+static int64 last_id = 0; /* of the last row that this process wrote */
 
 static const char *const task_names[] = {"complete", "chat", "embed",
 										 "rerank"};
@@ -287,6 +295,10 @@ fill_entry(const LlmCall *call, LogEntry *entry)
 	entry->job = state->job;
 	if (state->feature != NULL)
 		strlcpy(entry->feature, state->feature, sizeof(entry->feature));
+	entry->prompt_id = state->prompt_id;
+	entry->prompt_version = state->prompt_version;
+	if (state->prompt_id != 0)
+		strlcpy(entry->prompt_name, state->prompt_name, NAMEDATALEN);
 	entry->owner = state->owner;
 	entry->has_subject = state->subject != NULL;
 	entry->has_tenant = state->tenant != NULL;
@@ -481,6 +493,11 @@ put_values(const LogEntry *entry, Datum *values, bool *nulls)
 	put_text(values, nulls, LOG_TRACEPARENT, entry->traceparent);
 	put_count(values, nulls, LOG_JOB, entry->job != 0 ? entry->job : -1);
 	put_text(values, nulls, LOG_FEATURE, entry->feature);
+	put_count(values, nulls, LOG_PROMPT_ID,
+			  entry->prompt_id != 0 ? entry->prompt_id : -1);
+	put_text(values, nulls, LOG_PROMPT_NAME, entry->prompt_name);
+	nulls[LOG_PROMPT_VERSION] = entry->prompt_id == 0;
+	values[LOG_PROMPT_VERSION] = Int32GetDatum(entry->prompt_version);
 	values[LOG_OWNER] = ObjectIdGetDatum(entry->owner);
 	nulls[LOG_SUBJECT] = !entry->has_subject;
 	nulls[LOG_TENANT] = !entry->has_tenant;
@@ -568,6 +585,9 @@ log_line(const LogEntry *entry)
 	put_json(&line, "traceparent", entry->traceparent);
 	put_json_count(&line, "job", entry->job != 0 ? entry->job : -1);
 	put_json(&line, "feature", entry->feature);
+	put_json(&line, "prompt", entry->prompt_name);
+	put_json_count(&line, "prompt_version",
+				   entry->prompt_id != 0 ? entry->prompt_version : -1);
 	if (entry->has_tenant)
 		put_json(&line, "tenant", entry->tenant);
 	appendStringInfoChar(&line, '}');
@@ -604,6 +624,7 @@ llm_log_attempt(LlmCall *call, bool keep)
 	}
 	insert_entry(&entry);
 	keep_row(&entry);
+	last_id = entry.id;
 	return entry.id;
 }
 
@@ -650,4 +671,13 @@ intel_inference_lost(PG_FUNCTION_ARGS pg_attribute_unused())
 		LWLockRelease(shmem_lock());
 	}
 	PG_RETURN_INT64((int64) lost);
+}
+
+/* intel.last_inference(): id of the last row that this session wrote */
+Datum
+intel_last_inference(PG_FUNCTION_ARGS)
+{
+	if (last_id == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(last_id);
 }

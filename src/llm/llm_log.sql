@@ -21,6 +21,9 @@ CREATE TABLE @extschema@.inference (
     traceparent text,
     job bigint,
     feature text,
+    prompt_id bigint,
+    prompt_name text,
+    prompt_version integer,
     owner regrole NOT NULL DEFAULT @extschema@._caller(),
     subject text DEFAULT @extschema@.subject(),
     tenant text DEFAULT @extschema@.tenant()
@@ -45,10 +48,13 @@ COMMENT ON COLUMN @extschema@.inference.traceparent IS
     'intel.traceparent of the session that called or submitted';
 COMMENT ON COLUMN @extschema@.inference.job IS
     'the job that the call was made for; null: a call that was waited for';
+COMMENT ON COLUMN @extschema@.inference.prompt_id IS
+    'id in intel.prompt of the version that the request named and whose text was sent; it stays when the prompt is dropped';
 
 CREATE INDEX inference_started_at ON @extschema@.inference (started_at);
 CREATE INDEX inference_owner ON @extschema@.inference (owner, tenant, subject, id);
 CREATE INDEX inference_job ON @extschema@.inference (job) WHERE job IS NOT NULL;
+CREATE INDEX inference_prompt ON @extschema@.inference (prompt_id) WHERE prompt_id IS NOT NULL;
 
 ALTER TABLE @extschema@.inference ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.inference
@@ -85,11 +91,12 @@ CREATE VIEW @extschema@.inference_span WITH (security_invoker = true, security_b
             'gen_ai.usage.cache_read.input_tokens', i.cached_tokens,
             'gen_ai.usage.cache_creation.input_tokens', i.cache_write_tokens,
             'gen_ai.usage.reasoning.output_tokens', i.reasoning_tokens,
+            'gen_ai.prompt.name', i.prompt_name,
             'http.response.status_code', i.http_status,
             'error.type', i.error_code,
             'intel.model', i.model, 'intel.provider', i.provider, 'intel.task', i.task,
             'intel.status', i.status, 'intel.cost', i.cost, 'intel.feature', i.feature,
-            'intel.job', i.job, 'intel.request_id', i.request_id)) AS attributes
+            'intel.prompt_version', i.prompt_version, 'intel.job', i.job, 'intel.request_id', i.request_id)) AS attributes
     FROM @extschema@.inference i
     CROSS JOIN LATERAL (SELECT CASE i.task WHEN 'complete' THEN 'chat' WHEN 'embed' THEN 'embeddings'
         ELSE i.task END) AS o (name)
@@ -104,6 +111,13 @@ CREATE FUNCTION @extschema@.inference_lost() RETURNS bigint
 COMMENT ON FUNCTION @extschema@.inference_lost() IS
     'rows of inference that could not be kept since the server started, because too many calls failed at once';
 REVOKE ALL ON FUNCTION @extschema@.inference_lost() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.last_inference() RETURNS bigint
+    AS 'MODULE_PATHNAME', 'intel_last_inference'
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.last_inference() IS
+    'id of the last row of inference that this session has written for a call it waited for, or null';
+REVOKE ALL ON FUNCTION @extschema@.last_inference() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.prune_inference(older_than interval DEFAULT NULL) RETURNS bigint
     LANGUAGE sql VOLATILE PARALLEL UNSAFE

@@ -233,6 +233,9 @@ BEGIN
         RAISE EXCEPTION 'option "after_failure" of a job must be fail or run'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF EXISTS (SELECT FROM @extschema@.task t WHERE t.name = submit.task AND t.call IN ('complete', 'chat')) THEN
+        request := @extschema@._prompt_pin(request);
+    END IF;
     INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, next_attempt_at,
             needs, run_anyway, expires_at, retention)
         VALUES (task, request, coalesce((options ->> 'priority')::smallint, 0),

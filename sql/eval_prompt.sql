@@ -76,14 +76,10 @@ SELECT prompt_name, prompt_version FROM intel.inference WHERE id = intel.last_in
 
 -- a job is given the version when it is submitted
 SELECT intel.create_prompt('greet', 'Good day {{who}}.', 'production') AS fourth;
-BEGIN;
-SELECT intel.submit('complete', '{"prompt": {"name": "greet", "vars": {"who": "Ann"}}}') AS job \gset
-SELECT request FROM intel.job_queue WHERE id = :job;
-SELECT intel.submit('complete', '{"prompt": "x", "system": {"name": "greet", "version": 1}}') AS job \gset
-SELECT request FROM intel.job_queue WHERE id = :job;
-SELECT intel.submit('chat', '{"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": {"name": "greet", "label": "production"}}]}') AS job \gset
-SELECT request FROM intel.job_queue WHERE id = :job;
-ROLLBACK;
+SELECT intel._prompt_pin('{"prompt": {"name": "greet", "vars": {"who": "Ann"}}, "temperature": 1}');
+SELECT intel._prompt_pin('{"prompt": "x", "system": {"name": "greet", "version": 1}}');
+SELECT intel._prompt_pin('{"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": {"name": "greet", "label": "production"}}]}');
+SELECT intel._prompt_pin('{"messages": 1, "prompt": null}');
 SELECT intel.submit('complete', '{"prompt": {"name": "greet", "label": "other"}}');
 
 -- others do not see it, nor meet its name

@@ -34,3 +34,9 @@ SELECT content FROM (VALUES
     ('Quarterly Revenue grew. The Board approved the Budget. The Annual Report was adopted. Toner was changed.'),
     ('please send the report again, the second page is missing and the table does not fit'),
     ('2015 to 2021 Senior Analyst, Customer Support')) AS t(content) WHERE intel.redact(content, 'strict') <> content;
+-- what somebody is to another; forms of German companies; streets of Romance languages; who is speaking
+SELECT content, intel.redact(content, 'strict') FROM (VALUES
+    ('Mrs Doyle is well, her son Tavish does the shopping.'), ('Carer Ebrima comes twice a day'), ('mi hermano y mi hijo Xabi viven lejos'),
+    ('the boss said no, and the nurse agreed'), ('Besuch bei Steinbach Maschinenbau GmbH & Co. KG am Vormittag'), ('an order by Hollmann & Co. came'),
+    ('abito in Corso Vittorio Emanuele 77, 80121 Napoli'), ('il habite 5 impasse des Acacias, 31500 Toulouse'), ('hi its monika from the bakery'),
+    ('Reunión con el equipo'), ('kontakt pod numerem 601 234 987')) AS t(content);

@@ -263,6 +263,15 @@ static const char *const person_before[] = {
 static const char *const place_before[] = {
 	"in",	   "from",	 "to",		"near", "visit",  "visiting", "of",
 	"leaving", "around", "outside", "via",	"toward", "towards"};
+/* what a person is to somebody, right before the name: "her son Cormac" */
+static const char *const kin_before[] = {
+	"son",		 "daughter",  "wife",	 "husband",	 "brother", "sister",
+	"father",	 "mother",	  "nephew",	 "niece",	 "cousin",	"uncle",
+	"aunt",		 "fiancee",	  "widow",	 "grandson", "carer",	"nurse",
+	"colleague", "coworker",  "boss",	 "roommate", "sohn",	"tochter",
+	"bruder",	 "schwester", "kollege", "kollegin", "ehemann", "ehefrau",
+	"fils",		 "epouse",	  "hijo",	 "hija",	 "marido",	"esposa",
+	"figlio",	 "figlia",	  "moglie",	 "marito",	 "filho",	"filha"};
 /* and behind a person's */
 static const char *const person_after[] = {
 	"said",	   "says",	 "asked",  "told",	 "wrote",  "shouted",	"spent",
@@ -292,10 +301,14 @@ static bool
 ends_introduction(const NameWord *first, const NameWord *second)
 {
 	static const char *const pairs[][2] = {
-		{"name", "is"},	  {"name", "ist"},	  {"nome", "e"},  {"naam", "is"},
-		{"nombre", "es"}, {"nom", "est"},	  {"navn", "er"}, {"namn", "ar"},
-		{"nimeni", "on"}, {"nazywam", "sie"}, {"name", "s"},  {"it", "s"},
-		{"se", "llama"},  {"si", "chiama"},	  {"se", "chama"}};
+		{"name", "is"},		{"name", "ist"},  {"nome", "e"},
+		{"naam", "is"},		{"nombre", "es"}, {"nom", "est"},
+		{"navn", "er"},		{"namn", "ar"},	  {"nimeni", "on"},
+		{"nazywam", "sie"}, {"name", "s"},	  {"it", "s"},
+		{"se", "llama"},	{"si", "chiama"}, {"se", "chama"},
+		{"hi", "its"},		{"hey", "its"},	  {"hello", "its"},
+		{"jmenuji", "se"},	{"volam", "sa"},  {"benim", "adim"},
+		{"toi", "la"},		{"numele", "meu"}};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 	{
@@ -365,8 +378,10 @@ read_cues(const RedactScanner *s, uint32_t start, uint32_t end, Cues *cues)
 		cues->title = (w.flags & REDACT_WORD_TITLE) != 0;
 		cues->label =
 			(w.flags & REDACT_WORD_LABEL) && redact_at(s, w.end) == ':';
-		cues->person_before = cues->label || WORD_IS(&w, person_before) ||
-							  (w.flags & REDACT_WORD_SALUTE);
+		cues->person_before =
+			cues->label || WORD_IS(&w, person_before) ||
+			(WORD_IS(&w, kin_before) && redact_at(s, w.end) == ' ') ||
+			(w.flags & REDACT_WORD_SALUTE);
 		cues->place_before = WORD_IS(&w, place_before);
 		if (w.len <= 6 && redact_name_before(s, w.start, &before))
 		{
@@ -532,7 +547,8 @@ judge_person(RedactScanner *s, const NameWord *words, int from, int to,
 			 (words[first + 1].flags & REDACT_WORD_SURNAME) &&
 			 !is_common(&words[first + 1])))
 	{
-		cues.person_before = (words[first].flags & REDACT_WORD_SALUTE) != 0;
+		cues.person_before = (words[first].flags & REDACT_WORD_SALUTE) ||
+							 WORD_IS(&words[first], kin_before);
 		cues.sentence_start = false;
 		first++;
 	}
@@ -602,12 +618,31 @@ is_plain(const NameWord *w)
 		   !(w->flags & (REDACT_WORD_GIVEN | REDACT_WORD_SURNAME));
 }
 
+/*
+ * "Corso Vittorio Emanuele 77": the address, which is found at its number, has
+ * these words.
+ */
+static bool
+is_street(const RedactScanner *s, const NameWord *words, int n)
+{
+	uint32_t end = words[n - 1].end;
+
+	end += redact_at(s, end) == ',';
+	return n > 1 && (words[0].flags & REDACT_WORD_STREET) &&
+		   !(words[0].flags & (REDACT_WORD_TITLE | REDACT_WORD_GIVEN)) &&
+		   redact_at(s, end) == ' ' &&
+		   (redact_class_at(s, end + 1) & CC_DIGIT);
+}
+
 /* Split a run at titles, places and peoples; judge what is left. */
 static void
 judge_run(RedactScanner *s, NameWord *words, int n)
 {
 	int from = redact_organisation(s, words, n);
 
+	if (from == 0 && redact_wants(s, REDACT_STREET_ADDRESS) &&
+		is_street(s, words, n))
+		return;
 	for (int i = from; i < n; i++)
 	{
 		const NameWord *w = &words[i];

@@ -110,13 +110,14 @@ legal_form_end(const RedactScanner *s, uint32_t end)
 {
 	/* the longer ones of the same start first; what follows is no letter */
 	static const char *const forms[] = {
-		"S.A. de C.V.", "S. de R.L.", "S.p.A.",		"S.r.l.",	  "S.A.S.",
-		"S.A.R.L.",		"S.A.",		  "S.L.",		"B.V.",		  "N.V.",
-		"A/S",			"ApS",		  "Sp. z o.o.", "sp. z o.o.", "a.s.",
-		"s.r.o.",		"d.o.o.",	  "plc",		"e.V.",		  "Pty Ltd",
-		"Pvt Ltd",		"Pvt. Ltd.",  "Ltda.",		"Ltda",		  "L.L.C.",
-		"LLC",			"LLP",		  "Inc.",		"Inc",		  "Ltd.",
-		"Ltd",			"Co.",		  "Corp."};
+		"& Co. KGaA", "& Co. KG",	"& Co. OHG",  "& Co.",	 "S.A. de C.V.",
+		"S. de R.L.", "S.p.A.",		"S.r.l.",	  "S.A.S.",	 "S.A.R.L.",
+		"S.A.",		  "S.L.",		"B.V.",		  "N.V.",	 "A/S",
+		"ApS",		  "Sp. z o.o.", "sp. z o.o.", "a.s.",	 "s.r.o.",
+		"d.o.o.",	  "plc",		"e.V.",		  "Pty Ltd", "Pvt Ltd",
+		"Pvt. Ltd.",  "Ltda.",		"Ltda",		  "L.L.C.",	 "LLC",
+		"LLP",		  "Inc.",		"Inc",		  "Ltd.",	 "Ltd",
+		"Co.",		  "Corp."};
 	uint32_t i = end + (redact_at(s, end) == ',');
 
 	if (redact_at(s, i++) != ' ')
@@ -145,7 +146,12 @@ heads_name(const NameWord *w)
 		"ministere",	"ministero",	"trattoria",	  "ristorante",
 		"osteria",		"restaurante",	"brasserie",	  "fondation",
 		"fundacion",	"fondazione",	"fundacao",		  "grupo",
-		"groupe",		"gruppo",		"politecnico",	  "ecole"};
+		"groupe",		"gruppo",		"politecnico",	  "ecole",
+		"autohaus",		"klinik",		"krankenhaus",	  "clinique",
+		"clinica",		"backerei",		"metzgerei",	  "gasthof",
+		"apotheke",		"pharmacie",	"farmacia",		  "boulangerie",
+		"bakkerij",		"bouwbedrijf",	"construtora",	  "lycee",
+		"colegio",		"kanzlei"};
 
 	return WORD_IS(w, heads);
 }

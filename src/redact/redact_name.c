@@ -265,13 +265,13 @@ static const char *const place_before[] = {
 	"leaving", "around", "outside", "via",	"toward", "towards"};
 /* what a person is to somebody, right before the name: "her son Cormac" */
 static const char *const kin_before[] = {
-	"son",		 "daughter",  "wife",	 "husband",	 "brother", "sister",
-	"father",	 "mother",	  "nephew",	 "niece",	 "cousin",	"uncle",
-	"aunt",		 "fiancee",	  "widow",	 "grandson", "carer",	"nurse",
-	"colleague", "coworker",  "boss",	 "roommate", "sohn",	"tochter",
-	"bruder",	 "schwester", "kollege", "kollegin", "ehemann", "ehefrau",
-	"fils",		 "epouse",	  "hijo",	 "hija",	 "marido",	"esposa",
-	"figlio",	 "figlia",	  "moglie",	 "marito",	 "filho",	"filha"};
+	"son",		 "daughter", "wife",	 "husband",	 "brother", "sister",
+	"father",	 "mother",	 "nephew",	 "niece",	 "cousin",	"uncle",
+	"aunt",		 "fiancee",	 "widow",	 "grandson", "carer",	"nurse",
+	"coworker",	 "boss",	 "roommate", "sohn",	 "tochter", "bruder",
+	"schwester", "kollege",	 "kollegin", "ehemann",	 "ehefrau", "fils",
+	"epouse",	 "hijo",	 "hija",	 "marido",	 "esposa",	"figlio",
+	"figlia",	 "moglie",	 "marito",	 "filho",	 "filha"};
 /* and behind a person's */
 static const char *const person_after[] = {
 	"said",	   "says",	 "asked",  "told",	 "wrote",  "shouted",	"spent",

@@ -10,8 +10,8 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
           FROM pg_proc p
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
-               '_call', '_call_memo', '_complete_memo', '_enrich_changed', '_enrich_queue', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
-               'cancel', 'chat', 'classify', 'complete', 'complete_prompt', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true',
+               '_call', '_call_memo', '_cascade', '_cascade_ask_proxy', '_complete_memo', '_enrich_changed', '_enrich_queue', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
+               'cancel', 'chat', 'classify', 'classify_each', 'complete', 'complete_prompt', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true', 'is_true_each',
                'last_inference', 'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
                'stream_chat', 'submit', 'submit_ask', 'submit_each', 'summarize', 'translate', 'wait'
            )
@@ -61,6 +61,9 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
             @extschema@.inference_event TO %s', role);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE
             ON @extschema@.feedback, @extschema@.inference_score TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT (task, proxy, model, accuracy, confidence, inputs, proxy_calls, proxy_failed,
+                oracle_calls, sample, sample_agreement, allowed, threshold, accepted)
+            ON @extschema@.cascade TO %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.grant_access(regrole) IS
@@ -82,7 +85,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
             @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job FROM %s', role);
         EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
             @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance, @extschema@.inference_event,
-            @extschema@.feedback, @extschema@.inference_score FROM %s', role);
+            @extschema@.feedback, @extschema@.inference_score, @extschema@.cascade FROM %s', role);
     END
     $$;
 COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS

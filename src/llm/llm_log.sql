@@ -123,15 +123,18 @@ CREATE FUNCTION @extschema@.prune_inference(older_than interval DEFAULT NULL) RE
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-        WITH gone AS (
-            DELETE FROM @extschema@.inference
-             WHERE started_at < clock_timestamp() - coalesce(older_than,
+        WITH age (oldest) AS MATERIALIZED (
+            SELECT clock_timestamp() - coalesce(older_than,
                 nullif(current_setting('intel.inference_retention'), '-1')::interval)
+        ), cascades AS (
+            DELETE FROM @extschema@.cascade WHERE started_at < (SELECT oldest FROM age)
+        ), gone AS (
+            DELETE FROM @extschema@.inference WHERE started_at < (SELECT oldest FROM age)
             RETURNING 1)
         SELECT count(*) FROM gone
     $$;
 COMMENT ON FUNCTION @extschema@.prune_inference(interval) IS
-    'removes rows of inference that are older, by default than intel.inference_retention, and counts them';
+    'removes rows of inference, and of cascade, that are older, by default than intel.inference_retention, and counts those of inference';
 REVOKE ALL ON FUNCTION @extschema@.prune_inference(interval) FROM PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference', '');

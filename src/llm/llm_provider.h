@@ -121,7 +121,8 @@ typedef struct LlmReply
 	LlmProblem problem; /* what is wrong with a malformed answer */
 	int64_t retry_after_ms;
 	LlmUsage usage;
-	char *result;	/* JSON text, see LlmTask */
+	double certainty; /* probability of the text; 0: not said */
+	char *result;	  /* JSON text, see LlmTask */
 	char *rejected; /* owned: content that does not fit the schema, or NULL */
 } LlmReply;
 

@@ -112,8 +112,9 @@ convert_choice(const json_t *choice)
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const without[] = {
-		"frequency_penalty", "presence_penalty", "seed", "metadata", NULL};
+	static const char *const without[] = {"frequency_penalty", "logprobs",
+										  "presence_penalty",  "seed",
+										  "metadata",		   NULL};
 	json_t *tools = json_object_get(ask->options, "tools");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
 	json_t *stop = json_object_get(ask->options, "stop");

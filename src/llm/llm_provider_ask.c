@@ -46,6 +46,7 @@ typedef enum OptionKind
 	OPTION_CHOICE, /* auto, none, required or the name of a tool */
 	OPTION_OBJECT,
 	OPTION_STRINGS, /* an object of strings */
+	OPTION_TRUTH,
 } OptionKind;
 
 typedef struct Option
@@ -60,6 +61,7 @@ typedef struct Option
 static const Option options[] = {
 	{"dimensions", OPTION_COUNT, 1, LLM_MAX_DIMENSIONS, true},
 	{"frequency_penalty", OPTION_NUMBER, -2, 2, false},
+	{"logprobs", OPTION_TRUTH, 0, 0, false},
 	{"max_tokens", OPTION_COUNT, 1, 10000000, false},
 	{"metadata", OPTION_STRINGS, 0, 0, false},
 	{"presence_penalty", OPTION_NUMBER, -2, 2, false},
@@ -208,6 +210,8 @@ option_is_valid(const Option *option, const json_t *value)
 			return json_is_object(value);
 		case OPTION_STRINGS:
 			return is_object_of_strings(value);
+		case OPTION_TRUTH:
+			return json_is_boolean(value);
 	}
 	return false;
 }
@@ -556,6 +560,8 @@ take_stream(const json_t *request, LlmAsk *ask, LlmProblem *problem)
 	ask->is_streamed = json_is_true(stream);
 	if (ask->is_streamed && json_object_get(ask->options, "schema") != NULL)
 		return llm_problem(problem, "a streamed answer cannot have a schema");
+	if (ask->is_streamed && json_object_get(ask->options, "logprobs") != NULL)
+		return llm_problem(problem, "a streamed answer has no \"logprobs\"");
 	return true;
 }
 

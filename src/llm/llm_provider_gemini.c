@@ -167,8 +167,8 @@ generation_config(const LlmAsk *ask)
 static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const without[] = {"metadata", "reasoning_effort",
-										  NULL};
+	static const char *const without[] = {"logprobs", "metadata",
+										  "reasoning_effort", NULL};
 	json_t *tools = json_object_get(ask->options, "tools");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
 	json_t *system = llm_system_text(ask);

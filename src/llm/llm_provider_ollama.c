@@ -56,8 +56,8 @@ convert_messages(const LlmAsk *ask)
 static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const without[] = {"metadata", "reasoning_effort",
-										  "tool_choice", NULL};
+	static const char *const without[] = {
+		"logprobs", "metadata", "reasoning_effort", "tool_choice", NULL};
 	json_t *stop = json_object_get(ask->options, "stop");
 	json_t *options;
 	json_t *body;

@@ -9,6 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <math.h>
 #include <string.h>
 
 #include "llm/llm_provider_int.h"
@@ -31,17 +32,10 @@ finish_word(const char *reason)
 static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const same[] = {"frequency_penalty",
-									   "metadata",
-									   "presence_penalty",
-									   "reasoning_effort",
-									   "seed",
-									   "stop",
-									   "temperature",
-									   "tool_choice",
-									   "tools",
-									   "top_k",
-									   "top_p"};
+	static const char *const same[] = {
+		"frequency_penalty", "logprobs", "metadata", "presence_penalty",
+		"reasoning_effort",	 "seed",	 "stop",	 "temperature",
+		"tool_choice",		 "tools",	 "top_k",	 "top_p"};
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
 	json_t *body = json_pack("{s:s, s:O}", "model", ask->model_id, "messages",
@@ -173,6 +167,33 @@ read_tool_calls(const json_t *given)
 	return calls;
 }
 
+/*
+ * The probability of a whole text: the product of those of its tokens. Where
+ * a schema binds the provider, only the values in it are uncertain. 0 when
+ * they were not given, or are none.
+ */
+static double
+read_certainty(const json_t *choice)
+{
+	const json_t *tokens =
+		json_object_get(json_object_get(choice, "logprobs"), "content");
+	double sum = 0;
+	size_t i;
+	json_t *token;
+
+	if (json_array_size(tokens) == 0)
+		return 0;
+	json_array_foreach (tokens, i, token)
+	{
+		const json_t *logprob = json_object_get(token, "logprob");
+
+		if (!json_is_number(logprob))
+			return 0;
+		sum += json_number_value(logprob);
+	}
+	return exp(fmin(sum, 0));
+}
+
 static void
 parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
@@ -186,6 +207,7 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	json_t *calls = NULL;
 
 	read_usage(doc, &reply->usage);
+	reply->certainty = read_certainty(choice);
 	if (!json_is_object(message))
 	{
 		llm_reply_malformed(reply, "it has no message");

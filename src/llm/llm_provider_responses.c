@@ -107,6 +107,7 @@ static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
 	static const char *const without[] = {"frequency_penalty",
+										  "logprobs",
 										  "presence_penalty",
 										  "seed",
 										  "stop",

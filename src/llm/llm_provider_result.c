@@ -159,6 +159,8 @@ llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 	if (model != NULL && strlen(model) <= 200)
 		json_object_set_new(result, "model", json_string(model));
 	json_object_set_new(result, "usage", usage_object(&reply->usage));
+	if (reply->certainty > 0)
+		json_object_set_new(result, "certainty", json_real(reply->certainty));
 
 	reply->result = json_dumps(result, JSON_COMPACT);
 	json_decref(result);

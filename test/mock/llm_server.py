@@ -137,6 +137,7 @@ class Chat:
         self.cut = bool(limit) and len(pieces) > limit
         self.pieces = pieces[:limit] if self.cut else pieces
         self.text = "".join(self.pieces) if self.cut else self.text
+        self.certainty = behaviour.get("certainty", 1.0)
         self.tokens_in = len(words(prompt))
         self.tokens_out = len(self.pieces)
 
@@ -162,7 +163,9 @@ class OpenAI:
         users = [text_of(m.get("content")) for m in messages if m.get("role") == "user"]
         schema = (request.get("response_format") or {}).get("json_schema", {}).get("schema")
         limit = request.get("max_completion_tokens") or request.get("max_tokens")
-        return Chat(users[-1] if users else "", limit, schema, behaviour)
+        chat = Chat(users[-1] if users else "", limit, schema, behaviour)
+        chat.logprobs = bool(request.get("logprobs"))
+        return chat
 
     @staticmethod
     def usage(chat):
@@ -176,6 +179,8 @@ class OpenAI:
 
     @classmethod
     def whole(cls, chat, model):
+        logprobs = {"content": [{"token": p, "logprob": math.log(chat.certainty) / len(chat.pieces), "top_logprobs": []}
+                                for p in chat.pieces], "refusal": None}
         return {
             "id": "chatcmpl-mock",
             "object": "chat.completion",
@@ -185,6 +190,7 @@ class OpenAI:
                 {
                     "index": 0,
                     "message": {"role": "assistant", "content": chat.text, "refusal": None},
+                    "logprobs": logprobs if chat.logprobs else None,
                     "finish_reason": "length" if chat.cut else "stop",
                 }
             ],

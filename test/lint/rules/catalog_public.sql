@@ -9,7 +9,7 @@ WITH allowed (name, reason) AS (
 		('_address_class', 'classifies an address that it is given; looks nothing up'),
 		('_job_guard', 'trigger: cannot be called')
 ), listed (name) AS (
-	VALUES ('embed'), ('complete'), ('complete_prompt'), ('chat'), ('stream'), ('classify'), ('extract'), ('summarize'),
+	VALUES ('embed'), ('complete'), ('complete_prompt'), ('chat'), ('stream'), ('classify'), ('classify_each'), ('is_true_each'), ('extract'), ('summarize'),
 		('is_true'), ('rerank'), ('submit'), ('ask'), ('run_jobs'), ('retry'), ('grant_access'),
 		('revoke_access'), ('create_vectorizer'), ('drop_vectorizer'), ('create_enrichment'),
 		('adopt_pgvector'), ('_call'), ('_embed')

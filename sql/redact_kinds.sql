@@ -39,4 +39,4 @@ SELECT content, intel.redact(content, 'strict') FROM (VALUES
     ('Mrs Doyle is well, her son Tavish does the shopping.'), ('Carer Ebrima comes twice a day'), ('mi hermano y mi hijo Xabi viven lejos'),
     ('the boss said no, and the nurse agreed'), ('Besuch bei Steinbach Maschinenbau GmbH & Co. KG am Vormittag'), ('an order by Hollmann & Co. came'),
     ('abito in Corso Vittorio Emanuele 77, 80121 Napoli'), ('il habite 5 impasse des Acacias, 31500 Toulouse'), ('hi its monika from the bakery'),
-    ('Reunión con el equipo'), ('kontakt pod numerem 601 234 987')) AS t(content);
+    ('She has worked at Green Energy for a year, and now works at home.'), ('Reunión con el equipo'), ('kontakt pod numerem 601 234 987')) AS t(content);

@@ -184,8 +184,12 @@ is_organisation(const NameWord *words, int from, int to, const Cues *cues)
 		return true;
 	if (cues->title || cues->label || (words[from].flags & REDACT_WORD_GIVEN))
 		return false;
-	/* people do what organisations do, but nobody works at a person */
-	return cues->job_before ? names + unknown > 0 : unknown > 0 && names == 0;
+	/*
+	 * People do what organisations do, but nobody works at a person; and where
+	 * one works has several capitals by being a name: "at Green Energy".
+	 */
+	return cues->job_before ? names + unknown > 0 || to - from > 1
+							: unknown > 0 && names == 0;
 }
 
 bool

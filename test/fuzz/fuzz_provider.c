@@ -38,6 +38,9 @@ check_result(LlmTask task, const char *result)
 
 	assert(json_is_object(doc));
 	assert(json_is_object(json_object_get(doc, "usage")));
+	if (json_object_get(doc, "certainty") != NULL)
+		assert(json_real_value(json_object_get(doc, "certainty")) > 0 &&
+			   json_real_value(json_object_get(doc, "certainty")) <= 1);
 	switch (task)
 	{
 		case LLM_TASK_COMPLETE:

@@ -99,7 +99,7 @@ SELECT ann_few('tenant = 10'), ann_few('tenant = 11');
 INSERT INTO ann_k SELECT i, ann_vec(i, 16), i % 200, NULL FROM generate_series(20001, 26000) i;
 SELECT ann_few('tenant = 10'), ann_few('tenant = 12'), ann_few('tenant = 12 AND kind IS NULL');
 SELECT count(*) FROM index_check('ann_k_i');
-SELECT key_pages > 0, key_pages < list_pages / 4 FROM index_stats('ann_k_i');
+SELECT key_pages > 0, key_pages < list_pages / 3 FROM index_stats('ann_k_i');
 DROP TABLE ann_k;
 DROP FUNCTION ann_few;
 DROP TABLE ann_f;

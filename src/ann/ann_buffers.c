@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "storage/buf_internals.h"
 
 #include "ann/ann_page.h"
 #include "base/compat.h"
@@ -51,6 +52,15 @@ find_place(Relation index, BlockNumber block, uint32 *tag)
 }
 
 Buffer
+ann_buffer_read_recent(Relation index, BlockNumber block, Buffer *recent)
+{
+	if (!BufferIsValid(*recent) || ++calls % LONG_WAY == 0 ||
+		!ReadRecentBuffer(compat_locator(index), MAIN_FORKNUM, block, *recent))
+		*recent = ReadBuffer(index, block);
+	return *recent;
+}
+
+Buffer
 ann_buffer_read(Relation index, BlockNumber block)
 {
 	uint32 tag;
@@ -60,14 +70,20 @@ ann_buffer_read(Relation index, BlockNumber block)
 		places =
 			MemoryContextAllocZero(TopMemoryContext, sizeof(Place) * PLACES);
 	place = find_place(index, block, &tag);
-	if (place->tag == tag && BufferIsValid(place->buffer) &&
-		++calls % LONG_WAY != 0 &&
-		ReadRecentBuffer(compat_locator(index), MAIN_FORKNUM, block,
-						 place->buffer))
-		return place->buffer;
+	if (place->tag != tag)
+		place->buffer = InvalidBuffer;
 	place->tag = tag;
-	place->buffer = ReadBuffer(index, block);
-	return place->buffer;
+	return ann_buffer_read_recent(index, block, &place->buffer);
+}
+
+/* The page that a buffer had, if it is a shared one, else NULL. */
+static const char *
+recent_page(Buffer buffer)
+{
+	if (buffer <= InvalidBuffer || buffer > NBuffers)
+		return NULL;
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+	return (const char *) BufferGetBlock(buffer);
 }
 
 /* Where the page is if it is where it was, else NULL. */
@@ -80,10 +96,7 @@ remembered_page(Relation index, BlockNumber block)
 	if (places == NULL)
 		return NULL;
 	place = find_place(index, block, &tag);
-	if (place->tag != tag || place->buffer <= InvalidBuffer ||
-		place->buffer > NBuffers)
-		return NULL;
-	return (const char *) BufferGetBlock(place->buffer);
+	return place->tag == tag ? recent_page(place->buffer) : NULL;
 }
 
 static void
@@ -122,12 +135,17 @@ ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
 }
 
 void
-ann_buffer_prefetch_page(Relation index, BlockNumber block)
+ann_buffer_prefetch_keys(const AnnLayout *layout, Buffer recent, int filter)
 {
-	const char *page = remembered_page(index, block);
+	const char *page = recent_page(recent);
+	Size blocks = (Size) layout->places_per_page * layout->blocks_per_page;
 
-	if (page != NULL)
-		prefetch(page, BLCKSZ);
+	if (page == NULL)
+		return;
+	prefetch(page + BLCKSZ - sizeof(AnnPageSpecial), 1);
+	prefetch(
+		(const char *) ann_key_bytes(layout, (Page) page, filter, 0, 0, 0),
+		ANN_BLOCK * blocks);
 }
 
 void

@@ -211,6 +211,7 @@ create_cache(Relation index, const AnnMeta *meta)
 	dim = cache->layout.shape.full_dim;
 	cache->middle = MemoryContextAlloc(cxt, sizeof(float) * dim);
 	cache->mean = MemoryContextAlloc(cxt, sizeof(float) * dim);
+	cache->keys = MemoryContextAllocZero(cxt, sizeof(AnnKeyChain));
 	ann_middle_read(index, meta, dim, cache->middle);
 	cache->middle_squared =
 		ann_kernels->dot(dim, cache->middle, cache->middle);
@@ -476,4 +477,28 @@ ann_cache_hold(Relation index, MemoryContext cxt)
 		compute_mean(cache);
 	hold(cache, cxt);
 	return cache;
+}
+
+Buffer *
+ann_cache_key_page(const AnnCache *cache, uint32 i, BlockNumber block)
+{
+	AnnKeyChain *keys = cache->keys;
+
+	if (i == keys->space)
+	{
+		uint32 space = Max(2 * keys->space, 64);
+
+		keys->block = widen(cache->cxt, keys->block, sizeof(BlockNumber),
+							keys->space, space);
+		keys->buffer = widen(cache->cxt, keys->buffer, sizeof(Buffer),
+							 keys->space, space);
+		keys->space = space;
+	}
+	if (i >= keys->count || keys->block[i] != block)
+	{
+		keys->block[i] = block;
+		keys->buffer[i] = InvalidBuffer;
+		keys->count = i + 1;
+	}
+	return &keys->buffer[i];
 }

@@ -87,6 +87,18 @@ range_part(PlannerInfo *root, const IndexPath *path)
 	return part;
 }
 
+/* Pages with the keys of all rows. */
+static double
+count_key_pages(const AnnMeta *meta)
+{
+	AnnLayout layout =
+		ann_layout(meta->metric, meta->dim, meta->bits, meta->filters);
+	double list_pages =
+		ceil(meta->list_size / ((double) ANN_BLOCK * layout.blocks_per_page));
+
+	return ceil(list_pages * meta->lists / layout.places_per_page);
+}
+
 void
 ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 				  Cost *startup_cost, Cost *total_cost,
@@ -132,21 +144,30 @@ ann_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	scan_all = tuples * CODE_COST * cpu_operator_cost +
 			   code_pages * costs.spc_random_page_cost / 8;
 	scan_part = part * scan_all;
+	*startup_cost =
+		centroids + scan_part + REFINED_ROWS * REFINE_COST * cpu_operator_cost;
 	if (path->indexclauses != NIL)
 	{
 		/* or the keys of all rows, and of the lists the blocks that match */
-		double matches = tuples * costs.indexSelectivity * part;
-		double codes = Min(part * tuples, ANN_BLOCK * matches);
-		double key_pages = (double) info->pages / 40;
+		double matches = tuples * costs.indexSelectivity;
+		double codes = Min(part * tuples, ANN_BLOCK * matches * part);
+		double keys = tuples * KEY_COST * cpu_operator_cost +
+					  count_key_pages(&meta) * costs.spc_random_page_cost / 8;
 
-		scan_part =
-			Min(scan_part,
-				(tuples * KEY_COST + codes * CODE_COST) * cpu_operator_cost +
-					(key_pages + Min(part * code_pages, matches)) *
+		*startup_cost =
+			Min(*startup_cost,
+				centroids + keys +
+					(codes * CODE_COST + REFINED_ROWS * REFINE_COST) *
+						cpu_operator_cost +
+					Min(part * code_pages, matches * part) *
 						costs.spc_random_page_cost / 8);
+		/* or, when they are few, the records that match, wherever they are */
+		if (matches <= ANN_FEW_ROWS)
+			*startup_cost =
+				Min(*startup_cost,
+					keys + matches * REFINE_COST * cpu_operator_cost +
+						matches * costs.spc_random_page_cost / 8);
 	}
-	*startup_cost =
-		centroids + scan_part + REFINED_ROWS * REFINE_COST * cpu_operator_cost;
 	*total_cost = *startup_cost + (1 - part) * scan_all +
 				  costs.numIndexTuples * range_part(root, path) *
 					  (cpu_index_tuple_cost + ROW_COST * cpu_tuple_cost);

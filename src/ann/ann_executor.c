@@ -123,6 +123,12 @@ ann_limit_miss(AnnLimit *limit)
 }
 
 double
+ann_plan_rows(const AnnPlan *plan)
+{
+	return plan == NULL ? -1 : plan->state->ss.ps.plan->plan_rows;
+}
+
+double
 ann_plan_end(const AnnPlan *plan)
 {
 	double end = get_float8_infinity();

@@ -16,6 +16,7 @@
 #include "commands/defrem.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 
@@ -245,21 +246,41 @@ check_entry(Check *check, BlockNumber block, BlockNumber record_page,
 	UnlockReleaseBuffer(buffer);
 }
 
+/* Whether a place has the keys of an entry, and where its record is. */
+static bool
+has_entry(const AnnLayout *layout, const AnnBlock *entries, int slot,
+		  Page keys, int place, int block)
+{
+	const AnnKeyRecords *records = ann_key_records(layout, keys, place, block);
+
+	for (int f = 0; f < layout->filters; f++)
+	{
+		uint16 key = ann_short_key(entries->keys[f * ANN_BLOCK + slot]);
+
+		if (ann_key_bytes(layout, keys, f, 0, place, block)[slot] !=
+				key >> 8 ||
+			ann_key_bytes(layout, keys, f, 1, place, block)[slot] !=
+				(key & 0xFF))
+			return false;
+	}
+	return records->page[slot] == entries->record_page[slot] &&
+		   records->item[slot] == entries->record_item[slot];
+}
+
 /* Whether the keys of the entries in use are in a place. */
 static bool
-has_keys(const AnnLayout *layout, Page page, AnnKeyPlace *place)
+has_keys(const AnnLayout *layout, Page page, Page keys, int place)
 {
 	for (int i = 0; i < ann_special(page)->nblocks; i++)
 	{
 		AnnBlock entries = ann_block(layout, page, i);
 
-		for (int slot = 0; slot < ANN_BLOCK; slot++)
-			for (int f = 0; f < layout->filters; f++)
-				if (*entries.used & ((uint32) 1 << slot) &&
-					(i >= place->blocks ||
-					 ann_key_block(layout, place, f, i)[slot] !=
-						 ann_short_key(entries.keys[f * ANN_BLOCK + slot])))
-					return false;
+		for (uint32 used = *entries.used; used != 0; used &= used - 1)
+			if (i >= layout->blocks_per_page ||
+				i >= ann_key_place(layout, keys, place)->blocks ||
+				!has_entry(layout, &entries, pg_rightmost_one_pos32(used),
+						   keys, place, i))
+				return false;
 	}
 	return true;
 }
@@ -291,17 +312,25 @@ check_keys(Check *check, BlockNumber block, Page page)
 	else if (place->page != block || place->list != special->list ||
 			 place->stamp != special->stamp)
 		report(check, block, "keys belong to another list page");
-	else if (!has_keys(&check->layout, page, place))
+	else if (!has_keys(&check->layout, page, keys, special->keys_place))
 		report(check, special->keys, "entries have other keys");
 	UnlockReleaseBuffer(buffer);
 }
 
 static void
-count_places(Check *check, Page page)
+check_places(Check *check, BlockNumber block, Page page)
 {
+	uint32 entries = 0;
+
 	for (int i = 0; i < check->layout.places_per_page; i++)
-		check->places +=
-			ann_key_place(&check->layout, page, i)->page != ANN_METAPAGE;
+	{
+		const AnnKeyPlace *place = ann_key_place(&check->layout, page, i);
+
+		check->places += place->page != ANN_METAPAGE;
+		entries += place->entries;
+	}
+	if (entries != ann_special(page)->entries)
+		report(check, block, "places of keys have another count of entries");
 }
 
 /* Check a page of a chain; returns the next. */
@@ -325,7 +354,7 @@ check_page(Check *check, BlockNumber block, bool first)
 	}
 	special = ann_special(page);
 	if (check->kind == ANN_PAGE_KEYS)
-		count_places(check, page);
+		check_places(check, block, page);
 	if (check->kind != ANN_PAGE_LIST)
 		return special->next;
 	if (special->list != check->slot || special->stamp != check->stamp)

@@ -73,6 +73,21 @@ typedef struct AnnList
 } AnnList;
 
 /* Metapage and live lists in backend memory. */
+/*
+ * Key pages in the order of their chain, which only grows, and where searches
+ * last found them.
+ */
+typedef struct AnnKeyChain
+{
+	uint32 count;
+	uint32 space;
+	BlockNumber *block;
+	Buffer *buffer;
+} AnnKeyChain;
+
+/* With no more rows than this that pass filters, every one is refined. */
+#define ANN_FEW_ROWS 1000
+
 typedef struct AnnCache
 {
 	MemoryContext cxt; /* all of it */
@@ -88,6 +103,7 @@ typedef struct AnnCache
 	float *mean; /* of the centroids; only while held */
 	double mean_squared; /* of the squares of their norms */
 	bool has_mean;
+	AnnKeyChain *keys; /* those that searches have come by */
 
 	/* sign codes of centroids less middle, in blocks, and their factors */
 	float *middle;
@@ -107,6 +123,13 @@ typedef struct AnnCache
  */
 extern const AnnCache *ann_cache(Relation index);
 extern const AnnCache *ann_cache_hold(Relation index, MemoryContext cxt);
+
+/*
+ * Where the i-th key page of the chain was found last, which is this block;
+ * all before it were asked for. May be changed; good until the next call.
+ */
+extern Buffer *ann_cache_key_page(const AnnCache *cache, uint32 i,
+								  BlockNumber block);
 
 /*
  * Bounds, by sign codes, of what lists are ranked by: |c|^2 - 2 <q, c> of
@@ -227,6 +250,9 @@ extern void ann_limit_miss(AnnLimit *limit);
 
 /* No row of this distance or more is wanted. */
 extern double ann_plan_end(const AnnPlan *plan);
+
+/* How many rows the planner expects conditions to leave; -1: it says nothing. */
+extern double ann_plan_rows(const AnnPlan *plan);
 
 /*
  * Arrays of values, one of which a filter column must have; false: null. Good

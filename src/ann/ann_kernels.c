@@ -63,13 +63,23 @@ match(const uint32_t *keys, uint32_t key)
 }
 
 static uint32_t
-match_short(const uint16_t *keys, uint16_t key)
+match_bytes(int n, const uint8_t *first, const uint8_t *second, uint16_t key,
+			uint32_t *bits)
 {
-	uint32_t bits = 0;
+	uint32_t any = 0;
 
-	for (int v = 0; v < ANN_BLOCK; v++)
-		bits |= (uint32_t) (keys[v] == key) << v;
-	return bits;
+	for (int i = 0; i < n; i++, first += ANN_BLOCK, second += ANN_BLOCK)
+	{
+		uint32_t found = 0;
+
+		for (int v = 0; v < ANN_BLOCK; v++)
+			found |= (uint32_t) (first[v] == key >> 8) << v;
+		for (int v = 0; found != 0 && v < ANN_BLOCK; v++)
+			found &= ~((uint32_t) (second[v] != (key & 0xFF)) << v);
+		bits[i] |= found;
+		any |= found;
+	}
+	return any;
 }
 
 /* The tree in which all tables add their lanes. */
@@ -149,7 +159,7 @@ static const AnnKernels scalar_kernels = {
 	.sum_block = sum_block,
 	.bounds = ann_bounds_scalar,
 	.match = match,
-	.match_short = match_short,
+	.match_bytes = match_bytes,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
 	.dot_rank = dot_rank,

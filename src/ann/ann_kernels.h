@@ -68,7 +68,14 @@ typedef struct AnnKernels
 
 	/* The bit of each of ANN_BLOCK keys that equals key. */
 	uint32_t (*match)(const uint32_t *keys, uint32_t key);
-	uint32_t (*match_short)(const uint16_t *keys, uint16_t key);
+
+	/*
+	 * The same, added to bits, for each of n blocks of keys of two bytes, of
+	 * which first and second bytes lie apart. Where no first byte is right the
+	 * second ones are not read. Returns what was added anywhere.
+	 */
+	uint32_t (*match_bytes)(int n, const uint8_t *first, const uint8_t *second,
+							uint16_t key, uint32_t *bits);
 
 	/* Sum of code[i] * query[i]; n is a multiple of ANN_DIM_UNIT. */
 	float (*dot_bytes)(size_t n, const uint8_t *code, const float *query);

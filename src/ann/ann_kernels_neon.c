@@ -75,19 +75,39 @@ match(const uint32_t *keys, uint32_t key)
 	return bits;
 }
 
+/* The bit of each of ANN_BLOCK bytes that equals key. */
 static uint32_t
-match_short(const uint16_t *keys, uint16_t key)
+match_block(const uint8_t *keys, uint8_t key)
 {
-	static const uint16_t weights[8] = {1, 2, 4, 8, 16, 32, 64, 128};
-	const uint16x8_t weight = vld1q_u16(weights);
-	const uint16x8_t wanted = vdupq_n_u16(key);
+	static const uint8_t weights[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+	const uint8x8_t weight = vld1_u8(weights);
+	const uint8x8_t wanted = vdup_n_u8(key);
 	uint32_t bits = 0;
 
 	for (int v = 0; v < ANN_BLOCK; v += 8)
-		bits |= (uint32_t) vaddvq_u16(
-					vandq_u16(vceqq_u16(vld1q_u16(keys + v), wanted), weight))
+		bits |= (uint32_t) vaddv_u8(
+					vand_u8(vceq_u8(vld1_u8(keys + v), wanted), weight))
 				<< v;
 	return bits;
+}
+
+static uint32_t
+match_bytes(int n, const uint8_t *first, const uint8_t *second, uint16_t key,
+			uint32_t *bits)
+{
+	uint32_t any = 0;
+
+	for (int i = 0; i < n; i++, first += ANN_BLOCK, second += ANN_BLOCK)
+	{
+		uint32_t found = match_block(first, (uint8_t) (key >> 8));
+
+		if (found == 0)
+			continue;
+		found &= match_block(second, (uint8_t) key);
+		bits[i] |= found;
+		any |= found;
+	}
+	return any;
 }
 
 /* Folded in the order of the reference. */
@@ -222,7 +242,7 @@ static const AnnKernels neon_kernels = {
 	.sum_block = sum_block,
 	.bounds = ann_bounds_scalar,
 	.match = match,
-	.match_short = match_short,
+	.match_bytes = match_bytes,
 	.dot_bytes = dot_bytes,
 	.dot_nibbles = dot_nibbles,
 	.dot_rank = dot_rank,

@@ -138,18 +138,35 @@ match_avx2(const uint32_t *keys, uint32_t key)
 	return bits;
 }
 
-AVX2 static uint32_t
-match_short_avx2(const uint16_t *keys, uint16_t key)
+/* The bit of each of ANN_BLOCK bytes that equals one of wanted. */
+INLINE AVX2 uint32_t
+match_block_avx2(const uint8_t *keys, __m256i wanted)
 {
-	const __m256i wanted = _mm256_set1_epi16((short) key);
-	__m256i low =
-		_mm256_cmpeq_epi16(_mm256_loadu_si256((const __m256i *) keys), wanted);
-	__m256i high = _mm256_cmpeq_epi16(
-		_mm256_loadu_si256((const __m256i *) (keys + ANN_BLOCK / 2)), wanted);
-
-	/* packs works on halves of registers, so quarters change places */
 	return (uint32_t) _mm256_movemask_epi8(
-		_mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xD8));
+		_mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *) keys), wanted));
+}
+
+AVX2 static uint32_t
+match_bytes_avx2(int n, const uint8_t *first, const uint8_t *second,
+				 uint16_t key, uint32_t *bits)
+{
+	const __m256i first_wanted = _mm256_set1_epi8((char) (key >> 8));
+	const __m256i second_wanted = _mm256_set1_epi8((char) key);
+	uint32_t any = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		uint32_t found =
+			match_block_avx2(first + (size_t) i * ANN_BLOCK, first_wanted);
+
+		if (found == 0)
+			continue;
+		found &=
+			match_block_avx2(second + (size_t) i * ANN_BLOCK, second_wanted);
+		bits[i] |= found;
+		any |= found;
+	}
+	return any;
 }
 
 /* Eight registers hold the 64 lanes; folded in the order of the reference. */
@@ -304,7 +321,7 @@ static const AnnKernels avx2_kernels = {
 	.sum_block = sum_block_avx2,
 	.bounds = bounds_avx2,
 	.match = match_avx2,
-	.match_short = match_short_avx2,
+	.match_bytes = match_bytes_avx2,
 	.dot_bytes = dot_bytes_avx2,
 	.dot_nibbles = dot_nibbles_avx2,
 	.dot_rank = dot_rank_avx2,
@@ -456,7 +473,7 @@ static const AnnKernels avx512_kernels = {
 	.sum_block = sum_block_avx512,
 	.bounds = bounds_avx2,
 	.match = match_avx2,
-	.match_short = match_short_avx2,
+	.match_bytes = match_bytes_avx2,
 	.dot_bytes = dot_bytes_avx512,
 	.dot_nibbles = dot_nibbles_avx2,
 	.dot_rank = dot_rank_avx2,

@@ -21,6 +21,7 @@
 
 #include "ann/ann_page.h"
 #include "ann/ann_page_int.h"
+#include "base/wait_point.h"
 
 StaticAssertDecl(sizeof(AnnPageSpecial) == 32, "special space");
 StaticAssertDecl(sizeof(AnnListEntry) == 32, "directory entry");
@@ -31,7 +32,11 @@ StaticAssertDecl(offsetof(AnnMeta, draft) == 76 + 8 * ANN_LEVELS, "metapage");
 StaticAssertDecl(offsetof(AnnMeta, keys_start) == 88 + 16 * ANN_LEVELS,
 				 "metapage");
 StaticAssertDecl(offsetof(AnnRecord, bytes) == 32, "record");
-StaticAssertDecl(offsetof(AnnKeyPlace, keys) == 16, "key page");
+StaticAssertDecl(sizeof(AnnKeyPlace) == 16, "key page");
+StaticAssertDecl(sizeof(AnnKeyRecords) == 6 * ANN_BLOCK, "key page");
+StaticAssertDecl(ANN_KEY_BLOCKS_MAX *(ANN_KEY_BYTES *ANN_BLOCK +
+									  sizeof(AnnKeyRecords)) > ANN_PAGE_SPACE,
+				 "key page");
 
 AnnLayout
 ann_layout(AnnMetric metric, int dim, int bits, int filters)
@@ -47,10 +52,11 @@ ann_layout(AnnMetric metric, int dim, int bits, int filters)
 		2 * sizeof(uint32);
 	layout.blocks_per_page = ANN_PAGE_SPACE / layout.block_size;
 	layout.record_size = offsetof(AnnRecord, bytes) + layout.shape.byte_len;
-	layout.place_size =
-		offsetof(AnnKeyPlace, keys) +
-		(int) sizeof(uint16) * ANN_BLOCK * layout.blocks_per_page * filters;
-	layout.places_per_page = ANN_PAGE_SPACE / layout.place_size;
+	layout.places_per_page =
+		ANN_PAGE_SPACE /
+		(sizeof(AnnKeyPlace) +
+		 layout.blocks_per_page *
+			 (ANN_KEY_BYTES * ANN_BLOCK * filters + sizeof(AnnKeyRecords)));
 	Assert(layout.blocks_per_page > 0);
 	return layout;
 }
@@ -515,7 +521,7 @@ ann_page_insert(Relation index, const AnnLayout *layout, BlockNumber head,
 	if (BufferIsValid(keys))
 		ann_keys_put(layout, GenericXLogRegisterBuffer(state, keys, 0),
 					 ann_special(target_page)->keys_place, block_index, slot,
-					 entry);
+					 entry, BufferGetBlockNumber(records), item);
 	GenericXLogFinish(state);
 
 	if (BufferIsValid(keys))
@@ -683,6 +689,7 @@ ann_page_vacuum(Relation index, const AnnLayout *layout, BlockNumber head,
 	if (BufferIsValid(first))
 		UnlockReleaseBuffer(first);
 
+	wait_point("vacuum-records");
 	ann_page_remove_records(index, places, result.removed, strategy);
 	pfree(places);
 	return result;

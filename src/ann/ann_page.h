@@ -7,13 +7,13 @@
  * centroids, and for each list a chain of list pages with blocks of 32 sign
  * codes. Byte codes lie as items on record pages, which lists share; a list
  * entry names page and item. With filter columns a chain of key pages has the
- * keys of all entries once more, shortened, so that a search for few rows
- * finds the blocks to look at without reading every list.
+ * keys of all entries once more, shortened, and where their records are, so
+ * that a search for few rows finds these without reading every list.
  *
  * Metapage (block 0), from the page contents on:
  *	OFFSET	SIZE	DESCRIPTION
  *	0		4		magic number 0x696E7465
- *	4		4		format version, 5
+ *	4		4		format version, 6
  *	8		4		metric (AnnMetric)
  *	12		4		dimensions of the column
  *	16		4		live lists, at least 1
@@ -55,16 +55,17 @@
  *	+..			4		bit of each entry in use
  *	+..			4		zero
  *
- * Key page: places, each for a list page. In a place:
+ * Key page: p places, each for a list page of up to b blocks:
  *	OFFSET		SIZE	DESCRIPTION
- *	0			4		list page, or 0: a free place
- *	4			4		slot of its list
- *	8			4		stamp of its list
- *	12			2		blocks that ever had entries
- *	14			2		entries that these had at most
- *	16			64*b*nf	the upper halves of the filter keys, 1 for 0: b blocks
- *						of 32 for the first filter column, then the next; what
- *						stands where no entry is in use means nothing
+ *	0			192*b*p	of each block record page[32] and record item[32]
+ *	+0			64*b*p*nf	of the filter keys the first bytes, blocks of 32 of every
+ *						place, then the second bytes (1 where both are 0), then the
+ *						same of the next filter column
+ *	+..			16*p	of each place: list page or 0, a free place (4), slot of its list
+ *						(4), its stamp (4), blocks that ever had entries (2), entries
+ *						that these had at most (2)
+ *	What stands where no entry is in use means nothing. What every search reads
+ *	comes last, near the special space.
  *
  * Record: factors of the byte code: add, scale, error, norm (16), heap tuple
  * (6), slack of the factors as the upper half of a float (2), slot of the list
@@ -73,8 +74,8 @@
  * Special space of every page (32 bytes): next page of the chain or invalid
  * (4), slot of the list (4), blocks or directory entries in use (2), kind (2),
  * where inserting starts (4, on the first page of a list), stamp of the list
- * (4), entries of the list (4, on its first page), its key page (4) and place
- * there (2, on list pages), zero (2).
+ * (4), entries of the list (4, on its first page) or of all places (4, on key
+ * pages), its key page (4) and place there (2, on list pages), zero (2).
  *
  *-------------------------------------------------------------------------
  */
@@ -88,7 +89,7 @@
 #include "ann/ann_rabitq.h"
 
 #define ANN_MAGIC 0x696E7465
-#define ANN_VERSION 5
+#define ANN_VERSION 6
 #define ANN_METAPAGE 0
 #define ANN_MAX_FILTERS 4
 
@@ -216,8 +217,7 @@ typedef struct AnnLayout
 	int block_size;
 	int blocks_per_page;
 	int record_size;
-	int place_size; /* of a key page */
-	int places_per_page;
+	int places_per_page; /* of a key page */
 } AnnLayout;
 
 /* The keys of a list page. */
@@ -228,8 +228,17 @@ typedef struct AnnKeyPlace
 	uint32 stamp;
 	uint16 blocks;
 	uint16 entries;
-	uint16 keys[FLEXIBLE_ARRAY_MEMBER];
 } AnnKeyPlace;
+
+/* Where the records of a block are. */
+typedef struct AnnKeyRecords
+{
+	BlockNumber page[ANN_BLOCK];
+	OffsetNumber item[ANN_BLOCK];
+} AnnKeyRecords;
+
+/* Blocks on a key page: no more than these. */
+#define ANN_KEY_BLOCKS_MAX 128
 
 /* A vector ready to be stored. */
 typedef struct AnnEntry
@@ -254,19 +263,26 @@ extern AnnByteFactors ann_record_factors(const AnnRecord *record);
 
 #define ann_special(page) ((AnnPageSpecial *) PageGetSpecialPointer(page))
 
-/* Pin a page, as ReadBuffer does; ann_buffers.c. */
+/*
+ * Pin a page, as ReadBuffer does; ann_buffers.c. The second is for callers that
+ * know in which buffer they last found it, and changes *recent if that is
+ * another now.
+ */
 extern Buffer ann_buffer_read(Relation index, BlockNumber block);
+extern Buffer ann_buffer_read_recent(Relation index, BlockNumber block,
+									 Buffer *recent);
 
 /*
  * Fetch what will be read soon into the caches of the CPU: a record, the
- * first block of a list page, a page, blocks of a list page, a block of the page at hand. Of a block that
- * filters may reject only what they look at.
+ * first block of a list page, of a key page first bytes of a filter
+ * column, blocks of a list page, a block of the page at hand. Of a block that filters may reject only what they look at.
  */
 extern void ann_buffer_prefetch_record(Relation index, const AnnLayout *layout,
 									   BlockNumber block, OffsetNumber item);
 extern void ann_buffer_prefetch_list(Relation index, const AnnLayout *layout,
 									 BlockNumber block, bool filtered);
-extern void ann_buffer_prefetch_page(Relation index, BlockNumber block);
+extern void ann_buffer_prefetch_keys(const AnnLayout *layout, Buffer recent,
+									 int filter);
 extern void ann_buffer_prefetch_blocks(Relation index, const AnnLayout *layout,
 									   BlockNumber block, uint32 blocks);
 extern void ann_block_prefetch(const AnnLayout *layout, const char *page,
@@ -275,20 +291,40 @@ extern void ann_block_prefetch(const AnnLayout *layout, const char *page,
 extern AnnLayout ann_layout(AnnMetric metric, int dim, int bits, int filters);
 extern AnnBlock ann_block(const AnnLayout *layout, Page page, int index);
 
+static inline AnnKeyRecords *
+ann_key_records(const AnnLayout *layout, Page page, int place, int block)
+{
+	return (AnnKeyRecords *) PageGetContents(page) +
+		   (size_t) place * layout->blocks_per_page + block;
+}
+
+/* Bytes of a key that key pages have: the first ones. */
+#define ANN_KEY_BYTES 2
+
+/*
+ * Of each entry of a block one byte of its key, the first (0) or the second
+ * (1). Those of all places follow each other.
+ */
+static inline uint8 *
+ann_key_bytes(const AnnLayout *layout, Page page, int filter, int byte,
+			  int place, int block)
+{
+	return (uint8 *) ann_key_records(layout, page, layout->places_per_page,
+									 0) +
+		   ((((size_t) filter * ANN_KEY_BYTES + byte) *
+				 layout->places_per_page +
+			 place) *
+				layout->blocks_per_page +
+			block) *
+			   ANN_BLOCK;
+}
+
 static inline AnnKeyPlace *
 ann_key_place(const AnnLayout *layout, Page page, int place)
 {
-	return (AnnKeyPlace *) (PageGetContents(page) +
-							(size_t) place * layout->place_size);
-}
-
-/* ANN_BLOCK shortened keys of a block. */
-static inline uint16 *
-ann_key_block(const AnnLayout *layout, AnnKeyPlace *place, int filter,
-			  int block)
-{
-	return place->keys +
-		   ((size_t) filter * layout->blocks_per_page + block) * ANN_BLOCK;
+	return (AnnKeyPlace *) ann_key_bytes(layout, page, layout->filters, 0, 0,
+										 0) +
+		   place;
 }
 
 /* Never 0, which stands where there was no entry. */

@@ -311,8 +311,8 @@ ann_draft_write(Relation index, const AnnLayout *layout, int draft,
 			ann_page_put_entry(layout, page, block, slot, entries[i],
 							   places[i].block, places[i].item);
 			if (keys_page != NULL)
-				ann_keys_put(layout, keys_page, place, block, slot,
-							 entries[i]);
+				ann_keys_put(layout, keys_page, place, block, slot, entries[i],
+							 places[i].block, places[i].item);
 		}
 		ann_special(page)->next = next;
 		next = BufferGetBlockNumber(buffer);
@@ -465,9 +465,8 @@ free_first_page(Relation index, const AnnLayout *layout, BlockNumber block,
 	keys = ann_keys_lock(index, layout, buffer);
 	state = GenericXLogStart(index);
 	if (BufferIsValid(keys))
-		ann_key_place(layout, GenericXLogRegisterBuffer(state, keys, 0),
-					  ann_special((Page) copy.data)->keys_place)
-			->page = ANN_METAPAGE;
+		ann_keys_free(layout, GenericXLogRegisterBuffer(state, keys, 0),
+					  ann_special((Page) copy.data)->keys_place);
 	ann_page_init(
 		GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE),
 		ANN_PAGE_FREE, 0, 0);

@@ -70,9 +70,13 @@ extern void ann_keys_take(const AnnLayout *layout, Page keys_page,
 						  BlockNumber keys_block, int place, Page list_page,
 						  BlockNumber list_block);
 
-/* Write the keys of an entry of that list page. */
+/* Take it away again. */
+extern void ann_keys_free(const AnnLayout *layout, Page keys_page, int place);
+
+/* Write the keys of an entry of that list page, and where its record is. */
 extern void ann_keys_put(const AnnLayout *layout, Page keys_page, int place,
-						 int block, int slot, const AnnEntry *entry);
+						 int block, int slot, const AnnEntry *entry,
+						 BlockNumber record_page, OffsetNumber record_item);
 
 /* Places were freed: look for them from the first page on. */
 extern void ann_keys_freed(Relation index);

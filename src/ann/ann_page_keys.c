@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * ann_page_keys.c
- *		Key pages: the filter keys of every list page, beside each other.
+ *		Key pages: the filter keys of every list page, beside each other, and
+ *		where the records of its entries are.
  *
  * A place belongs to a list page from the WAL record that makes the page a
  * part of a chain to the one that frees it, and the keys of an entry are
  * written together with the entry. So whoever sees an entry finds its keys
- * here. Vacuum leaves the keys of the entries that it removes.
+ * here. Vacuum leaves what entries that it removes have here.
  *
  *-------------------------------------------------------------------------
  */
@@ -113,8 +114,14 @@ ann_keys_take(const AnnLayout *layout, Page keys_page, BlockNumber keys_block,
 	AnnPageSpecial *special = ann_special(list_page);
 	AnnKeyPlace *keys = ann_key_place(layout, keys_page, place);
 
-	memset(keys, 0, layout->place_size);
 	keys->page = list_block;
+	keys->blocks = keys->entries = 0;
+	for (int f = 0; f < layout->filters; f++)
+		for (int b = 0; b < ANN_KEY_BYTES; b++)
+			memset(ann_key_bytes(layout, keys_page, f, b, place, 0), 0,
+				   (Size) ANN_BLOCK * layout->blocks_per_page);
+	memset(ann_key_records(layout, keys_page, place, 0), 0,
+		   sizeof(AnnKeyRecords) * layout->blocks_per_page);
 	keys->list = special->list;
 	keys->stamp = special->stamp;
 	special->keys = keys_block;
@@ -122,14 +129,38 @@ ann_keys_take(const AnnLayout *layout, Page keys_page, BlockNumber keys_block,
 }
 
 void
-ann_keys_put(const AnnLayout *layout, Page keys_page, int place, int block,
-			 int slot, const AnnEntry *entry)
+ann_keys_free(const AnnLayout *layout, Page keys_page, int place)
 {
 	AnnKeyPlace *keys = ann_key_place(layout, keys_page, place);
 
+	keys->page = ANN_METAPAGE;
+	ann_special(keys_page)->entries -= keys->entries;
+	keys->entries = 0;
+}
+
+void
+ann_keys_put(const AnnLayout *layout, Page keys_page, int place, int block,
+			 int slot, const AnnEntry *entry, BlockNumber record_page,
+			 OffsetNumber record_item)
+{
+	AnnKeyPlace *keys = ann_key_place(layout, keys_page, place);
+	AnnKeyRecords *records = ann_key_records(layout, keys_page, place, block);
+
 	keys->blocks = (uint16) Max(keys->blocks, block + 1);
-	keys->entries = (uint16) Min(keys->entries + 1, ANN_BLOCK * keys->blocks);
+	if (keys->entries < ANN_BLOCK * keys->blocks)
+	{
+		keys->entries++;
+		ann_special(keys_page)->entries++;
+	}
 	for (int f = 0; f < layout->filters; f++)
-		ann_key_block(layout, keys, f, block)[slot] =
-			ann_short_key(entry->keys[f]);
+	{
+		uint16 key = ann_short_key(entry->keys[f]);
+
+		ann_key_bytes(layout, keys_page, f, 0, place, block)[slot] =
+			(uint8) (key >> 8);
+		ann_key_bytes(layout, keys_page, f, 1, place, block)[slot] =
+			(uint8) key;
+	}
+	records->page[slot] = record_page;
+	records->item[slot] = record_item;
 }

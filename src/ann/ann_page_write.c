@@ -199,7 +199,8 @@ ann_writer_add(AnnWriter *writer, const AnnEntry *unstamped)
 	if (BufferIsValid(writer->keys_page))
 	{
 		ann_keys_put(layout, BufferGetPage(writer->keys_page),
-					 writer->keys_taken - 1, index, slot, entry);
+					 writer->keys_taken - 1, index, slot, entry,
+					 BufferGetBlockNumber(writer->record_page), item);
 		MarkBufferDirty(writer->keys_page);
 	}
 	writer->entries++;

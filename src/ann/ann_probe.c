@@ -33,7 +33,7 @@
 #include "base/guc.h"
 
 /* Near candidates fetched ahead of their use. */
-#define PREFETCHED 256
+#define PREFETCHED 64
 
 /* Fewest neighbours that a search is prepared for. */
 #define FIRST_K 10
@@ -51,8 +51,9 @@ sort_key(float number, Size place)
 	return (uint64) bits << 32 | place;
 }
 
-void
-ann_scan_rank(AnnScan *so)
+/* Prepare lists for being brought into order. */
+static void
+rank_lists(AnnScan *so)
 {
 	const AnnCache *cache = so->cache;
 	int dim = cache->layout.shape.full_dim;
@@ -152,6 +153,7 @@ sort_first(AnnScan *so)
 
 	if (so->nlooked > 0 || so->nlists == 0)
 		return;
+	rank_lists(so);
 	for (uint32 i = 1; i < so->nlists; i++)
 		if (so->bound[i] < so->bound[first])
 			first = i;
@@ -179,9 +181,9 @@ sort_lists(AnnScan *so, uint32 upto)
 
 /* ---- candidates ---- */
 
-static void
-push_near(AnnScan *so, float bound, uint32 candidate, const AnnBlock *block,
-		  int slot)
+/* A place for another near candidate; of the caller is where its record is. */
+static Near *
+push_near(AnnScan *so, float bound, uint32 candidate)
 {
 	NearQueue *near = &so->near;
 	Near *item;
@@ -201,12 +203,21 @@ push_near(AnnScan *so, float bound, uint32 candidate, const AnnBlock *block,
 	item = &near->item[near->count];
 	item->bound = bound;
 	item->candidate = candidate;
-	item->record_page = block->record_page[slot];
-	item->record_item = block->record_item[slot];
-	item->tid = block->tid[slot];
 	near->order[near->count] = sort_key(bound, near->count);
 	near->count++;
 	near->sorted = false;
+	return item;
+}
+
+static void
+push_entry(AnnScan *so, float bound, uint32 candidate, const AnnBlock *block,
+		   int slot)
+{
+	Near *item = push_near(so, bound, candidate);
+
+	item->record_page = block->record_page[slot];
+	item->record_item = block->record_item[slot];
+	item->tid = block->tid[slot];
 }
 
 static void
@@ -225,7 +236,7 @@ add_block(AnnScan *so, BlockNumber page, int index)
 				: repalloc_huge(so->bounds,
 								so->blocks_space * ANN_BLOCK * sizeof(float));
 	}
-	so->blocks[so->nblocks++] = (ScanBlock){page, index, so->nprobed};
+	so->blocks[so->nblocks++] = (ScanBlock){page, index, so->nprobes - 1};
 }
 
 /* Candidates of one block; those at or below the cut are near at once. */
@@ -252,15 +263,15 @@ scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 		below = mask;
 	}
 	else
-		below = ann_block_bounds(&so->query, &so->probes[so->nprobed].probe,
-								 block->codes, block->add, block->scale,
-								 block->error, mask, so->cut, bounds);
+		below = ann_block_bounds(
+			&so->query, &so->probes[so->nprobes - 1].probe, block->codes,
+			block->add, block->scale, block->error, mask, so->cut, bounds);
 	so->unseen += pg_popcount32(mask & ~below);
 	for (; below != 0; below &= below - 1)
 	{
 		int slot = pg_rightmost_one_pos32(below);
 
-		push_near(so, bounds[slot], first + slot, block, slot);
+		push_entry(so, bounds[slot], first + slot, block, slot);
 		bounds[slot] = INFINITY;
 	}
 }
@@ -413,7 +424,7 @@ add_probe(AnnScan *so, uint32 list, bool is_read)
 {
 	ScanProbe *probe;
 
-	if (so->nprobed == so->probes_space)
+	if (so->nprobes == so->probes_space)
 	{
 		so->probes_space = Max(2 * so->probes_space, 64);
 		so->probes = so->probes == NULL
@@ -421,7 +432,7 @@ add_probe(AnnScan *so, uint32 list, bool is_read)
 						 : repalloc_huge(so->probes,
 										 so->probes_space * sizeof(ScanProbe));
 	}
-	probe = &so->probes[so->nprobed];
+	probe = &so->probes[so->nprobes++];
 	probe->list = list;
 	probe->exact = false;
 	if (is_read && !so->unordered && !guess_probe(so, probe))
@@ -513,6 +524,46 @@ prefetch_list(Relation index, const AnnScan *so)
 								   so->pages[at].blocks);
 }
 
+/* Take the entries of a list that the key pages named. */
+static void
+take_matches(AnnScan *so, int32 at)
+{
+	for (; at >= 0; at = so->pages[at].next)
+	{
+		const ScanPage *from = &so->pages[at];
+
+		so->matched += from->count;
+		for (uint32 i = from->first; i < from->first + from->count; i++)
+		{
+			ScanMatch *match = &so->matches[i];
+			Near *item = push_near(so, -INFINITY, SCAN_BY_KEY | i);
+
+			match->probe = so->nprobes - 1;
+			item->record_page = match->record_page;
+			item->record_item = match->record_item;
+			ItemPointerSetInvalid(&item->tid);
+		}
+	}
+}
+
+/*
+ * Take these of all lists that were not read yet, in the order that lists have
+ * in the index.
+ */
+static void
+take_all_matches(AnnScan *so)
+{
+	for (uint32 i = 0; i < so->nprobed; i++)
+		so->list_pages[list_at(so, i)] = -1;
+	for (uint32 list = 0; list < so->nlists; list++)
+		if (so->list_pages[list] >= 0)
+		{
+			add_probe(so, list, false);
+			take_matches(so, so->list_pages[list]);
+		}
+	so->nprobed = so->nlists;
+}
+
 static void
 probe_list(Relation index, AnnScan *so)
 {
@@ -524,9 +575,9 @@ probe_list(Relation index, AnnScan *so)
 		add_probe(so, place, true);
 		probe_chain(index, so, list);
 	}
-	else
+	else if (so->list_pages[place] >= 0)
 	{
-		add_probe(so, place, so->list_pages[place] >= 0);
+		add_probe(so, place, true);
 		probe_pages(index, so, list, so->list_pages[place]);
 	}
 	so->nprobed++;
@@ -602,7 +653,7 @@ ann_scan_may_probe(const AnnScan *so)
 static void
 take_few(AnnScan *so)
 {
-	if (so->nprobed < so->nlists || so->matched > SCAN_FEW ||
+	if (so->nprobed < so->nlists || so->matched > ANN_FEW_ROWS ||
 		so->near.next > 0)
 		return;
 	for (Size i = 0; i < so->nblocks * ANN_BLOCK; i++)
@@ -628,6 +679,11 @@ ann_scan_probe(Relation index, AnnScan *so)
 		{
 			ann_scan_read_keys(index, so);
 			so->wanted = Max(so->wanted, ann_scan_lists_wanted(so));
+		}
+		if (so->few && so->matches != NULL)
+		{
+			take_all_matches(so);
+			break;
 		}
 		/* not all at once while the selectivity of filters is learnt */
 		if (so->nprobed + 1 >= so->nsorted)
@@ -693,8 +749,8 @@ take_entries(Relation index, AnnScan *so, Size b, uint32 below)
 		float *bound = &so->bounds[b * ANN_BLOCK + slot];
 
 		if (*block.used >> slot & 1)
-			push_near(so, *bound, (uint32) (b * ANN_BLOCK + slot), &block,
-					  slot);
+			push_entry(so, *bound, (uint32) (b * ANN_BLOCK + slot), &block,
+					   slot);
 		*bound = INFINITY;
 		so->unseen--;
 	}
@@ -719,38 +775,82 @@ ann_scan_move_cut(Relation index, AnnScan *so)
 	so->next_cut = Min(2 * so->next_cut, 65536);
 }
 
+/* Fetch ahead what refining a near candidate reads. */
+static void
+prefetch_near(Relation index, const AnnScan *so, Size at)
+{
+	const Near *item;
+	const ScanProbe *probe;
+
+	if (at >= so->near.count)
+		return;
+	item = &so->near.item[(uint32) so->near.order[at]];
+	ann_buffer_prefetch_record(index, &so->cache->layout, item->record_page,
+							   item->record_item);
+	probe = ann_scan_probe_of(so, item->candidate);
+	if (!probe->exact)
+		__builtin_prefetch(so->cache->centroid +
+						   (size_t) probe->list *
+							   so->cache->layout.shape.full_dim);
+}
+
 void
 ann_scan_sort_near(Relation index, AnnScan *so)
 {
 	NearQueue *near = &so->near;
-	Size upto = Min(near->count, near->next + PREFETCHED);
 
 	if (near->sorted)
 		return;
 	sort_keys(near->order + near->next, near->count - near->next);
 	near->sorted = true;
-	for (Size i = near->next; i < upto; i++)
-	{
-		const Near *item = &near->item[(uint32) near->order[i]];
+	for (Size i = near->next; i < near->next + PREFETCHED; i++)
+		prefetch_near(index, so, i);
+}
 
-		ann_buffer_prefetch_record(index, &so->cache->layout,
-								   item->record_page, item->record_item);
-	}
+const Near *
+ann_scan_take_near(Relation index, AnnScan *so)
+{
+	prefetch_near(index, so, so->near.next + PREFETCHED);
+	return &so->near.item[(uint32) so->near.order[so->near.next++]];
 }
 
 bool
-ann_scan_still_used(Relation index, const AnnScan *so, const Near *near)
+ann_scan_has_entry(Relation index, const AnnScan *so, const Near *near,
+				   const ItemPointerData *tid)
 {
-	const ScanBlock *at = &so->blocks[near->candidate / ANN_BLOCK];
-	int slot = near->candidate % ANN_BLOCK;
-	const AnnList *list = &so->cache->list[so->probes[at->probe].list];
-	Buffer buffer = read_list_page(index, list, at->page);
-	AnnBlock block =
-		ann_block(&so->cache->layout, BufferGetPage(buffer), (int) at->index);
-	bool used = (*block.used >> slot & 1) != 0 &&
-				ItemPointerEquals(&block.tid[slot],
-								  unconstify(ItemPointerData *, &near->tid));
+	const AnnList *list =
+		&so->cache->list[ann_scan_probe_of(so, near->candidate)->list];
+	BlockNumber page;
+	int at;
+	int slot;
+	Buffer buffer;
+	AnnBlock block;
+	bool found;
 
+	if (near->candidate & SCAN_BY_KEY)
+	{
+		const ScanMatch *match = &so->matches[near->candidate & ~SCAN_BY_KEY];
+
+		page = match->page;
+		at = match->block;
+		slot = match->slot;
+	}
+	else
+	{
+		page = so->blocks[near->candidate / ANN_BLOCK].page;
+		at = (int) so->blocks[near->candidate / ANN_BLOCK].index;
+		slot = near->candidate % ANN_BLOCK;
+	}
+	buffer = read_list_page(index, list, page);
+	block = ann_block(&so->cache->layout, BufferGetPage(buffer), at);
+	found = at < ann_special(BufferGetPage(buffer))->nblocks &&
+			(*block.used >> slot & 1) != 0;
+	if (tid != NULL)
+		found = found && ItemPointerEquals(&block.tid[slot],
+										   unconstify(ItemPointerData *, tid));
+	else
+		found = found && block.record_page[slot] == near->record_page &&
+				block.record_item[slot] == near->record_item;
 	UnlockReleaseBuffer(buffer);
-	return used;
+	return found;
 }

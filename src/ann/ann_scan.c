@@ -120,13 +120,15 @@ operator_bound(const AnnScan *so, double bound)
 	return bound;
 }
 
-/* Compute the interval from a record; false when it is not this row's. */
+/*
+ * Compute the interval from a record; false when it is not this row's. Which
+ * row a match is of the record says.
+ */
 static bool
-read_record(Relation index, AnnScan *so, const Near *near,
+read_record(Relation index, AnnScan *so, const Near *near, Refined *refined,
 			AnnInterval *interval)
 {
-	ScanProbe *probe =
-		&so->probes[so->blocks[near->candidate / ANN_BLOCK].probe];
+	ScanProbe *probe = ann_scan_probe_of(so, near->candidate);
 	OffsetNumber item = near->record_item;
 	Buffer buffer = ann_buffer_read(index, near->record_page);
 	Page page = BufferGetPage(buffer);
@@ -142,9 +144,11 @@ read_record(Relation index, AnnScan *so, const Near *near,
 		AnnRecord *record =
 			(AnnRecord *) PageGetItem(page, PageGetItemId(page, item));
 
+		if (near->candidate & SCAN_BY_KEY)
+			refined->tid = record->tid;
 		found = record->stamp == so->cache->list[probe->list].stamp &&
-				ItemPointerEquals(&record->tid,
-								  unconstify(ItemPointerData *, &near->tid));
+				record->list == so->cache->list[probe->list].slot &&
+				ItemPointerEquals(&record->tid, &refined->tid);
 		if (found)
 		{
 			AnnByteFactors factors = ann_record_factors(record);
@@ -165,16 +169,20 @@ static void
 refine(Relation index, AnnScan *so, const Near *near)
 {
 	AnnInterval interval = {-INFINITY, INFINITY};
-	Refined refined = {.tid = near->tid};
+	Refined refined = {.tid = near->tid, .candidate = near->candidate};
 
 	so->nrefined++;
 	if (!so->unordered && !so->inexact &&
-		!read_record(index, so, near, &interval))
+		!read_record(index, so, near, &refined, &interval))
 	{
 		/* vacuum clears the entry before it removes the record */
-		if (ann_scan_still_used(index, so, near))
+		if (!ann_scan_has_entry(index, so, near,
+								near->candidate & SCAN_BY_KEY ? NULL
+															  : &near->tid))
+			return;
+		/* unless both were used again since */
+		if (!read_record(index, so, near, &refined, &interval))
 			ann_scan_report_gone(index, near->record_page);
-		return;
 	}
 	refined.bound =
 		isfinite(interval.low) ? operator_bound(so, interval.low) : -INFINITY;
@@ -215,8 +223,7 @@ advance(Relation index, AnnScan *so)
 		near = ann_scan_nearest(so);
 		if (best != NULL && upto <= operator_bound(so, near->bound))
 			return true;
-		so->near.next++;
-		refine(index, so, near);
+		refine(index, so, ann_scan_take_near(index, so));
 	}
 }
 
@@ -325,7 +332,6 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 	read_query(scan, so);
 	so->filters = ann_filters_read(scan, plan, &so->nfilters, &so->impossible);
 	so->nlists = so->impossible ? 0 : so->cache->meta.lists;
-	ann_scan_rank(so);
 	so->k =
 		so->limit == NULL ? FIRST_K : Max(ann_limit_rows(so->limit), FIRST_K);
 	so->first_k = so->k;
@@ -334,6 +340,8 @@ start_scan(IndexScanDesc scan, AnnScan *so)
 	so->near.review = 2 * so->next_cut;
 	so->cut = FLT_MAX;
 	so->last = so->unsettled = -INFINITY;
+	if (ann_scan_keys_will_pay(so, ann_plan_rows(plan)))
+		ann_scan_read_keys(index, so);
 	so->wanted = ann_scan_lists_wanted(so);
 	so->started = true;
 	MemoryContextSwitchTo(old);
@@ -373,6 +381,20 @@ return_tuple(IndexScanDesc scan, AnnScan *so, Refined refined)
 }
 
 /*
+ * Whether a row that a record named is in the index. A key page may still
+ * name the record of an entry that vacuum removed, and after a crash that
+ * record may be left, while the row's place in the table has another row.
+ */
+static bool
+is_entry(Relation index, const AnnScan *so, const Refined *refined)
+{
+	Near near = {.candidate = refined->candidate};
+
+	return !(refined->candidate & SCAN_BY_KEY) ||
+		   ann_scan_has_entry(index, so, &near, &refined->tid);
+}
+
+/*
  * Find the next entry. False at the end: all is returned, or what is left is
  * of no interest, or a quarter of the index was returned and rows are missing
  * from it, so that another try is needed in any case.
@@ -389,6 +411,8 @@ find_next(IndexScanDesc scan, AnnScan *so, Refined *refined)
 		if (advance(scan->indexRelation, so))
 		{
 			*refined = pop_refined(so);
+			if (!is_entry(scan->indexRelation, so, refined))
+				continue;
 			return so->unordered || !(refined->bound > so->end);
 		}
 		if (!ann_scan_may_probe(so))

@@ -33,16 +33,32 @@ typedef struct ScanPage
 	BlockNumber page;
 	uint32 blocks; /* the bit of each */
 	int32 next;	   /* of the same list, in pages; -1: none */
+	uint32 first;  /* of its entries in matches */
+	uint32 count;
 } ScanPage;
+
+/* An entry that a key page named. */
+typedef struct ScanMatch
+{
+	BlockNumber page; /* of the list */
+	uint32 probe;
+	BlockNumber record_page;
+	OffsetNumber record_item;
+	uint8 block;
+	uint8 slot;
+} ScanMatch;
+
+/* In place of a block and slot: a place in matches. */
+#define SCAN_BY_KEY ((uint32) 1 << 31)
 
 /* A candidate that may come soon, with what its entry says. */
 typedef struct Near
 {
 	float bound;
-	uint32 candidate; /* block and slot */
+	uint32 candidate; /* block and slot, or SCAN_BY_KEY and a match */
 	BlockNumber record_page;
 	OffsetNumber record_item;
-	ItemPointerData tid;
+	ItemPointerData tid; /* not known of a match */
 } Near;
 
 /*
@@ -65,6 +81,7 @@ typedef struct Refined
 {
 	double bound;
 	double high;
+	uint32 candidate; /* as of Near */
 	ItemPointerData tid;
 } Refined;
 
@@ -75,9 +92,6 @@ typedef struct RefinedHeap
 	Size count;
 	Size space;
 } RefinedHeap;
-
-/* With no more rows than this in all lists, every one is refined. */
-#define SCAN_FEW 1000
 
 typedef struct AnnScan
 {
@@ -110,7 +124,8 @@ typedef struct AnnScan
 	uint64 *lists;	   /* of these, keys of score and slot */
 	uint32 nlooked;
 	uint32 nsorted; /* how many are the first ones, and in order */
-	uint32 nprobed;
+	uint32 nprobed; /* of these, how many were read; or all, in any order */
+	uint32 nprobes;
 	uint32 probes_space;
 	ScanProbe *probes;
 	double within_reach; /* the reach that was asked for last, and */
@@ -125,6 +140,7 @@ typedef struct AnnScan
 	Size npages;
 	Size pages_space;
 	double key_matches; /* entries that may pass the filters */
+	ScanMatch *matches; /* these, when they are few; else of no use */
 	bool few;			/* so few that every one is refined */
 	bool no_keys;		/* they cannot be used */
 
@@ -147,9 +163,6 @@ typedef struct AnnScan
 	int64 nrefined;
 } AnnScan;
 
-/* Prepare lists for being brought into order. */
-extern void ann_scan_rank(AnnScan *so);
-
 /* Compute the distance of a probed list's centroid as byte codes need it. */
 extern void ann_scan_exact_probe(const AnnScan *so, ScanProbe *probe);
 
@@ -158,10 +171,13 @@ extern void ann_scan_probe(Relation index, AnnScan *so);
 
 /*
  * Whether reading the key pages takes less than it saves of the lists that are
- * wanted. Then ann_scan_read_keys finds which list pages have blocks with rows
- * that may pass; of others nothing need be read. ann_scan_keys.c.
+ * wanted, or will be if the planner is right about how many rows pass. Then
+ * ann_scan_read_keys finds which list pages have blocks with rows that may
+ * pass; of others nothing need be read. If these are few, their list pages
+ * need not be read either. ann_scan_keys.c.
  */
 extern bool ann_scan_keys_pay(const AnnScan *so);
+extern bool ann_scan_keys_will_pay(const AnnScan *so, double rows);
 extern void ann_scan_read_keys(Relation index, AnnScan *so);
 
 /* Whether there are lists left that may be read. */
@@ -173,12 +189,27 @@ extern double ann_scan_lists_wanted(AnnScan *so);
 /* Make about so->next_cut more candidates near; there are some unseen. */
 extern void ann_scan_move_cut(Relation index, AnnScan *so);
 
-/* Sort what has become near. */
+/* Sort what has become near, and fetch the first ahead. */
 extern void ann_scan_sort_near(Relation index, AnnScan *so);
 
-/* Whether the entry of a candidate is still what it was. */
-extern bool ann_scan_still_used(Relation index, const AnnScan *so,
-								const Near *near);
+/* Take the candidate with the smallest bound, and fetch a later one ahead. */
+extern const Near *ann_scan_take_near(Relation index, AnnScan *so);
+
+/* The list that a candidate is of. */
+static inline ScanProbe *
+ann_scan_probe_of(const AnnScan *so, uint32 candidate)
+{
+	return &so->probes[candidate & SCAN_BY_KEY
+						   ? so->matches[candidate & ~SCAN_BY_KEY].probe
+						   : so->blocks[candidate / ANN_BLOCK].probe];
+}
+
+/*
+ * Whether there is an entry of this row where a candidate was, or, if tid is
+ * NULL, one with its record.
+ */
+extern bool ann_scan_has_entry(Relation index, const AnnScan *so,
+							   const Near *near, const ItemPointerData *tid);
 
 /*
  * Report that a page or record of a list is not there. What a list consists

@@ -4,9 +4,11 @@
  *		Where the rows are that filters leave, from the key pages.
  *
  * A search whose filters leave few rows has to go through many lists for ten
- * of them. The key pages have the keys of all entries on a fortieth of the
- * pages, so it reads those once, and then of each list only the blocks where
- * its filters match. What it learns is how many rows match, too.
+ * of them. The key pages have the keys of all entries on few pages, so it
+ * reads those once, and then of each list only the blocks where its filters
+ * match. What it learns is how many rows match, too. When that is few it goes
+ * on from here to their records, without sign codes and whatever the lists are,
+ * and comes to a list page only for what it returns.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,13 +25,17 @@
 #include "base/wait_point.h"
 
 /*
- * A key page is read from end to end, of a list page only the keys: it takes
- * about as long as so many of them.
+ * Of a key page the keys of one column are read, and for the blocks that match
+ * what else it says; of a list page the keys. They take about as long.
  */
-#define KEY_PAGE_COST 1.5
+#define KEY_PAGE_COST 1.0
 
-bool
-ann_scan_keys_pay(const AnnScan *so)
+/* Key pages fetched ahead. */
+#define PREFETCHED 4
+
+/* Whether reading the key pages takes less than reading so many lists. */
+static bool
+is_less_than_lists(const AnnScan *so, double lists)
 {
 	const AnnLayout *layout = &so->cache->layout;
 	double list_pages = ceil(so->cache->meta.list_size /
@@ -38,45 +44,89 @@ ann_scan_keys_pay(const AnnScan *so)
 
 	return so->nfilters > 0 && so->list_pages == NULL && !so->no_keys &&
 		   guc_max_scan_tuples == 0 &&
-		   (so->wanted - so->nprobed) * list_pages > KEY_PAGE_COST * key_pages;
+		   lists * list_pages > KEY_PAGE_COST * key_pages;
 }
 
-/* The places of live lists in the cache by their slots; -1: none. */
-static int32 *
-places_by_slot(const AnnCache *cache)
+bool
+ann_scan_keys_pay(const AnnScan *so)
 {
-	uint32 slots = cache->meta.slots;
-	int32 *places = MemoryContextAllocHuge(CurrentMemoryContext,
-										   mul_size(sizeof(int32), slots));
-
-	memset(places, -1, sizeof(int32) * slots);
-	for (uint32 i = 0; i < cache->meta.lists; i++)
-		places[cache->list[i].slot] = (int32) i;
-	return places;
+	return is_less_than_lists(so, so->wanted - so->nprobed);
 }
 
-/* The entries of a block that may pass all filters. */
-static uint32
-match_block(const AnnScan *so, AnnKeyPlace *place, int block)
+bool
+ann_scan_keys_will_pay(const AnnScan *so, double rows)
 {
-	uint32 mask = PG_UINT32_MAX;
+	const AnnMeta *meta = &so->cache->meta;
+	double lists = so->nlists;
 
-	for (int i = 0; i < so->nfilters && mask != 0; i++)
+	if (rows < 0 || guc_probes > 0)
+		return false;
+	if (rows > ANN_FEW_ROWS && guc_target_recall < 1 &&
+		ann_is_calibrated(meta))
+		lists = Min(lists, ann_probes(meta, guc_target_recall,
+									  so->k * meta->tuples / rows));
+	return is_less_than_lists(so, lists);
+}
+
+/*
+ * The entries of each block of a key page that may pass all filters, and
+ * whether there are any.
+ */
+static bool
+match_page(const AnnScan *so, Page page, uint32 *masks)
+{
+	const AnnLayout *layout = &so->cache->layout;
+	int n = layout->places_per_page * layout->blocks_per_page;
+	uint32 any = 0;
+
+	for (int i = 0; i < so->nfilters; i++)
 	{
 		const AnnFilter *filter = &so->filters[i];
-		const uint16 *keys =
-			ann_key_block(&so->cache->layout, place, filter->filter, block);
-		uint32 match = 0;
+		const uint8 *first =
+			ann_key_bytes(layout, page, filter->filter, 0, 0, 0);
+		const uint8 *second =
+			ann_key_bytes(layout, page, filter->filter, 1, 0, 0);
+		uint32 further[ANN_KEY_BLOCKS_MAX];
+		uint32 *found = i == 0 ? masks : further;
 
+		any = 0;
+		memset(found, 0, sizeof(uint32) * n);
 		for (int h = 0; h < filter->nhashes; h++)
-			match |= ann_kernels->match_short(keys, filter->short_hashes[h]);
-		mask &= match;
+			any |= ann_kernels->match_bytes(n, first, second,
+											filter->short_hashes[h], found);
+		if (any == 0)
+			return false;
+		for (int b = 0; i > 0 && b < n; b++)
+			masks[b] &= found[b];
 	}
-	return mask;
+	return any != 0;
+}
+
+/* Keep what a block says of its matches, as long as they are few. */
+static void
+add_matches(AnnScan *so, BlockNumber page, int block, uint32 mask,
+			const AnnKeyRecords *records)
+{
+	Size n = (Size) so->key_matches;
+
+	so->key_matches += pg_popcount32(mask);
+	if (so->matches == NULL || so->key_matches > ANN_FEW_ROWS)
+		return;
+	for (; mask != 0; mask &= mask - 1)
+	{
+		int slot = pg_rightmost_one_pos32(mask);
+
+		so->matches[n++] = (ScanMatch){.page = page,
+									   .record_page = records->page[slot],
+									   .record_item = records->item[slot],
+									   .block = (uint8) block,
+									   .slot = (uint8) slot};
+	}
 }
 
 static void
-add_page(AnnScan *so, int32 list, BlockNumber page, uint32 blocks)
+add_page(AnnScan *so, int32 list, BlockNumber page, uint32 blocks,
+		 uint32 first)
 {
 	ScanPage *added;
 
@@ -91,34 +141,44 @@ add_page(AnnScan *so, int32 list, BlockNumber page, uint32 blocks)
 	added = &so->pages[so->npages];
 	added->page = page;
 	added->blocks = blocks;
+	added->first = first;
+	added->count = (uint32) so->key_matches - first;
 	added->next = so->list_pages[list];
 	so->list_pages[list] = (int32) so->npages++;
 }
 
+/* What matches of a list page, if anything does. */
 static void
-read_place(AnnScan *so, const int32 *places, AnnKeyPlace *place)
+read_place(AnnScan *so, Page page, int at, const uint32 *masks)
 {
 	const AnnLayout *layout = &so->cache->layout;
-	int blocks = Min(place->blocks, layout->blocks_per_page);
+	const AnnKeyPlace *place = ann_key_place(layout, page, at);
+	uint32 first = (uint32) so->key_matches;
+	uint32 any = 0;
 	uint32 found = 0;
 	int32 list;
+
+	/* most places have none */
+	for (int b = 0; b < layout->blocks_per_page; b++)
+		any |= masks[b];
+	if (any == 0)
+		return;
 
 	/* a free place, or of a list that this search does not read */
 	if (place->page == ANN_METAPAGE || place->list >= so->cache->meta.slots)
 		return;
-	list = places[place->list];
+	list = so->cache->place[place->list];
 	if (list < 0 || so->cache->list[list].stamp != place->stamp)
 		return;
-	so->scanned += place->entries;
-	for (int b = 0; b < blocks; b++)
+	for (int b = 0; b < layout->blocks_per_page; b++)
 	{
-		uint32 mask = match_block(so, place, b);
-
-		so->key_matches += pg_popcount32(mask);
-		found |= (uint32) (mask != 0) << b;
+		if (masks[b] == 0)
+			continue;
+		add_matches(so, place->page, b, masks[b],
+					ann_key_records(layout, page, at, b));
+		found |= (uint32) 1 << b;
 	}
-	if (found != 0)
-		add_page(so, list, place->page, found);
+	add_page(so, list, place->page, found, first);
 }
 
 /*
@@ -137,34 +197,58 @@ is_complete(Relation index, const AnnScan *so)
 	return meta.revision == so->cache->meta.revision;
 }
 
+/* Fetch ahead what match_page will read, of a page two further on. */
+static void
+prefetch_page(const AnnScan *so, uint32 i)
+{
+	const AnnKeyChain *keys = so->cache->keys;
+
+	if (i + PREFETCHED < keys->count)
+		for (int f = 0; f < so->nfilters; f++)
+			ann_buffer_prefetch_keys(&so->cache->layout,
+									 keys->buffer[i + PREFETCHED],
+									 so->filters[f].filter);
+}
+
 void
 ann_scan_read_keys(Relation index, AnnScan *so)
 {
 	const AnnLayout *layout = &so->cache->layout;
 	BlockNumber block = so->cache->meta.keys_start;
-	int32 *places = places_by_slot(so->cache);
 	double scanned = so->scanned;
 
 	so->list_pages = MemoryContextAllocHuge(
 		CurrentMemoryContext, mul_size(sizeof(int32), so->nlists));
 	memset(so->list_pages, -1, sizeof(int32) * so->nlists);
 	so->scanned = 0;
-	while (block != InvalidBlockNumber)
+	if (!so->unordered && !so->inexact && guc_probes == 0)
+		so->matches = palloc(sizeof(ScanMatch) * ANN_FEW_ROWS);
+	for (uint32 i = 0; block != InvalidBlockNumber; i++)
 	{
-		Buffer buffer =
-			ann_page_read(index, block, ANN_PAGE_KEYS, BUFFER_LOCK_SHARE);
-		Page page = BufferGetPage(buffer);
+		Buffer buffer;
+		Page page;
+		const AnnPageSpecial *special;
+		uint32 masks[ANN_KEY_BLOCKS_MAX];
 
-		block = ann_special(page)->next;
-		ann_buffer_prefetch_page(index, block);
-		for (int i = 0; i < layout->places_per_page; i++)
-			read_place(so, places, ann_key_place(layout, page, i));
+		buffer = ann_buffer_read_recent(
+			index, block, ann_cache_key_page(so->cache, i, block));
+		page = BufferGetPage(buffer);
+		prefetch_page(so, i);
+		/* the other half of the page is not touched unless something matches */
+		special = (AnnPageSpecial *) (page + BLCKSZ - sizeof(AnnPageSpecial));
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		if (special->kind != ANN_PAGE_KEYS)
+			ann_page_check(index, block, page, ANN_PAGE_KEYS);
+		block = special->next;
+		so->scanned += special->entries;
+		if (match_page(so, page, masks))
+			for (int at = 0; at < layout->places_per_page; at++)
+				read_place(so, page, at, masks + at * layout->blocks_per_page);
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
 	}
-	pfree(places);
 	/* a number of lists that was set stays what it is */
-	so->few = so->key_matches <= SCAN_FEW && guc_probes == 0;
+	so->few = so->key_matches <= ANN_FEW_ROWS && guc_probes == 0;
 	if (is_complete(index, so))
 	{
 		wait_point("scan-keys");

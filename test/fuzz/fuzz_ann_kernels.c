@@ -175,17 +175,28 @@ compare(const AnnKernels *kernels, size_t n, const uint8_t *data, size_t size)
 	for (int bit = 0; bit < 8; bit++)
 	{
 		uint32_t keys[ANN_BLOCK];
-		uint16_t short_keys[ANN_BLOCK];
+		uint8_t bytes[2 * ANN_BLOCK];
+		uint32_t bits[2] = {0};
+		uint32_t wanted[2] = {0};
+		uint16_t key;
 
 		/* few values, so that some are equal */
 		for (int v = 0; v < ANN_BLOCK; v++)
 		{
 			keys[v] = (uint32_t) (codes[v] >> bit) << 24 | 7;
-			short_keys[v] = (uint16_t) (keys[v] >> 16 | 7);
+			bytes[v] = bytes[2 * ANN_BLOCK - 1 - v] = (uint8_t) (codes[v] >> bit);
 		}
-		assert(kernels->match_short(short_keys, short_keys[bit]) ==
-			   scalar->match_short(short_keys, short_keys[bit]));
-		assert(kernels->match_short(short_keys, short_keys[bit]) >> bit & 1);
+		/* first bytes of this order, second ones of the other */
+		key = (uint16_t) (bytes[bit] << 8 | bytes[ANN_BLOCK + bit]);
+		bits[1] = wanted[1] = 1; /* what they had before stays */
+		assert(kernels->match_bytes(1, bytes, bytes + ANN_BLOCK, key, bits) ==
+			   scalar->match_bytes(1, bytes, bytes + ANN_BLOCK, key, wanted));
+		assert(bits[0] >> bit & 1);
+		assert(
+			kernels->match_bytes(2, bytes, bytes, 0x101 * bytes[bit], bits) ==
+			scalar->match_bytes(2, bytes, bytes, 0x101 * bytes[bit], wanted));
+		assert(memcmp(bits, wanted, sizeof(bits)) == 0);
+		assert(bits[1] & bits[1] >> (ANN_BLOCK - 1 - bit) & 1);
 		assert(kernels->match(keys, keys[bit]) ==
 			   scalar->match(keys, keys[bit]));
 		assert(kernels->match(keys, keys[bit]) >> bit & 1);

@@ -143,10 +143,12 @@ my $other_kind = sub { substr($_[0], 8192 - 22, 2) = pack('v', 0xA7FF) };
 my %damage = (
 	list => $other_kind,
 	record => $other_kind,
-	# the keys of the first entries, and the list page that they belong to
-	key => sub { substr($_[0], 24 + 16, 8) = "\1" x 8 },
-	place => sub { substr($_[0], 24, 4) = pack('V', 99999) });
-my %kinds = (0xA703 => ['list'], 0xA704 => ['record'], 0xA705 => [ 'key', 'place' ]);
+	# Of 6 places of 5 blocks: what the first has of its first entries, and the
+	# list page that it is for.
+	pointer => sub { substr($_[0], 24, 8) = "\1" x 8 },
+	key => sub { substr($_[0], 24 + 6 * 5 * 192, 8) = "\1" x 8 },
+	place => sub { substr($_[0], 24 + 6 * 5 * 256, 4) = pack('V', unpack('V', substr($_[0], 24 + 6 * 5 * 256, 4)) + 99999) });
+my %kinds = (0xA703 => ['list'], 0xA704 => ['record'], 0xA705 => [ 'pointer', 'key', 'place' ]);
 my $missed = 0;
 my %tried;
 for my $page (1 .. $pages - 1)

@@ -205,4 +205,30 @@ $full->start;
 is($full->safe_psql('postgres', "$path CREATE INDEX large_i ON large USING intel (v); SELECT count(*) FROM index_check('large_i')"), '0', 'with more space it is built');
 $full->stop;
 
+# ---- records that a crash leaves -----------------------------------------------------------
+
+# Vacuum clears entries, then removes their records. Between the two the server
+# stops; then other rows, elsewhere in space, get the places in the table.
+$node->start;
+ask(q{CREATE TABLE left_over AS SELECT i AS id, i % 200 AS kind, noise(i, 16)::vector(16) AS v FROM generate_series(1, 8000) i;
+	CREATE INDEX left_over_i ON left_over USING intel (v, kind);
+	SET enable_seqscan = off; SELECT id FROM left_over WHERE kind = 7 ORDER BY v <-> noise(7, 16) LIMIT 10;
+	DELETE FROM left_over WHERE kind = 7});
+my @sessions = (IPC::Run::start([ 'psql', '-Xq', '-d', $node->connstr('postgres'), '-c', 'SELECT pg_advisory_lock(1768846437, 1), pg_sleep(600)' ],
+	'<', \undef, '>', \my $hold_out, '2>', \my $hold_err));
+wait_for_sql($node, q{SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted)}, 'the lock');
+push @sessions, IPC::Run::start([ 'psql', '-Xq', '-d', $node->connstr('postgres'), '-c', "SET intel.wait_point = 'vacuum-records'", '-c', 'VACUUM left_over' ],
+	'<', \undef, '>', \my $vacuum_out, '2>', \my $vacuum_err);
+wait_for_sql($node, q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}, 'vacuum to have cleared entries');
+ask('CREATE TABLE written (i int)'); # with the WAL before it
+$node->stop('immediate');
+$_->finish for @sessions;
+$node->start;
+ask('VACUUM left_over');
+is(ask(q{INSERT INTO left_over SELECT i, 7, (noise(i + 4000, 16) - noise(i, 16))::vector(16) FROM generate_series(1, 40) i;
+	SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
+	SELECT string_agg(id::text, ' ' ORDER BY id) = (SELECT string_agg(i::text, ' ' ORDER BY i) FROM generate_series(1, 40) i)
+	FROM (SELECT id FROM left_over WHERE kind = 7 ORDER BY v <-> noise(7, 16) LIMIT 100) x}), 't', 'what a crash left of vacuumed rows is not found');
+is(ask(q{SELECT count(*) FROM index_check('left_over_i')}), '0', 'and does no harm');
+
 done_testing();

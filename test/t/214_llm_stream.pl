@@ -203,7 +203,7 @@ IntelTest::wait_for('the connection of an abandoned stream to close', sub { $moc
 
 $mock->reset;
 $mock->control({ do => [ { kind => 'drip', interval => 0.1 } ] });
-sql(q{TRUNCATE intel.inference; SELECT count(*) FROM intel.stream('a b c', 'openai-chat')});
+sql(q{DELETE FROM intel.inference; SELECT count(*) FROM intel.stream('a b c', 'openai-chat')});
 is(sql('SELECT output_tokens || \' \' || (first_token_ms BETWEEN 0 AND latency_ms - 200) FROM intel.inference'), '4 true', 'the log has the time to the first text');
 
 # ---- two timers ---------------------------------------------------------------------

@@ -197,7 +197,7 @@ is_complete(Relation index, const AnnScan *so)
 	return meta.revision == so->cache->meta.revision;
 }
 
-/* Fetch ahead what match_page will read, of a page two further on. */
+/* Fetch ahead what match_page will read, of a page some way further on. */
 static void
 prefetch_page(const AnnScan *so, uint32 i)
 {

@@ -242,7 +242,7 @@ append_shape(StringInfo out, const char *value, int len, const Shape *s,
 				: s->chars[i];
 }
 
-/* How many values have this many digits and letters, up to a billion. */
+/* How many values have digits and letters where the shape has, from one on. */
 static double
 domain_of(const Shape *s, int from)
 {

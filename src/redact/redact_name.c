@@ -172,13 +172,7 @@ is_particle(const NameWord *w)
 		"van", "von", "der", "den", "ter",	 "bin", "al", "el",	 "ibn",
 		"du",  "des", "af",	 "zu",	"los",	 "las", "y"};
 
-	for (size_t i = 0; i < sizeof(particles) / sizeof(particles[0]); i++)
-	{
-		if (strlen(particles[i]) == w->len &&
-			memcmp(particles[i], w->folded, w->len) == 0)
-			return true;
-	}
-	return false;
+	return WORD_IS(w, particles);
 }
 
 /* The run of words that starts with a capital at pos. */
@@ -242,10 +236,12 @@ redact_name_before(const RedactScanner *s, uint32_t pos, NameWord *w)
 bool
 redact_name_is(const NameWord *w, const char *const *list, size_t n)
 {
+	/* every word near a name comes by here, and most differ at once */
 	for (size_t i = 0; i < n; i++)
 	{
-		if (strlen(list[i]) == w->len &&
-			memcmp(list[i], w->folded, w->len) == 0)
+		if (list[i][0] == w->folded[0] &&
+			strncmp(list[i], (const char *) w->folded, w->len) == 0 &&
+			list[i][w->len] == '\0')
 			return true;
 	}
 	return false;

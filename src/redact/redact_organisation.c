@@ -124,8 +124,11 @@ legal_form_end(const RedactScanner *s, uint32_t end)
 		return 0;
 	for (size_t k = 0; k < sizeof(forms) / sizeof(forms[0]); k++)
 	{
-		size_t n = strlen(forms[k]);
+		size_t n;
 
+		if (redact_at(s, i) != (uint8_t) forms[k][0])
+			continue;
+		n = strlen(forms[k]);
 		if (i + n <= s->len && memcmp(s->text + i, forms[k], n) == 0 &&
 			!(redact_class_at(s, i + n) & CC_ALNUM))
 			return i + n;

@@ -4,11 +4,11 @@
  *		Requests that name a prompt instead of holding its text.
  *
  * {"name": ..., "vars": {...}, "version" or "label": ...} may stand where a
- * request has the text of a prompt, a system text or a message. The name becomes a text inside the gate,
- * before anything else looks at the request: so the text is redacted, cached
- * and limited as any other, and the version that the log names is the one
- * whose text was sent, whoever made the request. Prompts are rows of eval,
- * which this asks in SQL.
+ * request has the text of a prompt, a system text or a message. The name
+ * becomes a text inside the gate, before anything else looks at the request:
+ * so the text is redacted, cached and limited as any other, and the version
+ * that the log names is the one whose text was sent, whoever made the request.
+ * Prompts are read in SQL, under their policies: llm_prompt.sql.
  *
  *-------------------------------------------------------------------------
  */

@@ -23,7 +23,7 @@ my $url = $mock->url('/v1');
 $node->safe_psql('postgres', <<"SQL");
 CREATE EXTENSION pg_stat_statements;
 CREATE EXTENSION intel;
-INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('mock', 'openai', '$url', true);
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, max_concurrency) VALUES ('mock', 'openai', '$url', true, 100);
 INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
 SQL
 $mock->control({ do => ['hang'], always => \1 });

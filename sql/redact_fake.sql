@@ -4,7 +4,8 @@ SELECT intel.set_redaction('faked', 'ALL', 'fake', NULL, 0.4), intel.set_redacti
 SELECT intel.redact('jane@example.org', 'faked');
 SELECT lo_from_bytea(4714, '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f') = 4714 AS made;
 SELECT lo_export(4714, 'fake.key'), lo_unlink(4714);
-COPY (SELECT 1) TO PROGRAM 'chmod 600 "$PWD/fake.key"';
+-- the program reads its input: one that ended before would break the pipe
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; chmod 600 "$PWD/fake.key"';
 SET intel.redact_key_file = 'fake.key';
 -- entities that have them, and the refusal of others
 CREATE FUNCTION pg_temp.has_fakes(entity text) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -153,6 +154,6 @@ FROM (SELECT entity, v, intel.redact(v, 'faked') AS f FROM generate_series(1, 30
     ('PHONE_NUMBER', format('phone (415) %s-%s', 200 + i % 700, 1000 + i)), ('PERSON', 'Dear Mr. John Smith' || translate(i::text, '0123456789', 'abcdefghij')))
     AS s (entity, v)) AS t GROUP BY entity ORDER BY entity;
 RESET intel.redact_key_file;
-COPY (SELECT 1) TO PROGRAM 'rm "$PWD/fake.key"';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rm "$PWD/fake.key"';
 DELETE FROM intel.redaction_path WHERE policy = 'faked';
 DELETE FROM intel.redaction_policy WHERE name IN ('faked', 'faked_too', 'hashed');

@@ -28,7 +28,8 @@ SELECT intel.set_redaction('property_mask', 'ALL', 'mask', '{"keep_last": 4}'), 
     intel.set_redaction('property_fake', 'ALL', 'fake', NULL, 0.4);
 SELECT lo_from_bytea(4715, '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f') = 4715 AS made;
 SELECT lo_export(4715, 'property.key'), lo_unlink(4715);
-COPY (SELECT 1) TO PROGRAM 'chmod 600 "$PWD/property.key"';
+-- the program reads its input: one that ended before would break the pipe
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; chmod 600 "$PWD/property.key"';
 SET intel.redact_key_file = 'property.key';
 CREATE TEMP TABLE checked AS
 SELECT m.i, m.t, p.policy, r.redacted, d.rebuilt, d.fits, d.apart
@@ -79,5 +80,5 @@ SELECT count(*) FILTER (WHERE intel.redact(jsonb_build_array(t, 7, jsonb_build_o
     count(*) FILTER (WHERE redacted ~ '@example[.]com') > 100 AS many_stand_ins
 FROM checked WHERE policy = 'property_fake' AND i % 2 = 0;
 RESET intel.redact_key_file;
-COPY (SELECT 1) TO PROGRAM 'rm "$PWD/property.key"';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rm "$PWD/property.key"';
 DELETE FROM intel.redaction_policy WHERE name LIKE 'property%';

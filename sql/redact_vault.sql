@@ -4,7 +4,8 @@ SELECT lo_from_bytea(4712, '\x000102030405060708090a0b0c0d0e0f101112131415161718
 SELECT lo_export(4712, 'vault.key'), lo_unlink(4712);
 SET intel.redact_key_file = 'vault.key';
 SELECT intel.pseudonymize_to_vault('jane@example.com');
-COPY (SELECT 1) TO PROGRAM 'chmod 600 "$PWD/vault.key"';
+-- the program reads its input: one that ended before would break the pipe
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; chmod 600 "$PWD/vault.key"';
 SET intel.tenant_claim = 'tenant';
 CREATE ROLE intel_test_vault;
 CREATE ROLE intel_test_thief;
@@ -81,11 +82,11 @@ ROLLBACK;
 SELECT intel._vault_open('<X:a>', ''), intel._vault_open('<X:a>', '\x02');
 -- another key opens nothing; it is read when the file changes
 SELECT lo_from_bytea(4713, '\xff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f') = 4713 AS made;
-COPY (SELECT 1) TO PROGRAM 'mv "$PWD/vault.key" "$PWD/vault.old"';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; mv "$PWD/vault.key" "$PWD/vault.old"';
 SELECT lo_export(4713, 'vault.key'), lo_unlink(4713);
-COPY (SELECT 1) TO PROGRAM 'chmod 600 "$PWD/vault.key"';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; chmod 600 "$PWD/vault.key"';
 SELECT intel.restore_from_vault(content) FROM kept WHERE n = 2;
-COPY (SELECT 1) TO PROGRAM 'mv "$PWD/vault.old" "$PWD/vault.key"';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; mv "$PWD/vault.old" "$PWD/vault.key"';
 SET ROLE intel_test_vault;
 SELECT intel.restore_from_vault(content) FROM kept WHERE n = 2;
 -- retention: the longest one counts, what has expired is not restored
@@ -103,7 +104,7 @@ RESET ROLE;
 RESET request.jwt.claims;
 RESET intel.tenant_claim;
 RESET intel.redact_key_file;
-COPY (SELECT 1) TO PROGRAM 'rm "$PWD/vault.key"';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; rm "$PWD/vault.key"';
 SELECT count(*) FROM intel.pii_vault;
 DROP TABLE kept;
 REVOKE ALL ON intel.pii_vault FROM intel_test_vault, intel_test_thief;

@@ -34,6 +34,7 @@ use Exporter 'import';
 use File::Basename qw(dirname);
 use File::Spec;
 use HTTP::Tiny;
+use IPC::Run;
 use JSON::PP;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
@@ -46,6 +47,7 @@ our @EXPORT = qw(
   start_mock
   wait_for
   wait_for_sql
+  try_sql
   worker_pids
   kill9_worker
   kill9_server
@@ -132,7 +134,7 @@ sub wait_for_sql
 		wait_for(
 			$what // $sql,
 			sub {
-				my ($rc, $out, $err) = $node->psql($options{dbname} // 'postgres', $sql);
+				my ($rc, $out, $err) = try_sql($node, $sql, dbname => $options{dbname});
 				$last = $out ne '' ? $out : $err;
 				return $rc == 0 && $out eq 't';
 			},
@@ -142,6 +144,26 @@ sub wait_for_sql
 	chomp(my $why = $@);
 	$why =~ s/ at \S+ line \d+\.$//;
 	croak "$why; the last answer was: $last";
+}
+
+=head2 try_sql($node, $sql, %options)
+
+Exit code, output and errors of psql for a server that may be down. $sql is an
+argument: a psql that cannot connect ends without reading its input, which
+breaks the pipe that $node->psql writes to. Options: dbname.
+
+=cut
+
+sub try_sql
+{
+	my ($node, $sql, %options) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run([ 'psql', '-XAtq', '-d', $node->connstr($options{dbname} // 'postgres'), '-c', $sql ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	my $rc = $? >> 8;
+	chomp($out, $err);
+	return ($rc, $out, $err);
 }
 
 =head1 CRASHES

@@ -195,7 +195,7 @@ $build = start_build('build-encoding', 'CREATE INDEX broken ON t USING intel (v)
 kill 'KILL', ask(q{SELECT pid FROM builder WHERE backend_type = 'parallel worker' LIMIT 1});
 like(finish_build($build), qr/crash of another server process|server closed the connection|terminated/, 'a worker is killed');
 $holder->finish;
-wait_for('the server to come back', sub { ($node->psql('postgres', 'SELECT 1'))[0] == 0 });
+wait_for('the server to come back', sub { (try_sql($node, 'SELECT 1'))[0] == 0 });
 is(ask(q{SELECT count(*) FROM pg_class WHERE relname = 'broken'}), '0', 'no index is left');
 is(files_left(), 0, 'nor a temporary file');
 is(ask(q{SELECT string_agg(problem, ', ') FROM index_check('parallel')}), '', 'another index is sound');

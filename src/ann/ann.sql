@@ -183,6 +183,36 @@ COMMENT ON FUNCTION @extschema@.index_stats(regclass) IS
     'figures of an index; probes are the lists that 0.95 of the nearest 10 and 100 take, dead lists those that were replaced and not freed yet';
 REVOKE ALL ON FUNCTION @extschema@.index_stats(regclass) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.index_format(index regclass) RETURNS integer
+    AS 'MODULE_PATHNAME', 'intel_index_format'
+    LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.index_format(regclass) IS
+    'number of the format that an index was built in; null when its first page is no such page';
+REVOKE ALL ON FUNCTION @extschema@.index_format(regclass) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@._index_format() RETURNS integer
+    AS 'MODULE_PATHNAME', 'intel_index_current_format'
+    LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@._index_format() IS
+    'internal: number of the format that this version builds and reads';
+
+-- What other sessions keep for themselves cannot be read, nor what a crash empties on a standby. Materialized, so that
+-- no other kind of index is read.
+CREATE VIEW @extschema@.index_status AS
+    WITH found AS MATERIALIZED (
+        SELECT i.indexrelid::regclass AS index, i.indrelid::regclass AS source, i.indisvalid AS valid
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i'
+            JOIN pg_am a ON a.oid = c.relam AND a.amname = 'intel'
+        WHERE NOT pg_is_other_temp_schema(c.relnamespace) AND NOT (c.relpersistence = 'u' AND pg_is_in_recovery())
+    ), looked_at AS MATERIALIZED (
+        SELECT index, source, valid, @extschema@.index_format(index) AS format FROM found
+    )
+    SELECT index, source, valid, format, needed AS needs_reindex,
+        CASE WHEN needed THEN format('REINDEX INDEX CONCURRENTLY %s', index) END AS statement
+    FROM looked_at, LATERAL (SELECT NOT valid OR format IS DISTINCT FROM @extschema@._index_format() AS needed) n;
+COMMENT ON VIEW @extschema@.index_status IS
+    'indexes of access method intel, and which of them this version cannot read, or have to be built again for another reason';
+
 CREATE FUNCTION @extschema@.index_last_scan(
     OUT index regclass, OUT lists bigint, OUT codes bigint, OUT filtered bigint,
     OUT refined bigint, OUT returned bigint, OUT exact boolean)

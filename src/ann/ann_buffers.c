@@ -20,8 +20,12 @@
 #include "ann/ann_page.h"
 #include "base/compat.h"
 
-/* Pages remembered, a power of two: 256 kB, of which a page takes one. */
-#define PLACES 32768
+/*
+ * Pages remembered, powers of two: as many as the longest index read so far
+ * has, so its pages do not take places from each other. At most 2 MB.
+ */
+#define FIRST_PLACES 4096
+#define MOST_PLACES 262144
 
 /*
  * Finding a buffer by what is remembered does not tell the server that its
@@ -41,14 +45,34 @@ typedef struct Place
 } Place;
 
 static Place *places = NULL;
+static uint32 nplaces = 0;
 static uint32 calls = 0;
+
+/* Make room for a page of this number; what was remembered is forgotten. */
+static void
+more_places(BlockNumber block)
+{
+	uint32 wanted = Max(nplaces, FIRST_PLACES);
+
+	while (wanted <= block && wanted < MOST_PLACES)
+		wanted *= 2;
+	if (wanted == nplaces)
+		return;
+	if (places != NULL)
+		pfree(places);
+	nplaces = 0;
+	places = NULL;
+	places = MemoryContextAllocZero(TopMemoryContext, sizeof(Place) * wanted);
+	nplaces = wanted;
+}
 
 static Place *
 find_place(Relation index, BlockNumber block, uint32 *tag)
 {
-	*tag = hash_combine(murmurhash32(compat_file_number(index)),
-						murmurhash32(block));
-	return &places[*tag % PLACES];
+	uint32 file = murmurhash32(compat_file_number(index));
+
+	*tag = hash_combine(file, murmurhash32(block));
+	return &places[(file + block) & (nplaces - 1)];
 }
 
 Buffer
@@ -66,9 +90,8 @@ ann_buffer_read(Relation index, BlockNumber block)
 	uint32 tag;
 	Place *place;
 
-	if (places == NULL)
-		places =
-			MemoryContextAllocZero(TopMemoryContext, sizeof(Place) * PLACES);
+	if (block >= nplaces && nplaces < MOST_PLACES)
+		more_places(block);
 	place = find_place(index, block, &tag);
 	if (place->tag != tag)
 		place->buffer = InvalidBuffer;

@@ -210,7 +210,6 @@ create_cache(Relation index, const AnnMeta *meta)
 		ann_layout(meta->metric, meta->dim, meta->bits, meta->filters);
 	dim = cache->layout.shape.full_dim;
 	cache->middle = MemoryContextAlloc(cxt, sizeof(float) * dim);
-	cache->mean = MemoryContextAlloc(cxt, sizeof(float) * dim);
 	cache->keys = MemoryContextAllocZero(cxt, sizeof(AnnKeyChain));
 	ann_middle_read(index, meta, dim, cache->middle);
 	cache->middle_squared =
@@ -354,37 +353,7 @@ update_cache(Relation index, AnnCache *cache, const AnnMeta *meta)
 	memset(place, -1, sizeof(int32) * meta->slots);
 	for (uint32 i = 0; i < lists; i++)
 		place[cache->list[i].slot] = (int32) i;
-	cache->has_mean = false;
 	return true;
-}
-
-/*
- * Compute the mean of the centroids, by slot, so that it is the same bit for
- * bit in every backend. Inserts do not need it.
- */
-static void
-compute_mean(AnnCache *cache)
-{
-	int dim = cache->layout.shape.full_dim;
-	double *sum = palloc0(sizeof(double) * dim);
-	double squares = 0;
-
-	for (uint32 slot = 0; slot < cache->meta.slots; slot++)
-	{
-		int32 at = cache->place[slot];
-		const float *x = cache->centroid + (Size) at * dim;
-
-		if (at < 0)
-			continue;
-		for (int i = 0; i < dim; i++)
-			sum[i] += x[i];
-		squares += cache->norm_squared[at];
-	}
-	for (int i = 0; i < dim; i++)
-		cache->mean[i] = (float) (sum[i] / Max(cache->meta.lists, 1));
-	cache->mean_squared = squares / Max(cache->meta.lists, 1);
-	cache->has_mean = true;
-	pfree(sum);
 }
 
 /* Make a cache the current one, unless it is. */
@@ -473,8 +442,6 @@ ann_cache_hold(Relation index, MemoryContext cxt)
 {
 	AnnCache *cache = find_cache(index);
 
-	if (!cache->has_mean)
-		compute_mean(cache);
 	hold(cache, cxt);
 	return cache;
 }

@@ -26,6 +26,8 @@ INTEL_FUNCTION(index_stats);
 INTEL_FUNCTION(index_check);
 INTEL_FUNCTION(index_prewarm);
 INTEL_FUNCTION(index_last_scan);
+INTEL_FUNCTION(index_format);
+INTEL_FUNCTION(index_current_format);
 
 /* Open an index of this access method. */
 static Relation
@@ -39,6 +41,36 @@ open_index(Oid oid)
 				errmsg("\"%s\" is not an index of access method \"intel\"",
 					   RelationGetRelationName(index)));
 	return index;
+}
+
+/* ---- format ---- */
+
+/* Reads no more than what has its place in every format. */
+Datum
+intel_index_format(PG_FUNCTION_ARGS)
+{
+	Relation index = open_index(PG_GETARG_OID(0));
+	uint32 head[2] = {0}; /* magic, version */
+	bool has_meta = RelationGetNumberOfBlocks(index) > ANN_METAPAGE;
+
+	if (has_meta)
+	{
+		Buffer buffer = ReadBuffer(index, ANN_METAPAGE);
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		memcpy(head, PageGetContents(BufferGetPage(buffer)), sizeof(head));
+		UnlockReleaseBuffer(buffer);
+	}
+	relation_close(index, AccessShareLock);
+	if (head[0] != ANN_MAGIC)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32((int32) head[1]);
+}
+
+Datum
+intel_index_current_format(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(ANN_VERSION);
 }
 
 /* ---- stats ---- */

@@ -100,9 +100,6 @@ typedef struct AnnCache
 	float *centroid;
 	uint8 *code; /* centroids as ann_quantize makes them, to rank lists by */
 	float *step; /* of each code */
-	float *mean; /* of the centroids; only while held */
-	double mean_squared; /* of the squares of their norms */
-	bool has_mean;
 	AnnKeyChain *keys; /* those that searches have come by */
 
 	/* sign codes of centroids less middle, in blocks, and their factors */
@@ -138,9 +135,6 @@ extern Buffer *ann_cache_key_page(const AnnCache *cache, uint32 i,
  */
 extern void ann_rank_bounds(const AnnCache *cache, const AnnQuery *query,
 							float *bounds);
-
-/* The mean of the scores of all lists; the cache is held. */
-extern double ann_rank_mean(const AnnCache *cache, const AnnQuery *query);
 
 /* The live list whose centroid is nearest, but for that. */
 extern uint32 ann_nearest_list(const AnnCache *cache, const float *x);
@@ -197,12 +191,14 @@ extern void ann_calibrate(Relation index);
 extern bool ann_is_calibrated(const AnnMeta *meta);
 
 /*
- * The reach of a list, by its score and least and mean score of all; and that
- * up to which lists are probed so that the nearest k, up to ANN_PLACES, are
- * found with this recall.
+ * The reach up to which lists are probed so that the nearest k, up to
+ * ANN_PLACES, are found with this recall; the score that it means for a query,
+ * by the score of the nearest list and that of the one at a rank, from 0 on;
+ * and this rank, where there are so many lists, one at least.
  */
-extern float ann_reach_of(float score, float lowest, double mean);
 extern double ann_reach(const AnnMeta *meta, double recall, double k);
+extern float ann_reach_score(double reach, float lowest, float ranked);
+extern uint32 ann_reach_rank(uint32 lists);
 
 /* By how much the lists for k neighbours outnumber those for ANN_PLACES. */
 extern double ann_growth(const AnnMeta *meta, double recall, double k);

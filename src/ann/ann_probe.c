@@ -38,6 +38,43 @@
 /* Fewest neighbours that a search is prepared for. */
 #define FIRST_K 10
 
+/* The place-th smallest of n floats, from 0 on; reorders them. */
+static float
+select_float(float *x, int64 n, int64 place)
+{
+	int64 low = 0;
+	int64 high = n - 1;
+
+	while (low < high)
+	{
+		float pivot = x[low + (high - low) / 2];
+		int64 i = low;
+		int64 j = high;
+
+		while (i <= j)
+		{
+			while (x[i] < pivot)
+				i++;
+			while (x[j] > pivot)
+				j--;
+			if (i <= j)
+			{
+				float keep = x[i];
+
+				x[i++] = x[j];
+				x[j--] = keep;
+			}
+		}
+		if (place <= j)
+			high = j;
+		else if (place >= i)
+			low = i;
+		else
+			break;
+	}
+	return x[place];
+}
+
 /* ---- ranking lists ---- */
 
 /* A number above a place, in an order that integers have, too. */
@@ -78,7 +115,6 @@ rank_lists(AnnScan *so)
 			sum += so->rank_query[i];
 		so->rank_middle = 127.5f * (float) sum;
 		ann_rank_bounds(cache, &so->query, so->bound);
-		so->mean = ann_rank_mean(cache, &so->query);
 	}
 }
 
@@ -145,11 +181,31 @@ sort_upto(AnnScan *so, float upto)
 	so->looked_upto = upto;
 }
 
-/* Begin with all lists that may be the nearest, and it among them. */
+/* A bound that about twice as many lists are at or below, from a sample. */
+static float
+choose_upto(const AnnScan *so, uint32 wanted)
+{
+	uint32 stride = so->nlists >= 512 ? 8 : 1;
+	uint32 n = 0;
+	float *sample = palloc(sizeof(float) * (so->nlists / stride + 1));
+	float upto;
+
+	for (uint32 i = 0; i < so->nlists; i += stride)
+		sample[n++] = so->bound[i];
+	upto = select_float(sample, n, Min(2 * wanted / stride, n - 1));
+	pfree(sample);
+	return upto;
+}
+
+/*
+ * Begin with all lists that may be the nearest, it among them, and as many as
+ * ann_reach_rank() wants or nearly so.
+ */
 static void
 sort_first(AnnScan *so)
 {
 	uint32 first = 0;
+	float upto = INFINITY;
 
 	if (so->nlooked > 0 || so->nlists == 0)
 		return;
@@ -158,7 +214,10 @@ sort_first(AnnScan *so)
 		if (so->bound[i] < so->bound[first])
 			first = i;
 	so->lowest_bound = so->bound[first];
-	sort_upto(so, so->unordered ? INFINITY : list_score(so, first));
+	if (!so->unordered)
+		upto = Max(list_score(so, first),
+				   choose_upto(so, ann_reach_rank(so->nlists) + 1));
+	sort_upto(so, upto);
 }
 
 /* Bring at least the first upto lists into order. */
@@ -177,6 +236,29 @@ sort_lists(AnnScan *so, uint32 upto)
 			further = INFINITY;
 		sort_upto(so, further);
 	}
+}
+
+/*
+ * The score of the list of a rank from 0 on. That a list farther on might
+ * have that rank, whose bound is low for its score, makes little difference.
+ */
+static float
+score_at(AnnScan *so, uint32 rank)
+{
+	float *rest;
+	float score;
+
+	sort_first(so);
+	if (so->nlooked <= rank)
+		sort_lists(so, rank + 1);
+	if (so->nsorted > rank)
+		return so->score[list_at(so, rank)];
+	rest = palloc(sizeof(float) * (so->nlooked - so->nsorted));
+	for (uint32 i = so->nsorted; i < so->nlooked; i++)
+		rest[i - so->nsorted] = so->score[list_at(so, i)];
+	score = select_float(rest, so->nlooked - so->nsorted, rank - so->nsorted);
+	pfree(rest);
+	return score;
 }
 
 /* ---- candidates ---- */
@@ -274,43 +356,6 @@ scan_block(AnnScan *so, const AnnBlock *block, BlockNumber page, int index)
 		push_entry(so, bounds[slot], first + slot, block, slot);
 		bounds[slot] = INFINITY;
 	}
-}
-
-/* The place-th smallest of n floats, from 0 on; reorders them. */
-static float
-select_float(float *x, int64 n, int64 place)
-{
-	int64 low = 0;
-	int64 high = n - 1;
-
-	while (low < high)
-	{
-		float pivot = x[low + (high - low) / 2];
-		int64 i = low;
-		int64 j = high;
-
-		while (i <= j)
-		{
-			while (x[i] < pivot)
-				i++;
-			while (x[j] > pivot)
-				j--;
-			if (i <= j)
-			{
-				float keep = x[i];
-
-				x[i++] = x[j];
-				x[j--] = keep;
-			}
-		}
-		if (place <= j)
-			high = j;
-		else if (place >= i)
-			low = i;
-		else
-			break;
-	}
-	return x[place];
 }
 
 /*
@@ -587,15 +632,14 @@ probe_list(Relation index, AnnScan *so)
 static double
 lists_within(AnnScan *so, double reach)
 {
-	float lowest;
+	float ranked;
 	float upto;
 	uint32 lists;
 
 	if (so->within_reach == reach || so->nlists == 0)
 		return so->within;
-	sort_first(so);
-	lowest = so->score[list_at(so, 0)];
-	upto = lowest + (float) (reach * sqrt(Max(so->mean - lowest, 0)));
+	ranked = score_at(so, ann_reach_rank(so->nlists));
+	upto = ann_reach_score(reach, so->score[list_at(so, 0)], ranked);
 	sort_upto(so, upto);
 	for (lists = so->nsorted; lists > 0; lists--)
 		if (!(so->score[list_at(so, lists - 1)] > upto))

@@ -537,12 +537,16 @@ float
 ann_round(int n, const float *x, int16_t *code)
 {
 	float largest = largest_of(n, x);
+	float factor = largest > 0 ? ANN_RANK_LIMIT / largest : 0;
 
+	/* too small to be told from nothing */
+	factor = isfinite(factor) ? factor : 0;
 	for (int i = 0; i < n; i++)
-		code[i] =
-			largest > 0
-				? (int16_t) floorf(x[i] / largest * ANN_RANK_LIMIT + 0.5f)
-				: 0;
+	{
+		float at = x[i] * factor;
+
+		code[i] = (int16_t) (int) (at + copysignf(0.5f, at));
+	}
 	return largest / ANN_RANK_LIMIT;
 }
 

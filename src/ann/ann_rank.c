@@ -47,16 +47,6 @@ ann_rank_bounds(const AnnCache *cache, const AnnQuery *query, float *bounds)
 	}
 }
 
-double
-ann_rank_mean(const AnnCache *cache, const AnnQuery *query)
-{
-	double product =
-		ann_kernels->dot(query->shape->full_dim, query->rotated, cache->mean);
-
-	return query->shape->metric == ANN_IP ? -product
-										  : cache->mean_squared - 2 * product;
-}
-
 /* The score of a list. */
 static float
 exact_score(const AnnCache *cache, const AnnQuery *query, uint32 list)

@@ -115,7 +115,6 @@ typedef struct AnnScan
 	uint32 nlists;
 	float *bound;	   /* of the score of each */
 	float *score;	   /* what it is ranked by, where it was looked at */
-	double mean;	   /* of all scores */
 	int16 *rank_query; /* rounded, with a step, and ... */
 	float rank_step;
 	float rank_middle; /* what the middle of a byte makes of it */

@@ -181,4 +181,33 @@ is(join(',', sort keys %tried), join(',', sort keys %damage), 'pages of every ki
 is($missed, 0, 'every damaged page was found');
 is($node->safe_psql('postgres', "$sql SELECT count(*) FROM index_check('hurt_i')"), '0', 'and the repaired index is sound');
 
+# ---- another format is told before a search meets it --------------------------------
+
+sub write_format
+{
+	my ($change) = @_;
+
+	$node->stop;
+	open(my $file, '+<:raw', $path) or die $!;
+	seek($file, 24, 0);
+	read($file, my $head, 8);
+	seek($file, 24, 0);
+	print $file $change->(unpack 'VV', $head);
+	close $file;
+	$node->start;
+}
+
+my $status = "$sql SELECT format IS NOT NULL, needs_reindex, statement FROM index_status WHERE index = 'hurt_i'::regclass";
+is($node->safe_psql('postgres', $status), 't|f|', 'an index of this format');
+write_format(sub { pack 'VV', $_[0], $_[1] - 1 });
+is($node->safe_psql('postgres', $status), 't|t|REINDEX INDEX CONCURRENTLY hurt_i', 'one of another format is listed');
+is($node->safe_psql('postgres', "$sql SELECT count(*) FROM index_status WHERE needs_reindex"), '1', 'and no other');
+my ($rc, $out, $err) = $node->psql('postgres', "$sql SET enable_seqscan = off; SELECT id FROM hurt ORDER BY v <-> (SELECT v FROM hurt LIMIT 1) LIMIT 1");
+like($err, qr/another format.*REINDEX/s, 'a search says what to do');
+write_format(sub { pack 'VV', $_[0] + 1, $_[1] });
+is($node->safe_psql('postgres', $status), 'f|t|REINDEX INDEX CONCURRENTLY hurt_i', 'so is one whose first page is none');
+$node->safe_psql('postgres', $node->safe_psql('postgres', "$sql SELECT statement FROM index_status WHERE needs_reindex"));
+is($node->safe_psql('postgres', $status), 't|f|', 'the statement repairs it');
+is($node->safe_psql('postgres', "$sql SELECT count(*) FROM index_check('hurt_i')"), '0', 'and the index is sound');
+
 done_testing();

@@ -79,7 +79,7 @@ now(void)
 #define MEGABYTE 1000000
 #define TIMES 10	  /* the small text in one large one */
 #define DOUBTFUL 10.5 /* a ratio above is measured again, */
-#define AGAIN 4		  /* so often: others use the machine too */
+#define AGAIN 9		  /* so often: others use the machine too */
 
 /* Scan a text; the longest of the steps in *longest. */
 static double
@@ -114,44 +114,41 @@ typedef struct FloodTime
 	double step;
 } FloodTime;
 
-static int
-compare_ratios(const void *a, const void *b)
+static void
+keep_least(double *least, double seconds)
 {
-	const FloodTime *x = a;
-	const FloodTime *y = b;
-	double difference = x->large / x->small - y->large / y->small;
-
-	return (difference > 0) - (difference < 0);
+	if (*least == 0 || seconds < *least)
+		*least = seconds;
 }
 
 /*
  * What takes as long as the large text is compared with it, ten times the
  * small one, so that what disturbs hits both alike. A doubtful ratio is
- * measured again, and the median counts.
+ * measured again: the least time of each is the one that was disturbed least.
  */
 static FloodTime
 measure_flood(RedactScanner *scanner, const RedactProfile *profile,
 			  Flood *flood, char *text)
 {
-	FloodTime times[1 + AGAIN];
-	int n = 0;
+	FloodTime least = {0};
 
-	do
+	for (int n = 0; n <= AGAIN; n++)
 	{
-		FloodTime *time = &times[n++];
 		size_t len = flood_fill(flood, text, MEGABYTE);
+		double small = 0;
 		double step;
 
-		time->small = 0;
 		for (int k = 0; k < TIMES; k++)
-			time->small +=
-				time_flood(scanner, profile, text, len, &step) / TIMES;
+			small += time_flood(scanner, profile, text, len, &step) / TIMES;
+		keep_least(&least.small, small);
 		len = flood_fill(flood, text, TIMES * MEGABYTE);
-		time->large = time_flood(scanner, profile, text, len, &time->step);
-	} while (n == 1 ? times[0].large / times[0].small > DOUBTFUL
-					: n < 1 + AGAIN);
-	qsort(times, n, sizeof(FloodTime), compare_ratios);
-	return times[n / 2];
+		keep_least(&least.large,
+				   time_flood(scanner, profile, text, len, &step));
+		keep_least(&least.step, step);
+		if (least.large <= DOUBTFUL * least.small)
+			break;
+	}
+	return least;
 }
 
 static int

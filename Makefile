@@ -25,6 +25,7 @@ SQL_FRAGMENTS = \
 	src/llm/llm_cache.sql \
 	src/worker/worker.sql \
 	src/worker/worker_enrich.sql \
+	src/worker/worker_embedding.sql \
 	src/context/context.sql \
 	src/eval/eval.sql \
 	src/extension/footer.sql

@@ -12,6 +12,8 @@ WITH allowed (name, reason) AS (
 	VALUES ('embed'), ('complete'), ('complete_prompt'), ('chat'), ('stream'), ('classify'), ('classify_each'), ('is_true_each'), ('extract'), ('summarize'),
 		('is_true'), ('rerank'), ('submit'), ('ask'), ('run_jobs'), ('retry'), ('grant_access'),
 		('revoke_access'), ('create_vectorizer'), ('drop_vectorizer'), ('create_enrichment'),
+		('embed_query'), ('backfill_enrichment'), ('change_enrichment_model'), ('finish_enrichment_model'),
+		('abandon_enrichment_model'),
 		('adopt_pgvector'), ('_call'), ('_embed')
 ), open_to_all AS (
 	SELECT p.oid, p.proname, p.prosrc, p.prosecdef, l.lanname, p.prorettype

@@ -67,6 +67,8 @@ SELECT emb.settle();
 SELECT intel.backfill_enrichment('doc_v2') AS nothing_left;
 SELECT name, target, rows, done, model, replaces FROM intel.enrichment_status ORDER BY name;
 SELECT target, model, upcoming FROM intel.embedding_column WHERE source = 'emb.doc'::regclass ORDER BY target;
+SELECT source_key FROM intel.search('emb.doc', 'cats', 1, 'vector', content_column => 'title');
+SELECT (intel._ask_request('cats?', 'emb.doc', 1, NULL, NULL, 1, NULL, NULL, NULL, NULL)) ->> 'embedding_column' AS asked;
 SELECT id, embedding_v2 = intel.embed(intel.render('second: {{title}} {{body}}', to_jsonb(doc) - '{id,kind,embedding,half,small,plain}'::text[])) AS second,
     embedding = intel.embed(format(E'title: %s\nbody: %s', title, body)) AS first FROM emb.doc doc ORDER BY id;
 SELECT intel.finish_enrichment_model('doc');

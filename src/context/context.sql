@@ -136,9 +136,14 @@ CREATE FUNCTION @extschema@.search(
 AS $$
 DECLARE
     embedding real[];
+    filled @extschema@.embedding_column;
 BEGIN
     IF mode IN ('vector', 'hybrid') THEN
-        embedding := @extschema@.embed(search.query, embedding_model)::real[];
+        filled := @extschema@._filled_column(source, embedding_column);
+        embedding_column := coalesce(embedding_column, filled.target);
+        embedding := CASE WHEN filled.target IS NOT NULL AND embedding_model IS NULL
+            THEN @extschema@.embed_query(source, search.query, embedding_column)
+            ELSE @extschema@.embed(search.query, embedding_model) END::real[];
     END IF;
     RETURN QUERY SELECT * FROM @extschema@._search(source, search.query, embedding, k, mode,
         content_column, embedding_column, title_column);
@@ -167,9 +172,10 @@ AS $$
     -- with this search_path regclass prints qualified
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'question', question, 'source', source::text, 'k', k, 'model', model,
-        'embedding_model', embedding_model, 'budget', budget, 'mode', mode,
-        'content_column', content_column, 'embedding_column', embedding_column,
-        'title_column', title_column));
+        'embedding_model', coalesce(embedding_model, (f.c).model), 'budget', budget, 'mode', mode,
+        'content_column', content_column, 'embedding_column', coalesce(embedding_column, (f.c).target),
+        'title_column', title_column))
+    FROM (SELECT @extschema@._filled_column(source, embedding_column)) f(c);
 $$;
 COMMENT ON FUNCTION @extschema@._ask_request(text, regclass, int, text, text, int, text, text, text, text) IS
     'internal: the request of task ask';

@@ -10,7 +10,7 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
           FROM pg_proc p
          WHERE p.pronamespace = '@extschema@'::regnamespace
            AND p.proname IN (
-               'abandon_enrichment_model', 'backfill_enrichment', 'change_enrichment_model', 'embed_query',
+               '_column_number', '_index_condition', 'abandon_enrichment_model', 'backfill_enrichment', 'change_enrichment_model', 'embed_query',
                'enrichment_model_indexes', 'finish_enrichment_model',
                '_call', '_call_memo', '_cascade', '_cascade_ask_proxy', '_complete_memo', '_enrich_changed', '_enrich_queue', '_embed', '_embed_batch', '_job_wait', '_stream', '_stream_chat', 'ask',
                'cancel', 'chat', 'classify', 'classify_each', 'complete', 'complete_prompt', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true', 'is_true_each',
@@ -57,7 +57,7 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE
             ON @extschema@.enrichment, @extschema@.enrichment_row TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
-            @extschema@._enrich_job, @extschema@.embedding_column TO %s', role);
+            @extschema@._enrich_job TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
             @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance,
             @extschema@.inference_event TO %s', role);
@@ -84,8 +84,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
             EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', f, role);
         END LOOP;
         EXECUTE format('REVOKE ALL ON @extschema@.job_part, @extschema@.enrichment, @extschema@.enrichment_row,
-            @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job,
-            @extschema@.embedding_column FROM %s', role);
+            @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job FROM %s', role);
         EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
             @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance, @extschema@.inference_event,
             @extschema@.feedback, @extschema@.inference_score, @extschema@.cascade FROM %s', role);

@@ -54,9 +54,10 @@ intel__column_number(PG_FUNCTION_ARGS)
 	LockRelationOid(relid, AccessShareLock);
 	number = get_attnum(relid, name);
 	if (number == InvalidAttrNumber)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("column \"%s\" of relation \"%s\" does not exist",
-							   name, get_rel_name(relid))));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, get_rel_name(relid))));
 	PG_RETURN_INT16(number);
 }
 

@@ -75,11 +75,27 @@ CREATE VIEW @extschema@.embedding_column WITH (security_barrier = true) AS
 COMMENT ON VIEW @extschema@.embedding_column IS
     'columns that the caller may read and an enrichment fills with embeddings, and by what model; upcoming: of a change of model that is not finished';
 
+GRANT SELECT ON @extschema@.embedding_column TO PUBLIC;
+
+CREATE FUNCTION @extschema@._filled_column(source regclass, embedding_column text) RETURNS @extschema@.embedding_column
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c FROM @extschema@.embedding_column c JOIN pg_attribute a ON a.attrelid = c.source AND a.attnum = c.number
+    WHERE c.source = $1 AND CASE WHEN $2 IS NULL THEN NOT c.upcoming AND a.atttypid = '@extschema@.vector'::regtype
+        AND NOT EXISTS (SELECT FROM @extschema@.embedding_column o JOIN pg_attribute b ON b.attrelid = o.source AND b.attnum = o.number
+            WHERE o.source = c.source AND o.number <> c.number AND NOT o.upcoming AND b.atttypid = a.atttypid)
+        ELSE c.target = $2 END;
+$$;
+COMMENT ON FUNCTION @extschema@._filled_column(regclass, text) IS
+    'internal: the column of a table that an enrichment fills with embeddings, by name or because there is one only';
+
 CREATE FUNCTION @extschema@._column_number(source regclass, name text) RETURNS smallint
     AS 'MODULE_PATHNAME', 'intel__column_number'
     LANGUAGE C STABLE PARALLEL RESTRICTED STRICT;
 COMMENT ON FUNCTION @extschema@._column_number(regclass, text) IS
     'internal: locks a table for reading; the number of the column that has the name now, whatever the snapshot';
+REVOKE ALL ON FUNCTION @extschema@._column_number(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.embed_query(source regclass, query text, embedding_column text DEFAULT 'embedding')
     RETURNS @extschema@.vector
@@ -199,6 +215,7 @@ CREATE FUNCTION @extschema@._index_condition(index oid, from_column smallint, to
     LANGUAGE C STABLE PARALLEL SAFE STRICT;
 COMMENT ON FUNCTION @extschema@._index_condition(oid, smallint, smallint) IS
     'internal: condition of a partial index with a column in place of another';
+REVOKE ALL ON FUNCTION @extschema@._index_condition(oid, smallint, smallint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@._index_columns(index oid, from_column smallint, to_column smallint) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $mock = start_mock();
-my $node = intel_node('main', conf => "intel.job_retry_delay = 20ms\n");
+my $node = intel_node('main', conf => "intel.job_retry_delay = 20ms\nrestart_after_crash = on\n");
 my $url = $mock->url('/v1');
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 

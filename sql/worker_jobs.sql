@@ -1,5 +1,7 @@
 -- jobs: what can be queued, by whom, and the states that owners may set.
 -- Jobs here are put off to 2100, so that no worker takes them.
+-- Some messages have numbers of jobs, whatever was queued before.
+ALTER SEQUENCE intel.job_queue_id_seq RESTART WITH 1000;
 SELECT name, call, step FROM intel.task WHERE name IN ('complete', 'chat', 'embed', 'rerank') ORDER BY name;
 SELECT intel.submit('nonsense', '{}');
 SELECT intel.submit('complete', '[]');

@@ -1,5 +1,7 @@
 -- what a queued job waits for: its time, other jobs; and what ends it unrun.
 -- Jobs that must not run are put off to 2100; the worker runs the others.
+-- Some messages have numbers of jobs, whatever was queued before.
+ALTER SEQUENCE intel.job_queue_id_seq RESTART WITH 2000;
 SELECT intel.submit('embed', '{"contents": ["a"]}', '{"run_at": "2100-01-01"}') AS a \gset
 SELECT intel.submit('embed', '{"contents": ["b"]}', jsonb_build_object('after', :a)) AS b \gset
 SELECT intel.submit('embed', '{"contents": ["c"]}', jsonb_build_object('after', jsonb_build_array(:a, :b))) AS c \gset

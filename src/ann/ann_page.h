@@ -89,7 +89,7 @@
 #include "ann/ann_rabitq.h"
 
 #define ANN_MAGIC 0x696E7465
-#define ANN_VERSION 6
+#define ANN_VERSION 7
 #define ANN_METAPAGE 0
 #define ANN_MAX_FILTERS 4
 

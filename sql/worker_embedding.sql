@@ -68,7 +68,8 @@ SELECT intel.backfill_enrichment('doc_v2') AS nothing_left;
 SELECT name, target, rows, done, model, replaces FROM intel.enrichment_status ORDER BY name;
 SELECT target, model, upcoming FROM intel.embedding_column WHERE source = 'emb.doc'::regclass ORDER BY target;
 SELECT source_key FROM intel.search('emb.doc', 'cats', 1, 'vector', content_column => 'title');
-SELECT (intel._ask_request('cats?', 'emb.doc', 1, NULL, NULL, 1, NULL, NULL, NULL, NULL)) ->> 'embedding_column' AS asked;
+SELECT r ->> 'embedding_column' AS asked, r ? 'embedding_model' AS model_fixed, intel._ask_step(r, NULL, NULL) AS step
+FROM intel._ask_request('cats?', 'emb.doc', 1, NULL, NULL, 1, NULL, NULL, NULL, NULL) r;
 SELECT id, embedding_v2 = intel.embed(intel.render('second: {{title}} {{body}}', to_jsonb(doc) - '{id,kind,embedding,half,small,plain}'::text[])) AS second,
     embedding = intel.embed(format(E'title: %s\nbody: %s', title, body)) AS first FROM emb.doc doc ORDER BY id;
 SELECT intel.finish_enrichment_model('doc');
@@ -89,6 +90,13 @@ CREATE VIEW emb.shown AS SELECT id, embedding FROM emb.doc;
 COMMIT;
 EXECUTE nearest;
 SELECT name, target, rows, done, model, replaces FROM intel.enrichment_status ORDER BY name;
+-- a question that was embedded by the old model is embedded again, another one is searched for
+SELECT state, t ->> 'call' AS call, t #> '{request,contents}' AS contents, t #>> '{request,model}' AS model, t #>> '{state,step}' AS next
+FROM (VALUES (1, '{"step": "retrieve", "model": "builtin-embedding"}'::jsonb), (2, '{"step": "retrieve"}'),
+    (3, '{"step": "retrieve", "model": "second", "query_prompt": "query: {{query}}"}'), (4, '{"step": "retrieve", "model": "second"}')) v(i, state),
+    LATERAL intel._ask_step('{"question": "cats?", "source": "emb.doc", "k": 1, "mode": "vector"}', state, jsonb_build_object('embeddings', ARRAY[array_fill(1, ARRAY[384])])) t
+ORDER BY i;
+SELECT intel._ask_step('{"question": "cats?", "source": "emb.doc", "mode": "vector", "embedding_column": "embedding", "embedding_model": "x"}', NULL, NULL);
 SELECT attname, attacl FROM pg_attribute WHERE attrelid = 'emb.doc'::regclass AND attname LIKE 'embedding%' ORDER BY 1;
 SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'emb.doc'::regclass ORDER BY 1;
 
@@ -128,6 +136,8 @@ RESET ROLE;
 SELECT intel.revoke_access('intel_test_other');
 SET ROLE intel_test_other;
 SELECT intel.embed_query('emb.doc', 'cats', 'half');
+SELECT intel._column_number('emb.doc', 'half') IS NOT NULL AS may_read;
+SELECT intel._column_number('emb.doc', 'embedding');
 SELECT intel.change_enrichment_model('doc', 'second');
 SELECT intel.finish_enrichment_model('doc');
 SELECT intel.abandon_enrichment_model('doc');

@@ -124,6 +124,44 @@ CREATE FUNCTION @extschema@._search(
 COMMENT ON FUNCTION @extschema@._search(regclass, text, real[], int, text, text, text, text) IS
     'internal: search() with the embedding of the query given';
 
+CREATE FUNCTION @extschema@._vector_column(source regclass) RETURNS text
+    AS 'MODULE_PATHNAME', 'intel__vector_column'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@._vector_column(regclass) IS
+    'internal: the only vector column of a table or view, as the catalogs have it now';
+
+CREATE FUNCTION @extschema@._query_embedding(
+        source regclass, query text, INOUT embedding_column text, INOUT embedding_model text,
+        OUT query_prompt text, OUT content text)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_at smallint;
+BEGIN
+    -- what was dropped since the snapshot is not among the filled ones
+    embedding_column := coalesce(embedding_column, (@extschema@._filled_column(source, NULL)).target,
+        @extschema@._vector_column(source));
+    IF embedding_model IS NULL THEN
+        -- as embed_query(): what the name means now, whatever the snapshot, and what fills that in the snapshot
+        found_at := @extschema@._column_number(source, embedding_column);
+    END IF;
+    IF found_at IS NOT NULL THEN
+        SELECT c.model, c.query_prompt INTO embedding_model, query_prompt
+            FROM pg_attribute a LEFT JOIN @extschema@.embedding_column c ON c.source = a.attrelid AND c.number = a.attnum
+            WHERE a.attrelid = _query_embedding.source AND a.attnum = found_at;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'column "%" is newer than the snapshot of the transaction', embedding_column
+                USING ERRCODE = 'serialization_failure', HINT = 'Repeat the transaction.';
+        END IF;
+    END IF;
+    content := CASE WHEN query IS NOT NULL
+        THEN coalesce(@extschema@.render(query_prompt, jsonb_build_object('query', query)), query) END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._query_embedding(regclass, text, text, text) IS
+    'internal: the column that a query searches, by what model and prompt it is filled now, and the text to embed; until the transaction ends the column stays what it is';
+
 CREATE FUNCTION @extschema@.search(
         source regclass, query text, k int DEFAULT 10, mode text DEFAULT 'hybrid',
         embedding_model text DEFAULT NULL, content_column text DEFAULT NULL,
@@ -136,14 +174,12 @@ CREATE FUNCTION @extschema@.search(
 AS $$
 DECLARE
     embedding real[];
-    filled @extschema@.embedding_column;
+    e record;
 BEGIN
     IF mode IN ('vector', 'hybrid') THEN
-        filled := @extschema@._filled_column(source, embedding_column);
-        embedding_column := coalesce(embedding_column, filled.target);
-        embedding := CASE WHEN filled.target IS NOT NULL AND embedding_model IS NULL
-            THEN @extschema@.embed_query(source, search.query, embedding_column)
-            ELSE @extschema@.embed(search.query, embedding_model) END::real[];
+        e := @extschema@._query_embedding(source, search.query, embedding_column, embedding_model);
+        embedding_column := e.embedding_column;
+        embedding := @extschema@.embed(e.content, e.embedding_model)::real[];
     END IF;
     RETURN QUERY SELECT * FROM @extschema@._search(source, search.query, embedding, k, mode,
         content_column, embedding_column, title_column);
@@ -172,10 +208,9 @@ AS $$
     -- with this search_path regclass prints qualified
     SELECT jsonb_strip_nulls(jsonb_build_object(
         'question', question, 'source', source::text, 'k', k, 'model', model,
-        'embedding_model', coalesce(embedding_model, (f.c).model), 'budget', budget, 'mode', mode,
-        'content_column', content_column, 'embedding_column', coalesce(embedding_column, (f.c).target),
-        'title_column', title_column))
-    FROM (SELECT @extschema@._filled_column(source, embedding_column)) f(c);
+        'embedding_model', embedding_model, 'budget', budget, 'mode', mode, 'content_column', content_column,
+        'embedding_column', coalesce(embedding_column, (@extschema@._filled_column(source, embedding_column)).target),
+        'title_column', title_column));
 $$;
 COMMENT ON FUNCTION @extschema@._ask_request(text, regclass, int, text, text, int, text, text, text, text) IS
     'internal: the request of task ask';

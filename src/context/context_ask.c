@@ -4,12 +4,18 @@
  *		The task ask, as a step function.
  *
  *	  (start) --embed--> retrieve --complete--> verify --> result
- *	     |                  ^   |
- *	     +----- mode text --+   +-- no row found --> result
+ *	     |                ^  |  |
+ *	     |                |  |  +-- no row found --> result
+ *	     |                |  +-- embed again: the column has another model --+
+ *	     |                +--------------------------------------------------+
+ *	     +-- mode text: retrieve at once
  *
  * The executor makes the model calls between the steps, without an open
  * transaction where it is a worker. Every step runs as the user who asked,
  * so retrieval sees what RLS lets that user see, at the time of retrieval.
+ * A column of embeddings may get another model while a question waits; what
+ * the question was embedded by is in the state, and compared under the lock
+ * that retrieval holds.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,7 +53,10 @@ typedef struct AskRequest
 	int k;
 	int budget;
 	char *model; /* NULL: the default */
-	char *embedding_model;
+	/* by what to embed now; NULL in mode text */
+	char *embedding_model; /* NULL: the default */
+	char *query_prompt;	   /* NULL: none */
+	char *content;		   /* the question in that prompt */
 } AskRequest;
 
 static int
@@ -80,12 +89,38 @@ source_by_name(const char *name)
 	return relid;
 }
 
+/*
+ * Find out which column to search, if the request does not say, and by what
+ * the question is to be embedded for it. Locks the source like a search does,
+ * until the transaction ends, so the column keeps its name and model to then.
+ */
+static void
+find_embedding_model(AskRequest *ask, Oid relid, ContextColumns *columns)
+{
+	QueryArg args[4];
+	QueryResult *found;
+
+	args[0] = query_arg_oid(REGCLASSOID, relid);
+	args[1] = query_arg_text(ask->question);
+	args[2] = query_arg_text(columns->embedding);
+	args[3] = query_arg_text(ask->embedding_model);
+	found = context_query(
+		"SELECT a.embedding_column, a.embedding_model, a.query_prompt,"
+		" a.content FROM intel._query_embedding($1, $2, $3, $4) a",
+		args, 4);
+	columns->embedding = query_text(found, 0, 0);
+	ask->embedding_model = query_text(found, 0, 1);
+	ask->query_prompt = query_text(found, 0, 2);
+	ask->content = query_text(found, 0, 3);
+}
+
 static AskRequest *
 read_request(Jsonb *request)
 {
 	AskRequest *ask = palloc0(sizeof(AskRequest));
 	ContextColumns columns;
 	char *source = context_text_member(request, "source", NULL);
+	Oid relid;
 
 	ask->question = context_text_member(request, "question", NULL);
 	if (ask->question == NULL || source == NULL ||
@@ -101,17 +136,21 @@ read_request(Jsonb *request)
 	columns.content = context_text_member(request, "content_column", NULL);
 	columns.embedding = context_text_member(request, "embedding_column", NULL);
 	columns.title = context_text_member(request, "title_column", NULL);
-	ask->source = context_source(source_by_name(source), &columns, ask->mode);
+	relid = source_by_name(source);
+	if (ask->mode != CONTEXT_TEXT)
+		find_embedding_model(ask, relid, &columns);
+	ask->source = context_source(relid, &columns, ask->mode);
 	return ask;
 }
 
+/* Append one more member to an object, unless it is NULL. */
 static void
-put_model(StringInfo out, const char *model)
+put_member(StringInfo out, const char *key, const char *value)
 {
-	if (model == NULL)
+	if (value == NULL)
 		return;
-	appendStringInfoString(out, ", \"model\": ");
-	context_put_json(out, model);
+	appendStringInfo(out, ", \"%s\": ", key);
+	context_put_json(out, value);
 }
 
 /* ---- the steps ---- */
@@ -124,11 +163,31 @@ call_embed(const AskRequest *ask)
 	initStringInfo(&out);
 	appendStringInfoString(
 		&out, "{\"call\": \"embed\", \"request\": {\"contents\": [");
-	context_put_json(&out, ask->question);
+	context_put_json(&out, ask->content);
 	appendStringInfoChar(&out, ']');
-	put_model(&out, ask->embedding_model);
-	appendStringInfoString(&out, "}, \"state\": {\"step\": \"retrieve\"}}");
+	put_member(&out, "model", ask->embedding_model);
+	appendStringInfoString(&out, "}, \"state\": {\"step\": \"retrieve\"");
+	put_member(&out, "model", ask->embedding_model);
+	put_member(&out, "query_prompt", ask->query_prompt);
+	appendStringInfoString(&out, "}}");
 	return context_to_jsonb(&out);
+}
+
+static bool
+member_is(Jsonb *object, const char *key, const char *value)
+{
+	const char *member = context_text_member(object, key, NULL);
+
+	return member == NULL || value == NULL ? member == value
+										   : strcmp(member, value) == 0;
+}
+
+/* Whether the call of this state embedded by what the column has now. */
+static bool
+embedded_as_now(const AskRequest *ask, Jsonb *state)
+{
+	return member_is(state, "model", ask->embedding_model) &&
+		   member_is(state, "query_prompt", ask->query_prompt);
 }
 
 /* The question's embedding, as real[], from the reply to call_embed. */
@@ -220,7 +279,7 @@ call_complete(const AskRequest *ask, const ArrayType *embedding)
 	context_put_json(&out, prompt->system);
 	appendStringInfoString(&out, ", \"prompt\": ");
 	context_put_json(&out, prompt->text.data);
-	put_model(&out, ask->model);
+	put_member(&out, "model", ask->model);
 	appendStringInfoString(
 		&out, "}, \"state\": {\"step\": \"verify\", \"sources\": [");
 	put_sources(&out, prompt);
@@ -323,7 +382,9 @@ intel__ask_step(PG_FUNCTION_ARGS)
 
 	ask = read_request(PG_GETARG_JSONB_P(0));
 	if (strcmp(step, "retrieve") == 0)
-		PG_RETURN_JSONB_P(call_complete(ask, read_embedding(reply)));
+		PG_RETURN_JSONB_P(embedded_as_now(ask, state)
+							  ? call_complete(ask, read_embedding(reply))
+							  : call_embed(ask));
 	if (strcmp(step, "start") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("task ask has no such step")));

@@ -23,7 +23,10 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
+#include "base/compat.h"
 #include "context/context_int.h"
+
+INTEL_FUNCTION(_vector_column);
 
 ContextMode
 context_mode(const char *name)
@@ -165,26 +168,33 @@ find_content(Relation rel, const ContextSource *source)
 	return linitial(found);
 }
 
-static void
-find_embedding(Relation rel, ContextSource *source, const char *wanted)
+/* Names of the columns of type intel.vector. */
+static List *
+vector_columns(Relation rel)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	Oid type = vector_type();
 	List *found = NIL;
-	Form_pg_attribute column = NULL;
 
-	if (wanted != NULL)
-		column = named_column(rel, wanted, true);
-	else
+	for (int i = 0; i < desc->natts; i++)
 	{
-		for (int i = 0; i < desc->natts; i++)
-		{
-			if (TupleDescAttr(desc, i)->attisdropped ||
-				TupleDescAttr(desc, i)->atttypid != type)
-				continue;
-			column = TupleDescAttr(desc, i);
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (!column->attisdropped && column->atttypid == type)
 			found = lappend(found, pstrdup(NameStr(column->attname)));
-		}
+	}
+	return found;
+}
+
+static void
+find_embedding(Relation rel, ContextSource *source, const char *wanted)
+{
+	Form_pg_attribute column;
+
+	if (wanted == NULL)
+	{
+		List *found = vector_columns(rel);
+
 		if (found == NIL)
 			ereport(
 				ERROR,
@@ -202,7 +212,9 @@ find_embedding(Relation rel, ContextSource *source, const char *wanted)
 					 errdetail("Vector columns are: %s.", names_joined(found)),
 					 errhint("Name one of them with the parameter "
 							 "embedding_column.")));
+		wanted = linitial(found);
 	}
+	column = named_column(rel, wanted, true);
 	source->embedding = pstrdup(NameStr(column->attname));
 	source->dimensions = column->atttypmod;
 }
@@ -298,4 +310,23 @@ context_source(Oid relid, const ContextColumns *columns, ContextMode mode)
 		find_embedding(rel, source, columns->embedding);
 	relation_close(rel, AccessShareLock);
 	return source;
+}
+
+/*
+ * The only column of type intel.vector, as the catalogs have it now and not
+ * as the snapshot does; NULL when there is none, or more than one.
+ */
+Datum
+intel__vector_column(PG_FUNCTION_ARGS)
+{
+	Relation rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	List *found;
+
+	if (rel == NULL)
+		PG_RETURN_NULL();
+	found = vector_columns(rel);
+	relation_close(rel, AccessShareLock);
+	if (list_length(found) != 1)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(linitial(found)));
 }

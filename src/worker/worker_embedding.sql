@@ -95,7 +95,6 @@ CREATE FUNCTION @extschema@._column_number(source regclass, name text) RETURNS s
     LANGUAGE C STABLE PARALLEL RESTRICTED STRICT;
 COMMENT ON FUNCTION @extschema@._column_number(regclass, text) IS
     'internal: locks a table for reading; the number of the column that has the name now, whatever the snapshot';
-REVOKE ALL ON FUNCTION @extschema@._column_number(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.embed_query(source regclass, query text, embedding_column text DEFAULT 'embedding')
     RETURNS @extschema@.vector

@@ -7,7 +7,8 @@ WITH allowed (name, reason) AS (
 		('_catalog_changed', 'trigger: cannot be called'),
 		('_provider_guard', 'trigger: cannot be called'),
 		('_address_class', 'classifies an address that it is given; looks nothing up'),
-		('_job_guard', 'trigger: cannot be called')
+		('_job_guard', 'trigger: cannot be called'),
+		('_column_number', 'says and locks what a SELECT of the caller would, by the same privileges')
 ), listed (name) AS (
 	VALUES ('embed'), ('complete'), ('complete_prompt'), ('chat'), ('stream'), ('classify'), ('classify_each'), ('is_true_each'), ('extract'), ('summarize'),
 		('is_true'), ('rerank'), ('submit'), ('ask'), ('run_jobs'), ('retry'), ('grant_access'),

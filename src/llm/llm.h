@@ -67,6 +67,8 @@ typedef struct LlmOrigin
 } LlmOrigin;
 
 extern void llm_origin_set(const LlmOrigin *now);
+/* The job whose SQL runs, or 0. */
+extern int64 llm_origin_job(void);
 
 /* What a worker is woken for. */
 typedef enum LlmWake

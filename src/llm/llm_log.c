@@ -162,6 +162,12 @@ llm_origin_set(const LlmOrigin *now)
 	origin = now != NULL ? *now : no_origin;
 }
 
+int64
+llm_origin_job(void)
+{
+	return origin.job;
+}
+
 /* ---- what a call is for -------------------------------------------------- */
 
 static char *

@@ -331,6 +331,13 @@ COMMENT ON FUNCTION @extschema@.purge_jobs(integer) IS
     'delete jobs of the caller whose retention is over, as workers do by themselves; returns how many';
 REVOKE EXECUTE ON FUNCTION @extschema@.purge_jobs(integer) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@._job() RETURNS bigint
+    AS 'MODULE_PATHNAME', 'intel__job'
+    LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@._job() IS
+    'internal: the job whose step calls this, or null';
+REVOKE EXECUTE ON FUNCTION @extschema@._job() FROM PUBLIC;
+
 CREATE PROCEDURE @extschema@.run_jobs(max integer DEFAULT 2147483647)
     AS 'MODULE_PATHNAME', 'intel_run_jobs'
     LANGUAGE C;

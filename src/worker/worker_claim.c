@@ -65,6 +65,14 @@ static int64 ended[ENDED_MAX];
 static int n_ended = 0;
 /* too many ended, or other sessions ended some: look at all that wait */
 static bool release_all = true;
+/* some were locked by others, and are to be looked at once more */
+static bool release_is_blocked = false;
+
+/* a job that waits for none any more */
+#define IS_MET                                                                \
+	"q.status = 'queued' AND NOT q.ready AND q.waiting"                       \
+	" AND NOT EXISTS (SELECT FROM intel.job_queue n"                          \
+	"	WHERE n.id = ANY (q.needs) AND n.status IN ('queued', 'running'))"
 
 /* ---- statements ----------------------------------------------------------- */
 
@@ -187,32 +195,52 @@ fail_expired(TimestampTz now)
 bool
 engine_ends_pending(void)
 {
-	return n_ended > 0;
+	return n_ended > 0 && !release_is_blocked;
 }
 
+/*
+ * Let those be judged that waited for jobs which have ended. Those that others
+ * have locked are left for the next time: it may be a gate that is being
+ * judged, or a cancel that is not committed.
+ */
 void
 engine_release_waiting(void)
 {
 	QueryArg args[1];
+	QueryResult *left = NULL;
 
+	release_is_blocked = false;
 	if (release_all)
+	{
 		(void) engine_query(
-			"UPDATE intel.job_queue q SET waiting = false"
-			" WHERE q.status = 'queued' AND NOT q.ready AND q.waiting"
-			" AND NOT EXISTS (SELECT FROM intel.job_queue n"
-			"	WHERE n.id = ANY (q.needs) AND n.status IN ('queued', "
-			"'running'))",
+			"UPDATE intel.job_queue SET waiting = false"
+			" WHERE id = ANY (ARRAY(SELECT q.id FROM intel.job_queue q"
+			"	WHERE " IS_MET " FOR NO KEY UPDATE SKIP LOCKED))",
 			NULL, 0);
+		left = engine_query(
+			"SELECT FROM intel.job_queue q WHERE " IS_MET " LIMIT 1", NULL, 0);
+		release_all = release_is_blocked = left->nrows > 0;
+	}
 	if (n_ended > 0)
 	{
 		args[0] = arg_ids(ended, n_ended);
-		(void) engine_query_gin(
-			"UPDATE intel.job_queue q SET waiting = false"
-			" WHERE q.status = 'queued' AND NOT q.ready AND q.needs && $1",
+		left = engine_query_gin(
+			"WITH needing AS MATERIALIZED (SELECT q.id FROM intel.job_queue q"
+			"	WHERE q.status = 'queued' AND NOT q.ready AND q.needs && $1),"
+			" released AS (UPDATE intel.job_queue SET waiting = false"
+			"	WHERE id = ANY (ARRAY(SELECT q.id FROM intel.job_queue q"
+			"		WHERE q.id = ANY (ARRAY(SELECT id FROM needing))"
+			"		AND q.status = 'queued' AND NOT q.ready"
+			"		FOR NO KEY UPDATE SKIP LOCKED))"
+			"	RETURNING id)"
+			" SELECT FROM needing WHERE id NOT IN (SELECT id FROM released)"
+			" LIMIT 1",
 			args, 1);
+		if (left->nrows > 0)
+			release_is_blocked = true;
+		else
+			n_ended = 0;
 	}
-	n_ended = 0;
-	release_all = false;
 }
 
 /*
@@ -489,8 +517,13 @@ engine_next_due(void)
 		NULL, 0);
 	bool isnull;
 	Datum due = query_datum(rows, 0, 0, &isnull);
+	TimestampTz next =
+		Min(isnull ? DT_NOEND : DatumGetTimestampTz(due), hold_next_due());
 
-	return Min(isnull ? DT_NOEND : DatumGetTimestampTz(due), hold_next_due());
+	if (release_is_blocked)
+		next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													 LOCKED_MS));
+	return next;
 }
 
 TimestampTz

@@ -200,6 +200,7 @@ embed_store(Job *job, const char *reply)
 	batch->tail = json_parse(tail, strlen(tail));
 	pfree(tail);
 	batch->n_good += batch->current.n;
+	batch->current.n = 0;
 	batch->tokens += json_integer_value(json_object_get(
 		json_object_get(batch->tail, "usage"), "input_tokens"));
 	MemoryContextSwitchTo(old);
@@ -223,9 +224,10 @@ embed_take_failure(Job *job, int sqlstate, const char *message)
 	Range range;
 	MemoryContext old;
 
-	if (batch == NULL || !is_of_content(sqlstate))
+	if (batch == NULL || batch->current.n == 0 || !is_of_content(sqlstate))
 		return false;
 	range = batch->current;
+	batch->current.n = 0;
 	if (range.n > 1)
 	{
 		old = MemoryContextSwitchTo(job->cxt);
@@ -242,6 +244,18 @@ embed_take_failure(Job *job, int sqlstate, const char *message)
 		return true;
 	return batch->ranges != NIL &&
 		   json_array_size(batch->errors) < MAX_REJECTED_FIRST;
+}
+
+void
+embed_put_back(Job *job)
+{
+	Range range = job->batch->current;
+	MemoryContext old = MemoryContextSwitchTo(job->cxt);
+
+	if (range.n > 0)
+		push_range(job->batch, range.first, range.n);
+	job->batch->current.n = 0;
+	MemoryContextSwitchTo(old);
 }
 
 char *

@@ -374,12 +374,11 @@ CREATE FUNCTION @extschema@._change_failed(old @extschema@.enrichment, new @exts
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT count(*) FROM @extschema@._enrich_job j
-        JOIN @extschema@.enrichment_row n ON n.enrichment = j.enrichment AND n.job = j.id
-    WHERE n.enrichment = new.id AND j.status IN ('failed', 'dead', 'cancelled') AND n.done_hash IS NOT NULL AND NOT n.pending
+    SELECT count(*) FROM @extschema@._enrich_job n
+    WHERE n.enrichment = new.id AND n.status IN ('failed', 'dead', 'cancelled') AND n.done_hash IS NOT NULL AND NOT n.pending
         -- what fails with both models is no worse afterwards
-        AND NOT EXISTS (SELECT FROM @extschema@.enrichment_row o JOIN @extschema@._enrich_job p ON p.enrichment = o.enrichment AND p.id = o.job
-            WHERE o.enrichment = old.id AND o.source_key = n.source_key AND p.status IN ('failed', 'dead', 'cancelled'));
+        AND NOT EXISTS (SELECT FROM @extschema@._enrich_job o
+            WHERE o.enrichment = old.id AND o.source_key = n.source_key AND o.status IN ('failed', 'dead', 'cancelled'));
 $$;
 COMMENT ON FUNCTION @extschema@._change_failed(@extschema@.enrichment, @extschema@.enrichment) IS
     'internal: how many rows have an older embedding of the new model, because the last attempt failed';

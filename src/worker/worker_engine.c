@@ -61,6 +61,10 @@
 
 /* longest error message that is kept with a job */
 #define MESSAGE_MAX_BYTES 1000
+/* how long SQL of a job's may wait for a lock, and all other jobs with it */
+#define LOCK_WAIT "10ms"
+/* how long a job is left that has met a lock many times; at first LOCKED_MS */
+#define ASIDE_MAX_MS 5000
 
 static bool writing = false;
 
@@ -166,14 +170,21 @@ engine_renew(MemoryContext parent, List *jobs)
 	ListCell *lc;
 
 	args[0] = engine_arg_jobs(jobs);
-	args[1] = engine_arg_time(engine_lease_end());
-	args[2] = query_arg_int4(MyProcPid);
-	args[3] = engine_arg_time(MyStartTimestamp);
-	kept = engine_query("UPDATE intel.job_queue SET lease_until = $2"
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+	args[3] = engine_arg_time(engine_lease_end());
+	/* who has a job locked keeps others from taking it over, too */
+	(void) engine_query(
+		"UPDATE intel.job_queue SET lease_until = $4"
+		" WHERE id = ANY (ARRAY(SELECT q.id FROM intel.job_queue q"
+		"	WHERE q.id = ANY ($1) AND q.status = 'running'"
+		"	AND q.lease_pid = $2 AND q.lease_start = $3"
+		"	FOR NO KEY UPDATE SKIP LOCKED))",
+		args, 4);
+	kept = engine_query("SELECT id FROM intel.job_queue"
 						" WHERE id = ANY ($1) AND status = 'running'"
-						" AND lease_pid = $3 AND lease_start = $4"
-						" RETURNING id",
-						args, 4);
+						" AND lease_pid = $2 AND lease_start = $3",
+						args, 3);
 	old = MemoryContextSwitchTo(parent);
 	foreach (lc, jobs)
 	{
@@ -187,6 +198,41 @@ engine_renew(MemoryContext parent, List *jobs)
 	}
 	MemoryContextSwitchTo(old);
 	return lost;
+}
+
+/* ---- what others have locked ---------------------------------------------- */
+
+/* The lease condition of invariant I2, for parameters $1 (id) to $3. */
+#define OWN_LEASE                                                             \
+	" WHERE id = $1 AND status = 'running' AND lease_pid = $2"                \
+	" AND lease_start = $3"
+
+bool
+engine_lock(const Job *job)
+{
+	QueryArg args[3];
+
+	args[0] = query_arg_int8(job->id);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+	if (engine_query("SELECT FROM intel.job_queue" OWN_LEASE
+					 " FOR NO KEY UPDATE SKIP LOCKED",
+					 args, 3)
+			->nrows > 0)
+		return true;
+	/* a job that is not ours any more will not be written, which is no wait */
+	return engine_query("SELECT FROM intel.job_queue" OWN_LEASE, args, 3)
+			   ->nrows == 0;
+}
+
+void
+engine_set_aside(Job *job)
+{
+	job->is_aside = true;
+	job->again_at = TimestampTzPlusMilliseconds(
+		GetCurrentTimestamp(),
+		Min(LOCKED_MS << Min(job->n_asides, 16), ASIDE_MAX_MS));
+	job->n_asides++;
 }
 
 /* ---- the ends of a job --------------------------------------------------- */
@@ -218,11 +264,6 @@ retry_delay_ms(int attempts, int64 retry_after_ms)
 		return retry_after_ms + (int64) (part * RETRY_SPREAD);
 	return (int64) (part * Min(limit, (int64) guc_job_retry_max_delay));
 }
-
-/* The lease condition of invariant I2, for parameters $1 (id) to $3. */
-#define OWN_LEASE                                                             \
-	" WHERE id = $1 AND status = 'running' AND lease_pid = $2"                \
-	" AND lease_start = $3"
 
 static void
 write_failure(const Job *job, const Failure *failure)
@@ -298,6 +339,14 @@ write_success(const Job *job, const char *result)
 
 /* ---- steps --------------------------------------------------------------- */
 
+static void
+forget_reply(Job *job)
+{
+	if (job->reply != NULL)
+		pfree(job->reply);
+	job->reply = NULL;
+}
+
 static LlmTask
 llm_task_by_name(const char *name)
 {
@@ -337,40 +386,71 @@ prepare_call(Job *job, const char *call, Datum request)
 	MemoryContextSwitchTo(old);
 }
 
-/* The next call of a job of one task; its result when there is no more. */
-static const char *
-run_call(Job *job, const char *reply)
+/* Prepare the next call of a batch; false when there is no more. */
+static bool
+prepare_next(Job *job)
 {
-	Datum request;
-	Jsonb *next;
+	Jsonb *next = embed_next(job);
 
-	if (job->batch == NULL)
+	if (next != NULL)
+		prepare_call(job, "embed", JsonbPGetDatum(next));
+	return next != NULL;
+}
+
+/*
+ * The next call of a batch, after the answer to the last one; when there is no
+ * more, all answers as one, in the job's memory.
+ */
+static char *
+run_batch(Job *job)
+{
+	MemoryContext old;
+	char *result;
+
+	if (job->reply != NULL)
 	{
-		if (reply != NULL)
-			return reply;
-		request = jsonb_from_text(job->request);
-		if (strcmp(job->call, "embed") != 0 ||
-			!embed_begin(job, DatumGetJsonbP(request)))
-		{
-			prepare_call(job, job->call, request);
-			return NULL;
-		}
+		embed_store(job, job->reply);
+		forget_reply(job);
 	}
-	if (reply != NULL)
-		embed_store(job, reply);
-	next = embed_next(job);
-	if (next == NULL)
-		return embed_result(job);
-	prepare_call(job, job->call, JsonbPGetDatum(next));
-	return NULL;
+	if (prepare_next(job))
+		return NULL;
+	old = MemoryContextSwitchTo(job->cxt);
+	result = embed_result(job);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+/* Prepare a call, or the first one of a batch. */
+static void
+begin_call(Job *job, const char *call, Datum request)
+{
+	if (strcmp(call, "embed") != 0 ||
+		!embed_begin(job, DatumGetJsonbP(request)))
+		prepare_call(job, call, request);
+	else
+	{
+		job->reply = NULL; /* to the step: none to the batch yet */
+		(void) prepare_next(job);
+	}
+}
+
+/* The next call of a job of one task; its result when there is no more. */
+static char *
+run_call(Job *job)
+{
+	if (job->batch != NULL)
+		return run_batch(job);
+	if (job->reply == NULL)
+		begin_call(job, job->call, jsonb_from_text(job->request));
+	return job->reply;
 }
 
 /*
  * Call the task's step function and take apart what it returns: the next call
- * to make, or the result as text.
+ * to make, or the result as text, or neither when the job is set aside.
  */
 static char *
-run_step(Job *job, const char *reply)
+run_step(Job *job)
 {
 	QueryArg args[3];
 	QueryResult *rows;
@@ -379,31 +459,37 @@ run_step(Job *job, const char *reply)
 
 	args[0] = query_arg_text(job->request);
 	args[1] = query_arg_text(job->state);
-	args[2] = query_arg_text(reply);
+	args[2] = query_arg_text(job->reply);
 	sql = psprintf(
-		"SELECT s.r ->> 'call', s.r -> 'request',"
-		" (s.r -> 'state')::text, (s.r -> 'result')::text"
+		"SELECT s.r ->> 'call', s.r -> 'request', (s.r -> 'state')::text,"
+		" (s.r -> 'result')::text, s.r ->> 'wait' = 'true'"
 		" FROM (SELECT %s.%s($1::jsonb, $2::jsonb, $3::jsonb)) s(r)",
 		quote_identifier(get_namespace_name(get_func_namespace(job->step))),
 		quote_identifier(get_func_name(job->step)));
 	rows = query_run(sql, args, 3, false);
 
 	call = query_text(rows, 0, 0);
+	if (call != NULL || query_bool(rows, 0, 4, false))
+	{
+		char *state = query_text(rows, 0, 2);
+
+		job->state =
+			state != NULL ? MemoryContextStrdup(job->cxt, state) : NULL;
+	}
 	if (call != NULL)
 	{
 		bool isnull;
 		Datum request = query_datum(rows, 0, 1, &isnull);
-		char *state = query_text(rows, 0, 2);
 
 		if (isnull)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("a job's step asks for a call without a "
 								   "request")));
-		job->state =
-			state != NULL ? MemoryContextStrdup(job->cxt, state) : NULL;
-		prepare_call(job, call, request);
+		begin_call(job, call, request);
 		return NULL;
 	}
+	if (query_bool(rows, 0, 4, false))
+		engine_set_aside(job);
 	return query_text(rows, 0, 3);
 }
 
@@ -434,34 +520,50 @@ check_still_allowed(void)
 						errhint("Grant it with intel.grant_access().")));
 }
 
+/*
+ * A body of run_guarded: the next call of a batch that a step asked for. When
+ * there is none, the answers are what the step is given.
+ */
+static bool
+batch_as_submitter(Job *job)
+{
+	char *answers = run_batch(job);
+
+	if (answers == NULL)
+		return job->llm_call != NULL;
+	job->batch = NULL;
+	job->reply = answers;
+	return false;
+}
+
 /* A body of run_guarded: a failed call made ready to be sent once more. */
 static bool
-repair_as_submitter(Job *job, const char *reply pg_attribute_unused())
+repair_as_submitter(Job *job)
 {
 	return llm_call_repair(job->llm_call);
 }
 
-/* The body of engine_advance, inside subtransaction and identity. */
+/* The body of advance, inside subtransaction and identity. */
 static bool
-advance_as_submitter(Job *job, const char *reply)
+advance_as_submitter(Job *job)
 {
 	const char *result = NULL;
 
-	(void) stream_write_as_submitter(job, NULL);
-	if (reply == NULL)
+	(void) stream_write_as_submitter(job);
+	if (job->reply == NULL)
 		check_still_allowed();
 	if (OidIsValid(job->step))
-		result = run_step(job, reply);
+		result = run_step(job);
 	else if (job->call == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 						errmsg("step function of task \"%s\" does not exist",
 							   job->task)));
 	else
-		result = run_call(job, reply);
+		result = run_call(job);
 
 	if (job->llm_call != NULL)
 		return true;
-	if (job->refusal.sqlstate != 0)
+	if (job->refusal.sqlstate != 0 || job->is_aside)
 		return false;
 	if (result == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -507,41 +609,43 @@ message_of(const ErrorData *error)
 }
 
 /*
- * Add what the last call used, write it into the log, and let it go. Returns
- * its result, in the current context, or NULL.
+ * Add what the last call used, write it into the log, and let it go. Its
+ * result is the job's reply.
  */
-static char *
+static void
 settle_call(Job *job)
 {
 	LlmCall *call = job->llm_call;
-	char *result = NULL;
 	int64 id;
 
 	if (call == NULL)
-		return NULL;
+		return;
 	hold_call_ends(call);
 	id = llm_log_attempt(call, true);
 	job->calls += call->outcome == LLM_SUCCEEDED;
 	if (call->outcome == LLM_SUCCEEDED)
 	{
+		MemoryContext old;
+
 		llm_cache_store(call);
-		result = llm_call_result(call, id);
+		old = MemoryContextSwitchTo(job->cxt);
+		job->reply = llm_call_result(call, id);
+		MemoryContextSwitchTo(old);
 	}
 	job->input_tokens += Max(call->usage.input, 0);
 	job->output_tokens += Max(call->usage.output, 0);
 	job->latency_ms += call->latency_ms;
 	job->llm_call = NULL;
 	llm_call_free(call);
-	return result;
 }
 
 /*
- * Run body as the submitter in a subtransaction. Returns the error that ended
- * it, in the caller's context, or NULL and what body returned.
+ * Run body as the submitter in a subtransaction that does not wait for locks.
+ * Returns the error that ended it, in the caller's context, or NULL and what
+ * body returned.
  */
 static ErrorData *
-run_guarded(Job *job, bool (*body)(Job *, const char *), const char *reply,
-			bool *to_send)
+run_guarded(Job *job, bool (*body)(Job *), bool *to_send)
 {
 	LlmOrigin origin = {job->id, job->feature, job->traceparent};
 	MemoryContext caller = CurrentMemoryContext;
@@ -554,10 +658,15 @@ run_guarded(Job *job, bool (*body)(Job *, const char *), const char *reply,
 	PG_TRY();
 	{
 		IdentitySave save;
+		int level = NewGUCNestLevel();
 
+		(void) set_config_option("lock_timeout", LOCK_WAIT, PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
 		identity_enter(job->owner, job->claims, job->tenant, &save);
-		*to_send = body(job, reply);
+		*to_send = body(job);
 		identity_leave(&save);
+		AtEOXact_GUC(true, level);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -594,32 +703,87 @@ fail_with_error(Job *job, const ErrorData *error)
 	write_failure(job, &failure);
 }
 
-bool
-engine_advance(Job *job, const char *reply)
+/* What a step changes of its job, besides the table. */
+typedef struct StepStart
+{
+	char *state;
+	char *reply;
+	EmbedBatch *batch;
+} StepStart;
+
+/*
+ * As if the step that met a lock had not been tried: what it was given is
+ * there for the next time.
+ */
+static void
+undo_step(Job *job, const StepStart *start)
+{
+	job->state = start->state;
+	if (job->batch == NULL || job->batch != start->batch)
+	{
+		job->batch = start->batch;
+		job->reply = start->reply;
+	}
+	else
+		embed_put_back(job);
+	engine_set_aside(job);
+}
+
+/*
+ * A job that has done what its step function or its batch said: true when
+ * there is a call to send or the job is set aside.
+ */
+static bool
+go_on(Job *job, bool to_send, const StepStart *start)
+{
+	stream_is_written(job);
+	if (job->refusal.sqlstate != 0)
+	{
+		if (wait_for_refusal(job, &job->refusal))
+			undo_step(job, start);
+		return job->is_aside;
+	}
+	if (!to_send)
+		return job->is_aside;
+	forget_reply(job);
+	job->n_asides = 0;
+	return wait_admit(job);
+}
+
+/* From the job's start or after an answer; returns as engine_step. */
+static bool
+advance(Job *job)
 {
 	for (;;)
 	{
+		StepStart start;
+		bool is_batch = job->batch != NULL && OidIsValid(job->step);
 		bool to_send = false;
 		ErrorData *error;
 
 		stream_take(job);
-		if (job->llm_call != NULL)
-			reply = settle_call(job);
-		error = run_guarded(job, advance_as_submitter, reply, &to_send);
-		if (error == NULL && to_send)
-			return wait_admit(job);
-		if (error == NULL && job->refusal.sqlstate != 0)
-			return wait_for_refusal(job, &job->refusal);
+		settle_call(job);
+		start = (StepStart){job->state, job->reply, job->batch};
+		job->refusal.sqlstate = 0;
+		error = run_guarded(
+			job, is_batch ? batch_as_submitter : advance_as_submitter,
+			&to_send);
+		if (error == NULL && is_batch && job->batch == NULL)
+			continue;
 		if (error == NULL)
-			return false;
-		(void) settle_call(job);
+			return go_on(job, to_send, &start);
+		settle_call(job);
 		/* a text that cannot be sent is left out of its batch */
-		if (!embed_take_failure(job, error->sqlerrcode, message_of(error)))
+		if (embed_take_failure(job, error->sqlerrcode, message_of(error)))
+			continue;
+		if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+			!engine_lock(job))
 		{
-			fail_with_error(job, error);
-			return false;
+			undo_step(job, &start);
+			return true;
 		}
-		reply = NULL;
+		fail_with_error(job, error);
+		return false;
 	}
 }
 
@@ -643,27 +807,35 @@ take_given_answer(Job *job)
 	if (given == NULL)
 		return false;
 	job->llm_call = NULL;
-	if (run_guarded(job, advance_as_submitter, given, &to_send) == NULL)
+	job->reply = given;
+	if (run_guarded(job, advance_as_submitter, &to_send) == NULL)
 	{
+		stream_is_written(job);
 		llm_call_free(call);
 		return true;
 	}
+	job->reply = NULL;
 	job->llm_call = call;
 	return false;
 }
 
-bool
-engine_call_failed(Job *job)
+/* What becomes of a job whose call failed; returns as engine_step. */
+static bool
+call_failed(Job *job)
 {
 	LlmCall *call = job->llm_call;
 	Failure failure;
 
+	if (!engine_lock(job))
+	{
+		engine_set_aside(job);
+		return true;
+	}
 	hold_call_ends(call);
 	if (call->outcome == LLM_PERMANENT)
 	{
 		bool repaired = false;
-		ErrorData *error =
-			run_guarded(job, repair_as_submitter, NULL, &repaired);
+		ErrorData *error = run_guarded(job, repair_as_submitter, &repaired);
 
 		if (error != NULL)
 		{
@@ -673,7 +845,7 @@ engine_call_failed(Job *job)
 		if (repaired)
 			return wait_admit(job);
 		if (embed_take_failure(job, call->sqlstate, call->message))
-			return engine_advance(job, NULL);
+			return advance(job);
 	}
 
 	(void) llm_log_attempt(call, true);
@@ -695,16 +867,33 @@ engine_call_failed(Job *job)
 }
 
 bool
+engine_step(Job *job)
+{
+	job->is_aside = false;
+	if (job->llm_call != NULL && job->llm_call->outcome != LLM_SUCCEEDED)
+		return call_failed(job);
+	return advance(job);
+}
+
+bool
 engine_write_part(Job *job)
 {
 	bool written;
 	ErrorData *error;
 
 	stream_take(job);
-	error = run_guarded(job, stream_write_as_submitter, NULL, &written);
-	if (error != NULL)
+	error = run_guarded(job, stream_write_as_submitter, &written);
+	if (error == NULL)
+		stream_is_written(job);
+	else if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+			 !engine_lock(job))
+		stream_note(job);
+	else
+	{
 		fail_with_error(job, error);
-	return error == NULL;
+		return false;
+	}
+	return true;
 }
 
 void

@@ -197,9 +197,12 @@ arg_array(Oid type, Datum *values, int n)
 		false);
 }
 
-/* Let the next jobs go, those of each lane in their order; how many. */
-static int
-let_go(Hold *hold, int batch)
+/*
+ * Let the next jobs go, those of each lane in their order; false when there
+ * are none. Those that others have locked are left out, *released says how many went.
+ */
+static bool
+let_go(Hold *hold, int batch, uint64 *released)
 {
 	Lane lanes[BATCH_MAX];
 	Datum ids[BATCH_MAX];
@@ -207,8 +210,9 @@ let_go(Hold *hold, int batch)
 	QueryArg args[3];
 	int n = turn_find_lanes(&hold->turn, hold->name, batch, lanes);
 
+	*released = 0;
 	if (n == 0)
-		return 0;
+		return false;
 	(void) turn_share(&hold->turn, lanes, n, batch, BATCH_MAX);
 	for (int i = 0; i < n; i++)
 	{
@@ -219,19 +223,21 @@ let_go(Hold *hold, int batch)
 	args[1] = arg_array(INT8OID, ids, n);
 	args[2] = arg_array(INT4OID, shares, n);
 	/* before those of their lane that have not been tried */
-	return engine_query(
-			   "UPDATE intel.job_queue q SET ready = true, held_by = NULL,"
-			   " next_attempt_at = q.created_at"
-			   " FROM unnest($2::bigint[], $3::int[]) AS l (lane, share),"
-			   " LATERAL (SELECT h.id FROM intel.job_queue h"
-			   "	WHERE h.status = 'queued' AND NOT h.ready AND NOT "
-			   "h.waiting"
-			   "	AND h.held_by = $1 AND h.lane = l.lane"
-			   "	ORDER BY h.priority DESC, h.id LIMIT l.share"
-			   "	FOR UPDATE SKIP LOCKED) AS next"
-			   " WHERE q.id = next.id RETURNING q.id",
-			   args, 3)
-		->nrows;
+	*released =
+		engine_query(
+			"UPDATE intel.job_queue q SET ready = true, held_by = NULL,"
+			" next_attempt_at = q.created_at"
+			" FROM unnest($2::bigint[], $3::int[]) AS l (lane, share),"
+			" LATERAL (SELECT h.id FROM intel.job_queue h"
+			"	WHERE h.status = 'queued' AND NOT h.ready AND NOT "
+			"h.waiting"
+			"	AND h.held_by = $1 AND h.lane = l.lane"
+			"	ORDER BY h.priority DESC, h.id LIMIT l.share"
+			"	FOR UPDATE SKIP LOCKED) AS next"
+			" WHERE q.id = next.id RETURNING q.id",
+			args, 3)
+			->nrows;
+	return true;
 }
 
 /* What else holds jobs, of processes that are gone or that do not run. */
@@ -287,14 +293,20 @@ hold_release(TimestampTz now)
 	while ((hold = hash_seq_search(&scan)) != NULL)
 	{
 		int batch;
+		uint64 released;
 
 		hold->is_swept = false;
 		if (hold->next_at > now)
 			continue;
 		batch = batch_of(hold, now);
-		if (let_go(hold, batch) == 0)
+		if (!let_go(hold, batch, &released))
 		{
 			(void) hash_search(holds, hold->name, HASH_REMOVE, NULL);
+			continue;
+		}
+		if (released == 0)
+		{
+			hold->next_at = TimestampTzPlusMilliseconds(now, LOCKED_MS);
 			continue;
 		}
 		/* where no end of a call is seen, jobs that go through bring more */

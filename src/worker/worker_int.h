@@ -104,6 +104,7 @@ typedef struct Job
 	Oid step;	   /* task of several calls: the step function; else 0 */
 	char *request; /* jsonb as text */
 	char *state;   /* of the step function between two calls, or NULL */
+	char *reply;   /* that the next step has still to take, or NULL */
 	int64 lane;	   /* whose turn it was; see worker_claim.c */
 	Oid owner;
 	char *claims;
@@ -112,11 +113,13 @@ typedef struct Job
 	char *traceparent; /* or NULL */
 	int attempts;	   /* this one included */
 	int max_attempts;
-	EmbedBatch *batch;	  /* of an embedding job with many texts, or NULL */
+	EmbedBatch *batch;	  /* of an embedding call with many texts, or NULL */
 	int calls;			  /* that have succeeded */
 	LlmRefusal refusal;	  /* why no call could be prepared; sqlstate 0: none */
 	TimestampTz again_at; /* when its wait is over; DT_NOEND: it has none */
 	bool waits;			  /* with its call prepared, until again_at */
+	bool is_aside; /* until again_at: others have what it needs locked */
+	int n_asides;  /* how often, since it last went on */
 	bool waits_for_answer; /* that another call will bring, or again_at */
 	LlmCall *llm_call;	   /* to be sent, or in flight; NULL between calls */
 	char *part;			   /* text of a stream to be written, or NULL */
@@ -129,30 +132,43 @@ typedef struct Job
 	int64 latency_ms;
 } Job;
 
+/* until jobs are looked at again that others have locked */
+#define LOCKED_MS 100
+
 /*
- * engine_advance, engine_call_failed, engine_renew and the functions of
- * worker_claim.c need an open transaction and leave it open.
+ * engine_step, engine_renew and the functions of worker_claim.c need an open
+ * transaction and leave it open.
  */
 
 /*
- * Take the job one step further as its submitter: with reply NULL from its
- * start, else with the reply (JSON text) of its last call. When true,
- * job->llm_call is prepared and is to be sent; when false, the job has been
- * written to the table as succeeded, failed, dead or queued again. An error
- * of the submitter's making ends the job, not the caller's transaction.
+ * Take the job one step further as its submitter, after what became of its
+ * last call if there was one. When true, it goes on: job->llm_call is prepared
+ * and to be sent, at once or when it waits no longer, or the job is set aside
+ * and this is to be called again at again_at. When false, the job has been
+ * written to the table as succeeded, failed, dead or queued again. An error of
+ * the submitter's making ends the job, not the caller's transaction.
+ *
+ * Never waits for a lock that others hold for longer than some milliseconds,
+ * so that nobody's open transaction holds up the jobs of others.
  */
-extern bool engine_advance(Job *job, const char *reply);
+extern bool engine_step(Job *job);
 
 /*
- * What becomes of a job whose call failed. When true, job->llm_call is to be
- * sent: the same one repaired, or another; when false, the job is written as
- * queued again, failed or dead.
+ * Come back later, since others hold a lock on what the job needs; in a while
+ * that gets longer each time. What the last call brought is kept.
  */
-extern bool engine_call_failed(Job *job);
+extern void engine_set_aside(Job *job);
+
+/*
+ * Lock the job's own row, without waiting; needs a transaction. False when
+ * somebody else has it locked, a cancel that is not committed for instance:
+ * then nothing can be written of the job for now.
+ */
+extern bool engine_lock(const Job *job);
 
 /*
  * The end of a job by an error that another attempt would meet again. Needs a
- * transaction.
+ * transaction that has the job locked.
  */
 extern void engine_fail(Job *job, int sqlstate, const char *message);
 
@@ -292,21 +308,29 @@ extern Jsonb *embed_next(Job *job);
 extern void embed_store(Job *job, const char *reply);
 extern bool embed_take_failure(Job *job, int sqlstate, const char *message);
 extern char *embed_result(Job *job);
+/* The request that embed_next gave last has not been sent: give it again. */
+extern void embed_put_back(Job *job);
 
 /* ---- worker_wait.c -----------------------------------------------------
  *
  * These need a transaction. True: the job stays, to be sent now, or, when it
- * waits, to be admitted again at again_at. False: it has been written to the
- * table.
+ * waits, to be admitted again at again_at; one without a call stays as it was,
+ * because others have it locked. False: it has been written to the table.
  */
 /* Ask the limits for the call that is prepared. */
 extern bool wait_admit(Job *job);
 /* Wait because of a refusal. */
 extern bool wait_for_refusal(Job *job, const LlmRefusal *refusal);
-/* Wait because the provider said so to the call; it will be sent again. */
+/*
+ * Wait because the provider said so to the call; it will be sent again. The
+ * job is locked.
+ */
 extern bool wait_for_provider(Job *job, int64 wait_ms);
 
-/* Write what has arrived of a streamed answer; false: the job has failed. */
+/*
+ * Write what has arrived of a streamed answer, or try again later when others
+ * have the job locked; false: the job has failed.
+ */
 extern bool engine_write_part(Job *job);
 
 /* ---- worker_stream.c ------------------------------------------------------
@@ -318,7 +342,9 @@ extern bool engine_write_part(Job *job);
 extern void stream_note(Job *job);
 extern TimestampTz stream_next_due(const List *jobs);
 extern void stream_take(Job *job);
-extern bool stream_write_as_submitter(Job *job, const char *reply);
+extern bool stream_write_as_submitter(Job *job);
+/* What stream_write_as_submitter wrote will be committed. */
+extern void stream_is_written(Job *job);
 
 /* ---- worker_launcher.c ------------------------------------------------- */
 extern void worker_launcher_register(void);

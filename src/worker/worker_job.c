@@ -40,6 +40,7 @@ INTEL_FUNCTION(job_wake);
 INTEL_FUNCTION(_job_catalog_changed);
 INTEL_FUNCTION(job_wait);
 INTEL_FUNCTION(run_jobs);
+INTEL_FUNCTION(_job);
 
 /* how long a session waits that has text of a stream to write */
 #define STREAM_POLL_MS 50
@@ -329,6 +330,15 @@ intel_job_guard(PG_FUNCTION_ARGS)
 	return PointerGetDatum(transition(trigger->tg_trigtuple, desc, to));
 }
 
+/* _job(): the job whose step runs, or null */
+Datum
+intel__job(PG_FUNCTION_ARGS)
+{
+	if (llm_origin_job() == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(llm_origin_job());
+}
+
 /* ---- waiting ------------------------------------------------------------- */
 
 /*
@@ -431,13 +441,14 @@ next_transaction(void)
 }
 
 /*
- * Wait until the limits let the call through, keeping the job's lease. False
- * when the job has been written to the table, or is no longer ours.
+ * Wait until the limits let the call through, or until a job that is set aside
+ * may go on, keeping its lease. False when the job has been written to the
+ * table, or is no longer ours.
  */
 static bool
 wait_here(LlmHttp *http, Job *job)
 {
-	while (job->waits)
+	while (job->waits || job->is_aside)
 	{
 		TimestampTz renew_at = TimestampTzPlusMilliseconds(
 			GetCurrentTimestamp(), guc_lease_timeout / 3);
@@ -450,7 +461,11 @@ wait_here(LlmHttp *http, Job *job)
 		if (GetCurrentTimestamp() >= renew_at &&
 			engine_renew(job->cxt, list_make1(job)) != NIL)
 			return false;
-		if (GetCurrentTimestamp() >= job->again_at && !wait_admit(job))
+		if (GetCurrentTimestamp() < job->again_at)
+			; /* it was the lease */
+		else if (job->is_aside)
+			job->is_aside = false;
+		else if (!wait_admit(job))
 			return false;
 		next_transaction();
 	}
@@ -504,17 +519,11 @@ send_and_wait(LlmHttp *http, Job *job)
 static void
 run_job(LlmHttp *http, Job *job)
 {
-	bool to_send = engine_advance(job, NULL);
-
-	while (to_send)
+	while (engine_step(job))
 	{
 		next_transaction();
-		if (!send_and_wait(http, job))
+		if (job->is_aside ? !wait_here(http, job) : !send_and_wait(http, job))
 			break;
-		if (job->llm_call->outcome == LLM_SUCCEEDED)
-			to_send = engine_advance(job, job->llm_call->result);
-		else
-			to_send = engine_call_failed(job);
 	}
 	next_transaction();
 	worker_shared_job_ended();

@@ -151,28 +151,25 @@ end_job(Worker *worker, Job *job)
 
 /*
  * A job's next step in a transaction of its own, from its start or after its
- * call. True when job->llm_call is to be sent.
+ * call. False when it has ended here.
  */
 static bool
 take_step(Job *job, Worker *worker)
 {
 	const LlmCall *call = job->llm_call;
 	bool failed = call != NULL && call->outcome != LLM_SUCCEEDED;
-	bool to_send;
+	bool goes_on;
 
 	begin(failed ? "intel: job failure" : "intel: job step");
 	if (worker->is_deferred)
 		commit_without_waiting();
 	if (guc_step_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
-	if (failed)
-		to_send = engine_call_failed(job);
-	else
-		to_send = engine_advance(job, call != NULL ? call->result : NULL);
+	goes_on = engine_step(job);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	QueryCancelPending = false; /* it may have fired a moment too late */
 	commit(worker);
-	return to_send;
+	return goes_on;
 }
 
 /*
@@ -185,6 +182,8 @@ advance_job(Worker *worker, Job *job)
 {
 	while (take_step(job, worker))
 	{
+		if (job->is_aside)
+			return;
 		job->llm_call->tag = job;
 		if (job->waits)
 			return;
@@ -199,7 +198,7 @@ advance_job(Worker *worker, Job *job)
 	end_job(worker, job);
 }
 
-/* Ask again for the calls of jobs whose wait is over. */
+/* Go on with jobs whose wait is over. */
 static void
 resume_waiting(Worker *worker)
 {
@@ -214,6 +213,12 @@ resume_waiting(Worker *worker)
 		Job *job = lfirst(lc);
 		bool stays;
 
+		if (job->is_aside && job->again_at <= now)
+		{
+			advance_job(worker, job);
+			worker->due = DT_NOBEGIN;
+			continue;
+		}
 		if (!job->waits ||
 			(job->again_at > now && !(job->waits_for_answer && has_landed)))
 			continue;
@@ -276,12 +281,12 @@ claim_jobs(Worker *worker)
 	else if (locked)
 		worker->due =
 			Min(worker->due,
-				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 100));
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKED_MS));
 	/* due, but not ours to take: nothing else than a lock prevents it */
 	else if (claimed == NIL)
 		worker->due =
 			Max(worker->due,
-				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 100));
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKED_MS));
 
 	worker->jobs = list_concat(worker->jobs, claimed);
 	foreach (lc, claimed)
@@ -406,7 +411,7 @@ sleep_ms(const Worker *worker)
 		{
 			const Job *job = lfirst(lc);
 
-			if (job->waits)
+			if (job->waits || job->is_aside)
 				until = Min(until, job->again_at);
 		}
 	}

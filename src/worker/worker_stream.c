@@ -43,14 +43,21 @@ stream_next_due(const List *jobs)
 void
 stream_take(Job *job)
 {
+	char *part = NULL;
+
 	if (job->llm_call != NULL && job->llm_call->wants_parts)
-		job->part = llm_call_take_part(job->llm_call);
+		part = llm_call_take_part(job->llm_call);
+	/* behind what could not be written yet */
+	if (part != NULL && job->part != NULL)
+		part = psprintf("%s%s", job->part, part);
+	if (part != NULL)
+		job->part = MemoryContextStrdup(job->cxt, part);
 	job->part_due = DT_NOEND;
 	job->part_written = GetCurrentTimestamp();
 }
 
 bool
-stream_write_as_submitter(Job *job, const char *reply pg_attribute_unused())
+stream_write_as_submitter(Job *job)
 {
 	QueryArg args[5];
 
@@ -62,7 +69,7 @@ stream_write_as_submitter(Job *job, const char *reply pg_attribute_unused())
 							1);
 	args[1] = query_arg_int4(MyProcPid);
 	args[2] = engine_arg_time(MyStartTimestamp);
-	args[3] = query_arg_int4(++job->n_parts);
+	args[3] = query_arg_int4(job->n_parts + 1);
 	args[4] = query_arg_text(job->part);
 	(void) engine_query(
 		"INSERT INTO intel.job_part (job, seq, content)"
@@ -72,6 +79,13 @@ stream_write_as_submitter(Job *job, const char *reply pg_attribute_unused())
 		" RETURNING pg_catalog.pg_notify('intel_job_part',"
 		"	job::text || ' ' || seq::text)",
 		args, 5);
-	job->part = NULL;
 	return true;
+}
+
+void
+stream_is_written(Job *job)
+{
+	if (job->part != NULL)
+		job->n_parts++;
+	job->part = NULL;
 }

@@ -27,28 +27,50 @@
 /* longest wait of a job that keeps its place */
 #define PARK_MAX_MS (10 * 60 * 1000)
 
-bool
-wait_for_refusal(Job *job, const LlmRefusal *refusal)
+/* Keep the call that is prepared, and ask for it again in so many ms. */
+static void
+park(Job *job, int64 wait_ms)
 {
-	bool park = job->llm_call != NULL && job->calls > 0 &&
-				refusal->wait_ms <= PARK_MAX_MS;
+	job->waits = job->llm_call != NULL;
+	job->again_at =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
+}
 
+/* May a job wait with its process, so that what its calls gave is not lost? */
+static bool
+keeps_place(const Job *job, const LlmRefusal *refusal)
+{
+	return job->llm_call != NULL && job->calls > 0 && refusal->wait_ms >= 0 &&
+		   refusal->wait_ms <= PARK_MAX_MS;
+}
+
+/* Back to the queue, or to its end; the job is locked. */
+static void
+write_refusal(Job *job, const LlmRefusal *refusal)
+{
 	job->waits = false;
 	if (refusal->wait_ms < 0)
 		engine_fail(job, refusal->sqlstate, refusal->message);
 	else
-	{
-		job->again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													refusal->wait_ms);
-		job->waits = park;
-		if (park)
-			return true;
 		hold_job(job, refusal);
-	}
 	if (job->llm_call != NULL)
 		llm_call_free(job->llm_call);
 	job->llm_call = NULL;
-	return false;
+}
+
+bool
+wait_for_refusal(Job *job, const LlmRefusal *refusal)
+{
+	if (keeps_place(job, refusal))
+		park(job, refusal->wait_ms);
+	else if (!engine_lock(job))
+		park(job, Max(refusal->wait_ms, LOCKED_MS));
+	else
+	{
+		write_refusal(job, refusal);
+		return false;
+	}
+	return true;
 }
 
 bool
@@ -91,6 +113,11 @@ wait_admit(Job *job)
 	}
 	if (error == NULL)
 		return admitted || wait_for_refusal(job, &refusal);
+	if (!engine_lock(job))
+	{
+		park(job, LOCKED_MS);
+		return true;
+	}
 	engine_fail(job, error->sqlerrcode, error->message);
 	llm_call_free(job->llm_call);
 	job->llm_call = NULL;
@@ -105,8 +132,12 @@ wait_for_provider(Job *job, int64 wait_ms)
 
 	llm_hold_of_model(call->provider, call->model, refusal.hold);
 	strlcpy(refusal.message, call->message, sizeof(refusal.message));
-	if (!wait_for_refusal(job, &refusal))
+	if (!keeps_place(job, &refusal))
+	{
+		write_refusal(job, &refusal);
 		return false;
+	}
+	park(job, wait_ms);
 	llm_call_again(call);
 	return true;
 }

@@ -114,41 +114,51 @@ typedef struct FloodTime
 	double step;
 } FloodTime;
 
-static void
-keep_least(double *least, double seconds)
+static int
+by_ratio(const void *a, const void *b)
 {
-	if (*least == 0 || seconds < *least)
-		*least = seconds;
+	const FloodTime *x = a;
+	const FloodTime *y = b;
+	double left = x->large / x->small;
+	double right = y->large / y->small;
+
+	return (left > right) - (left < right);
 }
 
 /*
  * What takes as long as the large text is compared with it, ten times the
- * small one, so that what disturbs hits both alike. A doubtful ratio is
- * measured again: the least time of each is the one that was disturbed least.
+ * small one just before, so that what disturbs hits both alike. A doubtful
+ * ratio is measured again, and the median counts: a machine that others use
+ * has a fast and a slow pace, and the least times of each size may be of
+ * different ones.
  */
 static FloodTime
 measure_flood(RedactScanner *scanner, const RedactProfile *profile,
 			  Flood *flood, char *text)
 {
-	FloodTime least = {0};
+	FloodTime tries[AGAIN + 1];
+	FloodTime median;
+	double least_step = 0;
+	int n = 0;
 
-	for (int n = 0; n <= AGAIN; n++)
+	do
 	{
+		FloodTime *try = &tries[n++];
 		size_t len = flood_fill(flood, text, MEGABYTE);
-		double small = 0;
 		double step;
 
+		try->small = 0;
 		for (int k = 0; k < TIMES; k++)
-			small += time_flood(scanner, profile, text, len, &step) / TIMES;
-		keep_least(&least.small, small);
+			try->small += time_flood(scanner, profile, text, len, &step) / TIMES;
 		len = flood_fill(flood, text, TIMES * MEGABYTE);
-		keep_least(&least.large,
-				   time_flood(scanner, profile, text, len, &step));
-		keep_least(&least.step, step);
-		if (least.large <= DOUBTFUL * least.small)
-			break;
-	}
-	return least;
+		try->large = time_flood(scanner, profile, text, len, &step);
+		if (least_step == 0 || step < least_step)
+			least_step = step;
+	} while (n <= AGAIN && tries[0].large > DOUBTFUL * tries[0].small);
+	qsort(tries, n, sizeof(FloodTime), by_ratio);
+	median = tries[n / 2];
+	median.step = least_step;
+	return median;
 }
 
 static int

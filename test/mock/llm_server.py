@@ -701,6 +701,7 @@ class Connection:
     async def respond(self, path, request, behaviour):
         """Answer one model request as the behaviour says."""
         kind = behaviour["kind"]
+        await asyncio.sleep(behaviour.get("delay", 0))
         if kind == "hang":
             await self.client_leaves()
         if kind == "close":

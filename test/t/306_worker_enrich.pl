@@ -159,6 +159,44 @@ is(sql(qq{$as SELECT intel.resume_enrichment('sum')}), '2', 'and queued afterwar
 idle();
 is(sql(q{SELECT count(*) FROM shop.ticket WHERE summary LIKE '%while paused%'}), '2', 'nothing is missed');
 
+# whoever resumes it does not overlook what is not committed yet
+my $writer = $node->background_psql('postgres');
+sql(qq{$as SELECT intel.pause_enrichment('sum')});
+$writer->query_safe(q{BEGIN; INSERT INTO shop.ticket (id, title) VALUES (301, 'in the meantime')});
+my $resume = $node->background_psql('postgres');
+$resume->query_until(qr/go/, qq{$as\\echo go\nSELECT intel.resume_enrichment('sum');\n});
+wait_for_sql($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ 'resume_enrichment' AND wait_event_type = 'Lock'}, 'it to wait for the writer');
+$writer->query_safe('COMMIT');
+$resume->quit;
+idle();
+like(sql(q{SELECT summary FROM shop.ticket WHERE id = 301}), qr/in the meantime/, 'a row that was written while the enrichment was resumed');
+
+# a snapshot that shows a job as running which has found nothing to do since
+my $was = sql(q{SELECT title FROM shop.ticket WHERE id = 9});
+$mock->reset;
+$mock->control({ match => { contains => 'for a moment' }, do => [ { kind => 'slow', seconds => 1 } ] });
+sql(q{UPDATE shop.ticket SET title = 'for a moment' WHERE id = 9});
+$mock->wait_requests(1);
+sql(qq{UPDATE shop.ticket SET title = '$was' WHERE id = 9});
+$writer->query_safe(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM shop.ticket});
+idle();
+$writer->query_safe(q{UPDATE shop.ticket SET title = 'by an old snapshot' WHERE id = 9; COMMIT});
+idle();
+like(sql(q{SELECT summary FROM shop.ticket WHERE id = 9}), qr/by an old snapshot/, 'a change by a snapshot that is older than the end of the job');
+
+# a row that goes while a backfill notes it
+sql(qq{$as CREATE TABLE shop.fleeting (id int PRIMARY KEY, title text, summary text);
+	INSERT INTO shop.fleeting VALUES (1, 'stays'), (2, 'goes');
+	SELECT intel.create_enrichment('fleeting', 'shop.fleeting', '{title}', 'summary', 'Say it.', options => '{"model": "chat", "backfill": false}')});
+$writer->query_safe('BEGIN; DELETE FROM shop.fleeting WHERE id = 2');
+is(sql(qq{$as SELECT intel.backfill_enrichment('fleeting')}), '2', 'a backfill beside a DELETE');
+$writer->query_safe('COMMIT');
+idle();
+is(sql(qq{$as SELECT rows, done FROM intel.enrichment_status WHERE name = 'fleeting'}), '1|1', 'keeps nothing of the row that went');
+sql(qq{$as DROP TABLE shop.fleeting});
+sql(qq{$as SELECT intel.drop_enrichment('fleeting')});
+$writer->quit;
+
 # ---- kinds --------------------------------------------------------------------------------
 
 $mock->reset;
@@ -187,6 +225,18 @@ sql(q{GRANT CREATE ON SCHEMA public TO other; SET ROLE other; CREATE TABLE publi
 my $jobs = sql(q{SELECT count(*) FROM intel.job_queue});
 sql(q{SET ROLE other; INSERT INTO public.mine VALUES (1, 'x')});
 is(sql(q{SELECT count(*) FROM intel.job_queue}), $jobs, 'a trigger on another table queues nothing for it');
+# the trigger of INSERT reads a name that is not its own unless it is a transition table
+sql(q{SET ROLE other; CREATE TABLE public.other_doc (id int PRIMARY KEY, title text, summary text);
+	CREATE TABLE public.caught (who name);
+	CREATE FUNCTION public.catch() RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN 1; END $$;
+	SELECT intel.create_enrichment('own', 'public.other_doc', '{title}', 'summary', 'Say it.', options => '{"model": "chat"}');
+	SELECT format('CREATE TRIGGER forged AFTER INSERT ON public.other_doc EXECUTE FUNCTION intel._enrich_inserted(%L)', id) FROM intel.enrichment WHERE name = 'own' \gexec
+});
+like(fails(q{SET ROLE other; CREATE TEMP VIEW new_rows AS SELECT public.catch() AS id; INSERT INTO public.other_doc VALUES (1, 'x')}),
+	qr/was not made by create_enrichment/, 'a trigger without a transition table, and a view with its name');
+is(sql('SELECT count(*) FROM public.caught'), '0', 'nothing is run with the rights of the extension');
+sql(q{SET ROLE other; DROP TRIGGER forged ON public.other_doc; SELECT intel.drop_enrichment('own')});
+
 sql(q{ALTER TABLE shop.ticket FORCE ROW LEVEL SECURITY;
 	SET ROLE app; SET request.jwt.claims = '{"tenant_id": "acme"}';
 	UPDATE shop.ticket SET title = 'under force' WHERE id = 100});

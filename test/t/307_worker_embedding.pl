@@ -51,7 +51,7 @@ sub state { return (sqlstate($node, $_[0]) // '') }
 
 sql(qq{$as SELECT intel.create_enrichment('doc', 'shop.doc', '{title}', 'embedding', '', 'embedding', '{"model": "small"}')});
 idle();
-is($mock->stats->{requests}, 300, 'one call a row');
+is($mock->stats->{requests}, 10, 'of all rows, 32 texts a call');
 is(sql(qq{$as SELECT rows, done, failed, model FROM intel.enrichment_status}), '300|300|0|small', 'all are done');
 is(wrong('embedding', 'small', ''), '0', 'with the vectors of their texts');
 my $calls = $mock->stats->{requests};
@@ -68,6 +68,54 @@ sql(q{UPDATE shop.doc SET title = NULL WHERE id = 3});
 idle();
 is(sql('SELECT embedding IS NULL FROM shop.doc WHERE id = 3'), 't', 'no text, no vector');
 sql(q{DELETE FROM shop.doc WHERE id = 3});
+
+# ---- rows of one statement, and those among them that fail ------------------------------
+
+$mock->reset;
+sql(q{SET ROLE app; SET request.jwt.claims = '{"tenant_id": "acme"}';
+	INSERT INTO shop.doc (id, title) SELECT i, CASE WHEN i % 10 <> 0 THEN 'loaded ' || i END FROM generate_series(2001, 2100) i});
+is(sql(q{SELECT count(*) FROM intel.job_queue WHERE tenant = 'acme' AND jsonb_array_length(request -> 'keys') > 1}), '4',
+	'a job for 32 rows of a statement, with the claims of the writer');
+idle();
+is($mock->stats->{requests}, 4, 'and one call');
+is(sql(q{SELECT count(*) FROM shop.doc WHERE id > 2000 AND (embedding IS NULL) <> (title IS NULL)}), '0', 'texts get vectors, no text gets none');
+is(sql(q{SELECT count(*) FROM shop.doc WHERE id > 2000 AND embedding OPERATOR(intel.<->) intel.embed(title, 'small') > 1e-6}), '0', 'each its own');
+sql(q{UPDATE shop.doc SET title = 'loaded again ' || id WHERE id > 2000});
+idle();
+is(wrong('embedding', 'small', ''), '0', 'changes are followed row by row');
+
+$mock->reset;
+$mock->control({ match => { contains => 'poison' }, do => [ { kind => 'status', status => 400 } ], always => JSON::PP::true });
+sql(q{SET ROLE shop; ALTER TABLE shop.doc ADD CONSTRAINT refused CHECK (title <> 'refused' OR embedding IS NULL);
+	INSERT INTO shop.doc (id, title) SELECT i, CASE i WHEN 3005 THEN 'poison' WHEN 3017 THEN 'refused' ELSE 'fine ' || i END FROM generate_series(3001, 3032) i});
+idle();
+is(sql(q{SELECT count(*) FROM shop.doc WHERE id > 3000 AND embedding IS NULL}), '2', 'rows that fail do not keep the others of their job from being done');
+is(sql(qq{$as SELECT string_agg(format('%s %s %s', source_key ->> 'id', status, error_code), ', ' ORDER BY source_key) FROM intel.enrichment_error}),
+	'3005 failed 38000, 3017 failed 23514', 'and each has its own error');
+is(sql(qq{$as SELECT rows - done, failed FROM intel.enrichment_status}), '2|2', 'and is counted alone');
+$mock->reset;
+sql(q{SET ROLE shop; ALTER TABLE shop.doc DROP CONSTRAINT refused});
+is(sql(qq{$as SELECT intel.retry_enrichment('doc')}), '2', 'they can be tried again');
+idle();
+is(sql(qq{$as SELECT rows - done, failed FROM intel.enrichment_status}), '0|0', 'and are done');
+sql(q{DELETE FROM intel.job_queue WHERE status = 'failed'});
+
+# a row of the job is locked, another changes while the call is in flight
+$mock->reset;
+$mock->control({ match => { contains => 'held' }, do => [ { kind => 'slow', seconds => 1 } ] });
+my $holder = $node->background_psql('postgres');
+sql(q{INSERT INTO shop.doc (id, title) SELECT i, 'held ' || i FROM generate_series(4001, 4032) i});
+$mock->wait_requests(1);
+$holder->query_safe('BEGIN; UPDATE shop.doc SET kind = 2 WHERE id = 4002');
+sql(q{UPDATE shop.doc SET title = 'changed' WHERE id = 4003; DELETE FROM shop.doc WHERE id = 4004});
+wait_for_sql($node, q{SELECT count(*) = 30 FROM shop.doc WHERE id > 4000 AND embedding IS NOT NULL}, 'all rows but the one that is locked');
+is(sql(q{SELECT count(*) FROM intel.job_queue WHERE status = 'running'}), '1', 'for which the job waits');
+$holder->query_safe('COMMIT');
+$holder->quit;
+idle();
+is($mock->stats->{requests}, 2, 'one call for all, and one for what changed');
+is(wrong('embedding', 'small', ''), '0', 'in the end all have theirs');
+sql(q{DELETE FROM shop.doc WHERE id > 2000});
 
 # ---- searches and writes without a pause -----------------------------------------------
 
@@ -210,7 +258,8 @@ sql(q{UPDATE shop.doc SET title = 'at the last moment' WHERE id = 4});
 $mock->wait_requests(2);
 my $exchange = $node->background_psql('postgres');
 $exchange->query_safe("BEGIN; SET ROLE shop; SELECT intel.finish_enrichment_model('doc')");
-wait_for_sql($node, q{SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.backend_type ~ '^intel'}, 'a step to wait for the exchange');
+sleep 2; # the answers have come, and their steps find the table locked
+is(sql(q{SELECT count(*) FROM intel.job_queue WHERE status = 'running'}), '2', 'steps wait for the exchange');
 $exchange->query_safe('COMMIT');
 $exchange->quit;
 idle();
@@ -315,7 +364,8 @@ my $writer = $plain->background_psql('postgres');
 $writer->query_safe(q{BEGIN; UPDATE doc SET title = 'third' || id});
 my ($out, $err) = ('', '');
 my $run = IPC::Run::start([ 'psql', '-Xq', '-d', $plain->connstr('postgres'), '-c', 'CALL intel.run_jobs()' ], '<', \undef, '>', \$out, '2>', \$err);
-wait_for_sql($plain, q{SELECT count(*) > 0 FROM pg_locks WHERE NOT granted}, 'the job to wait for the row');
+wait_for_sql($plain, q{SELECT count(*) > 0 FROM intel.job_queue WHERE status = 'running'}, 'a job to meet the lock');
+sleep 1;
 $writer->query_safe('COMMIT');
 $writer->quit;
 $run->finish;

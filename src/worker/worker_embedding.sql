@@ -64,12 +64,13 @@ COMMENT ON FUNCTION @extschema@._embedding_options(regclass, text, text, jsonb) 
     'internal: the options of an enrichment of kind embedding with its model in them; raises for everything that is wrong with it';
 
 -- A view of the extension's owner, because who may read a column may know what
--- model its queries need, whoever owns the enrichment. Numbers of columns are
--- as the snapshot has them.
+-- model its queries need, whoever owns the enrichment; but only the owner of the
+-- table says so. Numbers of columns are as the snapshot has them.
 CREATE VIEW @extschema@.embedding_column WITH (security_barrier = true) AS
     SELECT e.source, e.target, a.attnum AS number, e.options ->> 'model' AS model,
         e.options ->> 'query_prompt' AS query_prompt, e.replaces IS NOT NULL AS upcoming
     FROM @extschema@.enrichment e
+        JOIN pg_catalog.pg_class t ON t.oid = e.source AND pg_catalog.pg_has_role(e.owner, t.relowner, 'USAGE')
         JOIN pg_catalog.pg_attribute a ON a.attrelid = e.source AND a.attname = e.target AND NOT a.attisdropped
     WHERE e.kind = 'embedding' AND pg_catalog.has_column_privilege(e.source, a.attnum, 'SELECT');
 COMMENT ON VIEW @extschema@.embedding_column IS

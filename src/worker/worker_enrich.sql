@@ -45,7 +45,9 @@ CREATE INDEX enrichment_row_pending ON @extschema@.enrichment_row (enrichment) W
 CREATE INDEX enrichment_row_undone ON @extschema@.enrichment_row (enrichment) WHERE done_hash IS NULL;
 
 ALTER TABLE @extschema@.enrichment ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own ON @extschema@.enrichment USING (owner = (SELECT @extschema@._caller()));
+CREATE POLICY own ON @extschema@.enrichment USING (owner = (SELECT @extschema@._caller()))
+    WITH CHECK (owner = (SELECT @extschema@._caller())
+        AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source AND pg_catalog.pg_has_role(c.relowner, 'USAGE')));
 COMMENT ON POLICY own ON @extschema@.enrichment IS 'an enrichment belongs to a role, as its table does';
 ALTER TABLE @extschema@.enrichment_row ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.enrichment_row

@@ -80,8 +80,10 @@ sub begin_exchange
 sub end_exchange
 {
 	my ($session) = @_;
-	wait_for_sql($node, q{SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.backend_type ~ '^intel'},
-		'a step to wait for the exchange');
+	wait_for_sql($node, q{SELECT count(*) > 0 FROM intel.job_queue WHERE status = 'running'}, 'the job to begin');
+	wait_for('the answer', sub { $mock->stats->{open} == 0 });
+	sleep 1; # its step meets the lock
+	is(sql(q{SELECT count(*) FROM intel.job_queue WHERE status = 'running'}), '1', 'the job waits for the exchange');
 	$session->query_safe('COMMIT');
 	$session->quit;
 	return;

@@ -819,18 +819,13 @@ take_given_answer(Job *job)
 	return false;
 }
 
-/* What becomes of a job whose call failed; returns as engine_step. */
+/* What becomes of a job, locked, whose call failed; returns as engine_step. */
 static bool
 call_failed(Job *job)
 {
 	LlmCall *call = job->llm_call;
 	Failure failure;
 
-	if (!engine_lock(job))
-	{
-		engine_set_aside(job);
-		return true;
-	}
 	hold_call_ends(call);
 	if (call->outcome == LLM_PERMANENT)
 	{
@@ -869,10 +864,17 @@ call_failed(Job *job)
 bool
 engine_step(Job *job)
 {
+	bool has_failed =
+		job->llm_call != NULL && job->llm_call->outcome != LLM_SUCCEEDED;
+
 	job->is_aside = false;
-	if (job->llm_call != NULL && job->llm_call->outcome != LLM_SUCCEEDED)
-		return call_failed(job);
-	return advance(job);
+	/* a job that was locked is not waited for again and again */
+	if ((has_failed || job->n_asides > 0) && !engine_lock(job))
+	{
+		engine_set_aside(job);
+		return true;
+	}
+	return has_failed ? call_failed(job) : advance(job);
 }
 
 bool

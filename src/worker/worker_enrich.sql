@@ -92,20 +92,23 @@ COMMENT ON VIEW @extschema@.enrichment_error IS
 
 -- ---- the row and its text --------------------------------------------------
 
+-- In PL/pgSQL, whose plans are kept: six catalogs take longer to plan for than to read.
 CREATE FUNCTION @extschema@._enrich_where(e @extschema@.enrichment, key text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     -- by the operator of the primary key: that of an extension's type need not be in the search_path
-    SELECT string_agg(format('t.%I OPERATOR(%I.%s) (%s ->> %L)::%s', k, coalesce(n.nspname, 'pg_catalog'),
-        coalesce(o.oprname, '='), key, k, format_type(a.atttypid, a.atttypmod)), ' AND ')
-    FROM unnest(e.key) k JOIN pg_attribute a ON a.attrelid = e.source AND a.attname = k AND NOT a.attisdropped
-        LEFT JOIN pg_index i ON i.indrelid = e.source AND i.indisprimary
-        LEFT JOIN pg_opclass c ON c.oid = i.indclass[array_position(i.indkey::int2[], a.attnum)]
-        LEFT JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
-            AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
-        LEFT JOIN pg_operator o ON o.oid = m.amopopr
-        LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace;
+    RETURN (SELECT string_agg(format('t.%I OPERATOR(%I.%s) (%s ->> %L)::%s', k, coalesce(n.nspname, 'pg_catalog'),
+            coalesce(o.oprname, '='), key, k, format_type(a.atttypid, a.atttypmod)), ' AND ')
+        FROM unnest(e.key) k JOIN pg_attribute a ON a.attrelid = e.source AND a.attname = k AND NOT a.attisdropped
+            LEFT JOIN pg_index i ON i.indrelid = e.source AND i.indisprimary
+            LEFT JOIN pg_opclass c ON c.oid = i.indclass[array_position(i.indkey::int2[], a.attnum)]
+            LEFT JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
+                AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+            LEFT JOIN pg_operator o ON o.oid = m.amopopr
+            LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace);
+END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_where(@extschema@.enrichment, text) IS
     'internal: condition that finds the row of a key, which is an expression';
@@ -189,41 +192,50 @@ COMMENT ON FUNCTION @extschema@._enrich_request(@extschema@.enrichment, jsonb) I
 
 -- ---- the job of rows ---------------------------------------------------------
 
-CREATE FUNCTION @extschema@._enrich_write(e @extschema@.enrichment, key jsonb, answer jsonb, hash bytea) RETURNS void
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION @extschema@._enrich_update(e @extschema@.enrichment) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
         WHERE a.attrelid = e.source AND a.attname = e.target AND NOT a.attisdropped);
-    value text := answer #>> '{}';
 BEGIN
     IF type IS NULL THEN
         RAISE EXCEPTION 'column "%" of the enrichment does not exist any more', e.target
             USING ERRCODE = 'undefined_column';
     END IF;
+    RETURN format('UPDATE ONLY %s t SET %I = %s::%s WHERE %s', e.source, e.target,
+        CASE WHEN e.kind = 'tags' AND type LIKE '%[]' THEN '(CASE WHEN $2 IS NOT NULL THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($2::jsonb)) END)'
+            ELSE '$2' END, type, @extschema@._enrich_where(e, '$1'));
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_update(@extschema@.enrichment) IS
+    'internal: statement that writes the target of the row with key $1; $2 is a text';
+
+CREATE FUNCTION @extschema@._enrich_write(e @extschema@.enrichment, write text, key jsonb, answer jsonb, hash bytea) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    value text := answer #>> '{}';
+BEGIN
     IF value IS NOT NULL AND e.kind NOT IN ('text', 'summary', 'embedding') THEN
-        answer := value::jsonb -> 'value';
-        value := answer #>> '{}';
-        IF e.kind = 'tags' AND type LIKE '%[]' THEN
-            value := ARRAY(SELECT jsonb_array_elements_text(answer))::text;
-        END IF;
+        value := value::jsonb ->> 'value';
     END IF;
-    EXECUTE format('UPDATE ONLY %s t SET %I = $2::%s WHERE %s',
-        e.source, e.target, type, @extschema@._enrich_where(e, '$1')) USING key, value;
+    EXECUTE write USING key, value;
     UPDATE @extschema@.enrichment_row x SET done_hash = hash, done_at = clock_timestamp()
         WHERE x.enrichment = e.id AND x.source_key = key;
 END
 $$;
-COMMENT ON FUNCTION @extschema@._enrich_write(@extschema@.enrichment, jsonb, jsonb, bytea) IS
+COMMENT ON FUNCTION @extschema@._enrich_write(@extschema@.enrichment, text, jsonb, jsonb, bytea) IS
     'internal: write what an answer says, or null, into the target of a row, and that it is done';
 
-CREATE FUNCTION @extschema@._enrich_write_or_not(e @extschema@.enrichment, key jsonb, answer jsonb, hash bytea) RETURNS boolean
+CREATE FUNCTION @extschema@._enrich_write_or_not(e @extschema@.enrichment, write text, key jsonb, answer jsonb, hash bytea) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM @extschema@._enrich_write(e, key, answer, hash);
+    PERFORM @extschema@._enrich_write(e, write, key, answer, hash);
     RETURN true;
 EXCEPTION
     WHEN lock_not_available OR deadlock_detected OR serialization_failure THEN
@@ -232,7 +244,7 @@ EXCEPTION
         RETURN false;
 END
 $$;
-COMMENT ON FUNCTION @extschema@._enrich_write_or_not(@extschema@.enrichment, jsonb, jsonb, bytea) IS
+COMMENT ON FUNCTION @extschema@._enrich_write_or_not(@extschema@.enrichment, text, jsonb, jsonb, bytea) IS
     'internal: the same; false when the row cannot be written, for what its triggers or constraints say';
 
 CREATE FUNCTION @extschema@._enrich_alone(e @extschema@.enrichment, key jsonb) RETURNS void
@@ -279,11 +291,13 @@ AS $$
 DECLARE
     item record;
     several CONSTANT boolean := jsonb_array_length(keys) > 1;
+    answers CONSTANT jsonb := CASE e.kind WHEN 'embedding' THEN reply -> 'embeddings' ELSE jsonb_build_array(reply -> 'content') END;
     locked jsonb;
     missing jsonb := '[]';
     mine jsonb := '[]'; -- rows that this job still answers for
     asked jsonb := '[]';
     texts jsonb := '[]';
+    write CONSTANT text := @extschema@._enrich_update(e);
     written integer := 0;
     why text;
     is_held boolean;
@@ -292,11 +306,12 @@ BEGIN
         FROM @extschema@._enrich_inputs(e, keys, true) i;
     FOR item IN
         SELECT k.key, l.l -> 'inputs' AS inputs, @extschema@._enrich_hash(e, l.l -> 'inputs') AS hash, r.done_hash,
-            decode(a.a ->> 'hash', 'hex') AS asked_hash,
-            CASE WHEN e.kind = 'embedding' THEN reply -> 'embeddings' -> (a.n::integer - 1) ELSE reply -> 'content' END AS answer
+            decode(a.a ->> 'hash', 'hex') AS asked_hash, answers -> (a.n::integer - 1) AS answer
         FROM jsonb_array_elements(coalesce(state -> 'keys', keys)) WITH ORDINALITY k(key, n)
             LEFT JOIN jsonb_array_elements(locked) l(l) ON l.l -> 'key' = k.key
-            LEFT JOIN @extschema@.enrichment_row r ON r.enrichment = e.id AND r.source_key = k.key
+            -- by key, whatever is known of the size of the table
+            LEFT JOIN LATERAL (SELECT x.done_hash FROM @extschema@.enrichment_row x
+                WHERE x.enrichment = e.id AND x.source_key = k.key LIMIT 1) r ON true
             LEFT JOIN jsonb_array_elements(coalesce(state -> 'asked', '[]')) WITH ORDINALITY a(a, n) ON a.a -> 'key' = k.key
         ORDER BY k.n
     LOOP
@@ -307,14 +322,14 @@ BEGIN
         ELSIF item.asked_hash = item.hash AND NOT (several AND jsonb_typeof(item.answer) = 'null') THEN
             -- an answer, and to what is there
             IF NOT several THEN
-                PERFORM @extschema@._enrich_write(e, item.key, item.answer, item.hash);
-            ELSIF NOT @extschema@._enrich_write_or_not(e, item.key, item.answer, item.hash) THEN
+                PERFORM @extschema@._enrich_write(e, write, item.key, item.answer, item.hash);
+            ELSIF NOT @extschema@._enrich_write_or_not(e, write, item.key, item.answer, item.hash) THEN
                 PERFORM @extschema@._enrich_alone(e, item.key);
                 CONTINUE;
             END IF;
             written := written + 1;
         ELSIF NOT EXISTS (SELECT FROM jsonb_each_text(item.inputs) i WHERE i.value <> '') THEN
-            PERFORM @extschema@._enrich_write(e, item.key, NULL, item.hash);
+            PERFORM @extschema@._enrich_write(e, write, item.key, NULL, item.hash);
             why := 'the inputs are empty';
         ELSIF several AND reply IS NOT NULL THEN
             -- no answer, or one to something else: others need not wait for this row

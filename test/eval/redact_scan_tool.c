@@ -11,6 +11,7 @@
  *								at 1 and 10 MB: time, ratio, longest step
  *	redact_scan_tool NAME -w BYTES	that crafted input itself
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,95 +78,107 @@ now(void)
 /* ---- crafted inputs -------------------------------------------------- */
 
 #define MEGABYTE 1000000
-#define TIMES 10	  /* the small text in one large one */
-#define DOUBTFUL 10.5 /* a ratio above is measured again, */
-#define AGAIN 9		  /* so often: others use the machine too */
+#define TIMES 10 /* the small text in one large one */
+#define ENOUGH_S 0.4
+#define MOST_TIMES 40
 
-/* Scan a text; the longest of the steps in *longest. */
-static double
-time_flood(RedactScanner *scanner, const RedactProfile *profile,
-		   const char *text, size_t len, double *longest)
+/* A text that is scanned so many times over, a step at a time. */
+typedef struct FloodRun
+{
+	RedactScanner *scanner;
+	const char *text;
+	size_t len;
+	int left; /* scans, the present one included */
+	double seconds;
+	double longest; /* step */
+} FloodRun;
+
+static FloodRun
+begin_run(RedactScanner *scanner, const RedactProfile *profile,
+		  const char *text, size_t len, int times)
+{
+	FloodRun run = {scanner, text, len, times, 0, 0};
+
+	redact_scanner_begin(scanner, profile, text, len, NULL, 0);
+	return run;
+}
+
+static void
+step_run(FloodRun *run, const RedactProfile *profile)
 {
 	double begin = now();
-	double from = begin;
-	RedactStatus status = REDACT_MORE;
+	RedactStatus status = redact_scanner_step(run->scanner);
+	double seconds = now() - begin;
 
-	*longest = 0;
-	redact_scanner_begin(scanner, profile, text, len, NULL, 0);
-	while (status == REDACT_MORE)
-	{
-		double to;
-
-		status = redact_scanner_step(scanner);
-		to = now();
-		if (to - from > *longest)
-			*longest = to - from;
-		from = to;
-	}
+	run->seconds += seconds;
+	if (seconds > run->longest)
+		run->longest = seconds;
+	if (status == REDACT_MORE)
+		return;
 	if (status != REDACT_DONE)
 		exit(1);
-	return from - begin;
+	if (--run->left > 0)
+		redact_scanner_begin(run->scanner, profile, run->text, run->len, NULL,
+							 0);
 }
 
 typedef struct FloodTime
 {
-	double small; /* seconds, the mean over as much text as the large one */
+	double small; /* seconds, the mean of as much text as the large one */
 	double large;
 	double step;
 } FloodTime;
 
-static int
-by_ratio(const void *a, const void *b)
-{
-	const FloodTime *x = a;
-	const FloodTime *y = b;
-	double left = x->large / x->small;
-	double right = y->large / y->small;
-
-	return (left > right) - (left < right);
-}
-
 /*
- * What takes as long as the large text is compared with it, ten times the
- * small one just before, so that what disturbs hits both alike. A doubtful
- * ratio is measured again, and the median counts: a machine that others use
- * has a fast and a slow pace, and the least times of each size may be of
- * different ones.
+ * The large text is compared with ten times the small one, a step of the one
+ * and a step of the other in turns, so that what disturbs hits both alike: a
+ * machine that others use changes its pace within a second. Fast ones are
+ * scanned until there is something to measure, and once before: the memory
+ * that the first pass asks for is not what is measured.
  */
 static FloodTime
-measure_flood(RedactScanner *scanner, const RedactProfile *profile,
-			  Flood *flood, char *text)
+measure_flood(RedactScanner *scanners[2], const RedactProfile *profile,
+			  Flood *flood)
 {
-	FloodTime tries[AGAIN + 1];
-	FloodTime median;
-	double least_step = 0;
+	static char small_text[MEGABYTE];
+	static char large_text[TIMES * MEGABYTE];
+	size_t small_len = flood_fill(flood, small_text, MEGABYTE);
+	size_t large_len = flood_fill(flood, large_text, TIMES * MEGABYTE);
+	FloodTime sum = {0, 0, 0};
+	bool is_warm = false;
 	int n = 0;
 
 	do
 	{
-		FloodTime *try = &tries[n++];
-		size_t len = flood_fill(flood, text, MEGABYTE);
-		double step;
+		FloodRun small =
+			begin_run(scanners[0], profile, small_text, small_len, TIMES);
+		FloodRun large =
+			begin_run(scanners[1], profile, large_text, large_len, 1);
 
-		try->small = 0;
-		for (int k = 0; k < TIMES; k++)
-			try->small += time_flood(scanner, profile, text, len, &step) / TIMES;
-		len = flood_fill(flood, text, TIMES * MEGABYTE);
-		try->large = time_flood(scanner, profile, text, len, &step);
-		if (least_step == 0 || step < least_step)
-			least_step = step;
-	} while (n <= AGAIN && tries[0].large > DOUBTFUL * tries[0].small);
-	qsort(tries, n, sizeof(FloodTime), by_ratio);
-	median = tries[n / 2];
-	median.step = least_step;
-	return median;
+		while (small.left > 0 || large.left > 0)
+			step_run(large.left == 0 ||
+							 (small.left > 0 && small.seconds <= large.seconds)
+						 ? &small
+						 : &large,
+					 profile);
+		if (!is_warm && large.seconds < ENOUGH_S)
+		{
+			is_warm = true;
+			continue;
+		}
+		sum.small += small.seconds / TIMES;
+		sum.large += large.seconds;
+		if (n++ == 0 || large.longest < sum.step)
+			sum.step = large.longest;
+	} while (sum.large < ENOUGH_S && n < MOST_TIMES);
+	return (FloodTime){sum.small / n, sum.large / n, sum.step};
 }
 
 static int
-time_floods(RedactScanner *scanner, const RedactProfile *profile,
-			const char *policy, const char *only)
+time_floods(const RedactProfile *profile, const char *policy, const char *only)
 {
-	static char text[TIMES * MEGABYTE];
+	RedactScanner *scanners[2] = {redact_scanner_create(),
+								  redact_scanner_create()};
 	FILE *file = fopen(FLOOD_FILE, "r");
 	Flood flood;
 	Flood worst;
@@ -182,7 +195,7 @@ time_floods(RedactScanner *scanner, const RedactProfile *profile,
 
 		if (only != NULL && strcmp(only, flood.name) != 0)
 			continue;
-		time = measure_flood(scanner, profile, &flood, text);
+		time = measure_flood(scanners, profile, &flood);
 		ratio = time.large / time.small;
 		printf("  %-24s %-8s %8.2f ms %9.2f ms  x%4.1f  %6.1f MB/s, longest "
 			   "step %5.2f ms\n",
@@ -199,6 +212,8 @@ time_floods(RedactScanner *scanner, const RedactProfile *profile,
 		n++;
 	}
 	fclose(file);
+	redact_scanner_free(scanners[0]);
+	redact_scanner_free(scanners[1]);
 	if (n > 0)
 		printf("  %d inputs, %s: worst ratio x%.1f (%s), longest step %.2f "
 			   "ms\n",
@@ -248,8 +263,7 @@ main(int argc, char **argv)
 	int nspans;
 
 	if (argc > 2 && strcmp(argv[2], "-f") == 0)
-		return time_floods(scanner, &profile, argv[1],
-						   argc > 3 ? argv[3] : NULL);
+		return time_floods(&profile, argv[1], argc > 3 ? argv[3] : NULL);
 	if (argc > 3 && strcmp(argv[2], "-w") == 0)
 		return write_flood(argv[1], strtoul(argv[3], NULL, 10));
 	if (argc > 2)

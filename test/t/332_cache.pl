@@ -13,7 +13,7 @@ use Test::More;
 # few locks, so that a statement over many rows could take all of them
 my $node = intel_node('main', conf => <<'CONF');
 intel.breaker_failures = 0
-max_locks_per_transaction = 10
+max_locks_per_transaction = 16
 max_connections = 20
 CONF
 my $mock = start_mock(dimensions => 8);

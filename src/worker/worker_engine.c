@@ -543,6 +543,35 @@ repair_as_submitter(Job *job)
 	return llm_call_repair(job->llm_call);
 }
 
+static void
+refuse_lost_job(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INTEL_REFUSED),
+			 errmsg("the job no longer belongs to its submitter"),
+			 errdetail("Its role, subject or tenant is not what it was "
+					   "when the job was submitted, or it was cancelled.")));
+}
+
+/*
+ * What a step has written before it waits is committed without the result that
+ * would have named the lease (I2).
+ */
+static void
+check_lease(const Job *job)
+{
+	QueryArg args[3];
+
+	args[0] = query_arg_int8(job->id);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+	if (engine_query("SELECT 1 FROM intel.job_queue" OWN_LEASE
+					 " FOR NO KEY UPDATE",
+					 args, 3)
+			->nrows == 0)
+		refuse_lost_job();
+}
+
 /* The body of advance, inside subtransaction and identity. */
 static bool
 advance_as_submitter(Job *job)
@@ -563,19 +592,19 @@ advance_as_submitter(Job *job)
 
 	if (job->llm_call != NULL)
 		return true;
-	if (job->refusal.sqlstate != 0 || job->is_aside)
+	if (job->refusal.sqlstate != 0)
 		return false;
+	if (job->is_aside)
+	{
+		check_lease(job);
+		return false;
+	}
 	if (result == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a job's step returned neither a call nor a "
 							   "result")));
 	if (!write_success(job, result))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INTEL_REFUSED),
-			 errmsg("the job no longer belongs to its submitter"),
-			 errdetail("Its role, subject or tenant is not what it was "
-					   "when the job was submitted, or it was cancelled.")));
+		refuse_lost_job();
 	return false;
 }
 

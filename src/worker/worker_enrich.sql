@@ -238,7 +238,7 @@ BEGIN
     PERFORM @extschema@._enrich_write(e, write, key, answer, hash);
     RETURN true;
 EXCEPTION
-    WHEN lock_not_available OR deadlock_detected OR serialization_failure THEN
+    WHEN lock_not_available OR deadlock_detected OR serialization_failure OR insufficient_resources THEN
         RAISE;
     WHEN OTHERS THEN
         RETURN false;

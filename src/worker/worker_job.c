@@ -461,12 +461,13 @@ wait_here(LlmHttp *http, Job *job)
 		if (GetCurrentTimestamp() >= renew_at &&
 			engine_renew(job->cxt, list_make1(job)) != NIL)
 			return false;
-		if (GetCurrentTimestamp() < job->again_at)
-			; /* it was the lease */
-		else if (job->is_aside)
-			job->is_aside = false;
-		else if (!wait_admit(job))
-			return false;
+		if (GetCurrentTimestamp() >= job->again_at)
+		{
+			if (job->is_aside)
+				job->is_aside = false;
+			else if (!wait_admit(job))
+				return false;
+		}
 		next_transaction();
 	}
 	return true;

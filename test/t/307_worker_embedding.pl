@@ -115,6 +115,22 @@ $holder->quit;
 idle();
 is($mock->stats->{requests}, 2, 'one call for all, and one for what changed');
 is(wrong('embedding', 'small', ''), '0', 'in the end all have theirs');
+# cancelled while the call is in flight, and a row of it is locked when the answer comes
+$mock->reset;
+$mock->control({ match => { contains => 'dropped' }, do => [ { kind => 'slow', seconds => 1 } ] });
+$holder = $node->background_psql('postgres');
+sql(q{INSERT INTO shop.doc (id, title) SELECT i, 'dropped ' || i FROM generate_series(5001, 5032) i});
+$mock->wait_requests(1);
+$holder->query_safe('BEGIN; UPDATE shop.doc SET kind = 2 WHERE id = 5002');
+my $cancelled = sql(q{SET session_replication_role = replica; UPDATE intel.job_queue SET status = 'cancelled', finished_at = now(),
+	lease_pid = NULL, lease_start = NULL, lease_until = NULL WHERE status = 'running' RETURNING id});
+sleep 2;
+$holder->query_safe('COMMIT');
+$holder->quit;
+idle();
+is(sql('SELECT count(*) FROM shop.doc WHERE id > 5000 AND embedding IS NOT NULL'), '0', 'a job that is not its process\'s any more writes no part of its answer');
+is(sql("SELECT status FROM intel.job_queue WHERE id = $cancelled"), 'cancelled', 'and nothing of itself');
+sql("DELETE FROM intel.job_queue WHERE id = $cancelled");
 sql(q{DELETE FROM shop.doc WHERE id > 2000});
 
 # ---- searches and writes without a pause -----------------------------------------------

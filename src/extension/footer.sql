@@ -54,8 +54,12 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
                 expires_at, retention)
             ON @extschema@.job_queue TO %s', role);
         EXECUTE format('GRANT SELECT, INSERT, DELETE ON @extschema@.job_part TO %s', role);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE
-            ON @extschema@.enrichment, @extschema@.enrichment_row TO %s', role);
+        -- not the owner, as whom its jobs run: policies do not bind every role
+        EXECUTE format('GRANT SELECT, DELETE,
+            INSERT (name, source, key, inputs, target, kind, instruction, options, version, replaces),
+            UPDATE (name, target, paused, replaces)
+            ON @extschema@.enrichment TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.enrichment_row TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
             @extschema@._enrich_job TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference,

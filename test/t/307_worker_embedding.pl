@@ -288,12 +288,13 @@ sql(qq{$as ALTER TABLE shop.doc DROP COLUMN embedding_v4});
 
 # ---- a crash in the middle, and a dump ----------------------------------------------------------
 
-$mock->control({ match => { path => '/embeddings' }, do => [ { kind => 'slow', seconds => 0.05 } ], always => JSON::PP::true });
+# the call with this row does not end before the crash
+$mock->control({ match => { path => '/embeddings', contains => 'subject 299 of' }, do => [ 'hang', { kind => 'slow', seconds => 2 } ] });
 sql(qq{$as SELECT intel.change_enrichment_model('doc', 'small', '{"prompt": "small {{title}}", "query_prompt": "small {{query}}"}')});
 sql(qq{$as SELECT intel.backfill_enrichment('doc_v6')});
 wait_for_sql($node, qq{$as SELECT done > 20 FROM intel.enrichment_status WHERE name = 'doc_v6'}, 'a part of the backfill');
-cmp_ok(kill9_worker($node), '>', 0, 'kill -9 of the workers');
 cmp_ok(sql(qq{$as SELECT rows - done FROM intel.enrichment_status WHERE name = 'doc_v6'}), '>', 0, 'in the middle of it');
+cmp_ok(kill9_worker($node), '>', 0, 'kill -9 of the workers');
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump in the middle of it');
 idle();
@@ -336,6 +337,10 @@ sql(q{ALTER ROLE rival BYPASSRLS});
 is(state($forge), '00000', 'nor does it count where policies do not hold');
 is(sql(q{SET ROLE app; SELECT target, model FROM intel.embedding_column}), 'embedding|small', 'for what a column is filled by');
 is(state(q{SET ROLE rival; SELECT intel.change_enrichment_model('forged', 'other')}), '42501', 'or for changing the table');
+# its jobs would run as that owner
+is(state(q{SET ROLE rival; INSERT INTO intel.enrichment (name, owner, source, key, inputs, target, kind, instruction)
+	VALUES ('as_shop', 'shop', 'shop.doc'::regclass, '{id}', '{title}', 'title', 'text', '')}), '42501', 'or in the name of another role');
+is(state(q{SET ROLE rival; UPDATE intel.enrichment SET owner = 'shop' WHERE name = 'forged'}), '42501', 'also afterwards');
 sql(q{ALTER ROLE rival NOBYPASSRLS; DELETE FROM intel.enrichment WHERE name = 'forged'});
 
 sql(qq{$as SELECT intel.change_enrichment_model('doc', 'large')});

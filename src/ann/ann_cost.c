@@ -43,7 +43,7 @@
  * cpu_tuple_cost: the rows refined for its sake, its distance, and the queue
  * that brings rows into order. Measured by test/bench/ann_plans.pl.
  */
-#define ROW_COST 40.0
+#define ROW_COST 54.0
 
 /* float8 <= float8, for which the catalog has no name */
 #define FLOAT8_LE 673

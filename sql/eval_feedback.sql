@@ -97,7 +97,7 @@ SELECT count(*) FROM intel.inference_score;
 SELECT version, calls, accepted, rejected, edited, scores FROM intel.prompt_performance;
 SELECT count(*) FROM intel.inference_event;
 WITH u AS (UPDATE intel.feedback SET signal = 'rejected', corrected = NULL RETURNING 1) SELECT count(*) FROM u;
-WITH d AS (DELETE FROM intel.inference_score RETURNING 1) SELECT count(*) FROM d;
+WITH u AS (UPDATE intel.inference_score SET value = 0 RETURNING 1) SELECT count(*) FROM u;
 -- a function of the caller in a condition sees nothing that he does not
 CREATE FUNCTION pg_temp.show(bigint, text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$
 BEGIN

@@ -112,7 +112,7 @@ SET ROLE eval_bob;
 SET request.jwt.claims = '{"sub": "a1", "tenant_id": "t1"}';
 SELECT count(*) FROM intel.prompt;
 WITH u AS (UPDATE intel.prompt SET label = NULL RETURNING 1) SELECT count(*) FROM u;
-WITH d AS (DELETE FROM intel.prompt RETURNING 1) SELECT count(*) FROM d;
+SELECT count(*) FILTER (WHERE intel.drop_prompt(name)) FROM intel.prompt;
 SELECT intel._prompt_find('{"name": "greet", "version": 2}');
 RESET request.jwt.claims;
 RESET ROLE;

@@ -51,11 +51,12 @@ SELECT intel.retry(:job);
 SELECT intel.cancel(:job);
 SELECT intel.cancel(:job);
 SELECT status, finished_at IS NOT NULL AS finished FROM intel.job WHERE id = :job;
+UPDATE intel.job_queue SET claims = '{"sub": "u2"}';
 BEGIN;
-UPDATE intel.job_queue SET status = 'queued', result = '{"content": "forged"}', attempts = 99, claims = '{"sub": "u2"}';
+UPDATE intel.job_queue SET status = 'queued', result = '{"content": "forged"}', attempts = 99;
 SELECT status, attempts, result, subject, finished_at FROM intel.job WHERE id = :job;
 ROLLBACK;
-DELETE FROM intel.job_queue;
+SELECT intel.delete_job(:job);
 RESET ROLE;
 RESET request.jwt.claims;
 

@@ -18,6 +18,14 @@ CREATE FUNCTION @extschema@._caller() RETURNS regrole
 COMMENT ON FUNCTION @extschema@._caller() IS
     'current_user as a regrole, whatever characters its name has';
 
+-- What a role may change it may delete, but without the privilege DELETE, which would let it LOCK TABLE
+-- and stop everybody: see delete_own.c.
+CREATE FUNCTION @extschema@._delete_own(relation regclass, rows tid[]) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'intel__delete_own'
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._delete_own(regclass, tid[]) IS
+    'internal: delete those of these rows that the caller may change; returns how many';
+
 CREATE FUNCTION @extschema@.version() RETURNS text
     AS 'MODULE_PATHNAME', 'intel_version'
     LANGUAGE C IMMUTABLE PARALLEL SAFE;

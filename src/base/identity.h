@@ -49,6 +49,16 @@ typedef struct IdentitySave
  */
 extern void identity_enter(Oid role, const char *claims, const char *tenant,
 						   IdentitySave *save);
+
+/*
+ * Act as the owner of table, with search_path pg_catalog, until
+ * identity_leave or the end of the transaction: for one statement on rows of
+ * which it has been checked before, with the rights of the caller, that he may
+ * do it (delete_own.c). Claims and tenant stay the caller's. Raises 42P01
+ * (undefined_table) when there is no such table.
+ */
+extern void identity_enter_owner(Oid table, IdentitySave *save);
+
 extern void identity_leave(const IdentitySave *save);
 
 #endif /* INTEL_BASE_IDENTITY_H */

@@ -33,7 +33,7 @@ CREATE POLICY recipe_own ON @extschema@.recipe
         AND tenant IS NOT DISTINCT FROM (SELECT @extschema@.tenant()));
 CREATE POLICY recipe_shared ON @extschema@.recipe FOR SELECT USING (shared);
 -- owner, subject, tenant and shared are not for the user to choose
-GRANT SELECT, DELETE, INSERT (name, template, sections, budget) ON @extschema@.recipe TO PUBLIC;
+GRANT SELECT, INSERT (name, template, sections, budget), UPDATE (budget) ON @extschema@.recipe TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe_id_seq', '');
 
@@ -72,13 +72,12 @@ CREATE FUNCTION @extschema@.drop_recipe(name text) RETURNS boolean
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH dropped AS (
-        DELETE FROM @extschema@.recipe r WHERE r.name = drop_recipe.name
+    SELECT @extschema@._delete_own('@extschema@.recipe', ARRAY(
+        SELECT r.ctid FROM @extschema@.recipe r WHERE r.name = drop_recipe.name
             AND r.owner = quote_ident(current_user)::regrole
             AND r.subject IS NOT DISTINCT FROM @extschema@.subject()
             AND r.tenant IS NOT DISTINCT FROM @extschema@.tenant()
-        RETURNING 1)
-    SELECT EXISTS (SELECT FROM dropped);
+        FOR UPDATE)) > 0;
 $$;
 COMMENT ON FUNCTION @extschema@.drop_recipe(text) IS
     'drops a recipe of the caller; false when there is none of that name';

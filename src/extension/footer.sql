@@ -13,7 +13,7 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
                '_index_condition', 'abandon_enrichment_model', 'backfill_enrichment', 'change_enrichment_model', 'embed_query',
                'enrichment_model_indexes', 'finish_enrichment_model',
                '_call', '_call_memo', '_cascade', '_cascade_ask_proxy', '_complete_memo', '_enrich_changed', '_enrich_inserted', '_enrich_queue', '_embed', '_embed_batch', '_job', '_job_wait', '_stream', '_stream_chat', 'ask',
-               'cancel', 'chat', 'classify', 'classify_each', 'complete', 'complete_prompt', 'create_enrichment', 'drop_enrichment', 'embed', 'extract', 'is_true', 'is_true_each',
+               'cancel', 'chat', 'classify', 'classify_each', 'complete', 'complete_prompt', 'create_enrichment', 'delete_job', 'drop_enrichment', 'embed', 'extract', 'is_true', 'is_true_each',
                'last_inference', 'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
                'stream_chat', 'submit', 'submit_ask', 'submit_each', 'summarize', 'translate', 'wait'
            )
@@ -49,24 +49,31 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
             EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', f, role);
         END LOOP;
         -- their own rows, by policy; what they may change, by trigger
-        EXECUTE format('GRANT SELECT, UPDATE, DELETE,
+        -- of columns, since a privilege to write a whole table lets a role LOCK it, and stop everybody's jobs
+        EXECUTE format('GRANT SELECT,
             INSERT (task, request, priority, max_attempts, next_attempt_at, needs, run_anyway,
-                expires_at, retention)
+                expires_at, retention),
+            UPDATE (status, attempts, next_attempt_at, started_at, finished_at, failed_at, error_code, error_message,
+                result, model, input_tokens, output_tokens, latency_ms, lease_pid, lease_start, lease_until,
+                ready, waiting, held_by, purge_at)
             ON @extschema@.job_queue TO %s', role);
-        EXECUTE format('GRANT SELECT, INSERT, DELETE ON @extschema@.job_part TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT (job, seq, content), UPDATE (at) ON @extschema@.job_part TO %s', role);
         -- not the owner, as whom its jobs run: policies do not bind every role
-        EXECUTE format('GRANT SELECT, DELETE,
+        EXECUTE format('GRANT SELECT,
             INSERT (name, source, key, inputs, target, kind, instruction, options, version, replaces),
             UPDATE (name, target, paused, replaces)
             ON @extschema@.enrichment TO %s', role);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.enrichment_row TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT (enrichment, source_key, job, pending), UPDATE (job, pending, done_hash, done_at)
+            ON @extschema@.enrichment_row TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
             @extschema@._enrich_job TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
             @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance,
             @extschema@.inference_event TO %s', role);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE
-            ON @extschema@.feedback, @extschema@.inference_score TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT (inference, signal, corrected), UPDATE (signal, corrected, given_at)
+            ON @extschema@.feedback TO %s', role);
+        EXECUTE format('GRANT SELECT, INSERT (inference, metric, source, value), UPDATE (value, given_at)
+            ON @extschema@.inference_score TO %s', role);
         EXECUTE format('GRANT SELECT, INSERT (task, proxy, model, accuracy, confidence, inputs, proxy_calls, proxy_failed,
                 oracle_calls, sample, sample_agreement, allowed, threshold, accepted)
             ON @extschema@.cascade TO %s', role);

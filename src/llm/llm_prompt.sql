@@ -41,7 +41,7 @@ COMMENT ON POLICY own ON @extschema@.prompt IS
 CREATE POLICY shared ON @extschema@.prompt FOR SELECT USING (shared);
 COMMENT ON POLICY shared ON @extschema@.prompt IS 'what an administrator shares is seen by all';
 -- owner, subject, tenant and shared are not for the user to choose
-GRANT SELECT, DELETE, INSERT (name, version, template, options, label), UPDATE (label)
+GRANT SELECT, INSERT (name, version, template, options, label), UPDATE (label)
     ON @extschema@.prompt TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.prompt', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.prompt_id_seq', '');
@@ -171,13 +171,12 @@ CREATE FUNCTION @extschema@.drop_prompt(name text) RETURNS boolean
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH dropped AS (
-        DELETE FROM @extschema@.prompt p WHERE p.name = drop_prompt.name
+    SELECT @extschema@._delete_own('@extschema@.prompt', ARRAY(
+        SELECT p.ctid FROM @extschema@.prompt p WHERE p.name = drop_prompt.name
             AND p.owner = @extschema@._caller()
             AND p.subject IS NOT DISTINCT FROM @extschema@.subject()
             AND p.tenant IS NOT DISTINCT FROM @extschema@.tenant()
-        RETURNING 1)
-    SELECT EXISTS (SELECT FROM dropped);
+        FOR UPDATE)) > 0;
 $$;
 COMMENT ON FUNCTION @extschema@.drop_prompt(text) IS
     'drops all versions of a prompt of the caller; false when there is none of that name';

@@ -319,17 +319,25 @@ CREATE FUNCTION @extschema@.purge_jobs(max integer DEFAULT 10000) RETURNS bigint
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH purged AS (
-        DELETE FROM @extschema@.job_queue WHERE id = ANY (ARRAY(
-            SELECT q.id FROM @extschema@.job_queue q WHERE q.purge_at <= statement_timestamp()
-                AND q.status NOT IN ('queued', 'running')
-            ORDER BY q.purge_at LIMIT max FOR UPDATE SKIP LOCKED))
-        RETURNING 1)
-    SELECT count(*) FROM purged;
+    SELECT @extschema@._delete_own('@extschema@.job_queue', ARRAY(
+        SELECT q.ctid FROM @extschema@.job_queue q WHERE q.purge_at <= statement_timestamp()
+            AND q.status NOT IN ('queued', 'running')
+        ORDER BY q.purge_at LIMIT max FOR UPDATE SKIP LOCKED));
 $$;
 COMMENT ON FUNCTION @extschema@.purge_jobs(integer) IS
     'delete jobs of the caller whose retention is over, as workers do by themselves; returns how many';
 REVOKE EXECUTE ON FUNCTION @extschema@.purge_jobs(integer) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.delete_job(job bigint) RETURNS boolean
+    LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._delete_own('@extschema@.job_queue', ARRAY(
+        SELECT q.ctid FROM @extschema@.job_queue q WHERE q.id = job FOR UPDATE)) > 0;
+$$;
+COMMENT ON FUNCTION @extschema@.delete_job(bigint) IS
+    'delete a job of the caller with its request and result, whatever its status; false when there is no such job';
+REVOKE EXECUTE ON FUNCTION @extschema@.delete_job(bigint) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@._job() RETURNS bigint
     AS 'MODULE_PATHNAME', 'intel__job'

@@ -272,8 +272,10 @@ BEGIN
     -- What a backfill noted of a row that was being deleted stays, unless it is removed here. Where
     -- policies hold, the row may be there for others.
     IF NOT row_security_active(e.source) THEN
-        DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.job = @extschema@._job()
-            AND x.source_key IN (SELECT m FROM jsonb_array_elements(missing) m WHERE NOT there @> jsonb_build_array(m));
+        PERFORM @extschema@._delete_own('@extschema@.enrichment_row', ARRAY(
+            SELECT x.ctid FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.job = @extschema@._job()
+                AND x.source_key IN (SELECT m FROM jsonb_array_elements(missing) m WHERE NOT there @> jsonb_build_array(m))
+            FOR UPDATE));
     END IF;
     RETURN there <> '[]';
 END
@@ -656,7 +658,8 @@ BEGIN
         EXECUTE format('DROP TRIGGER %I ON %s', trigger, e.source);
     END LOOP;
     -- jobs that are still queued find it gone
-    DELETE FROM @extschema@.enrichment x WHERE x.id = e.id;
+    PERFORM @extschema@._delete_own('@extschema@.enrichment',
+        ARRAY(SELECT x.ctid FROM @extschema@.enrichment x WHERE x.id = e.id FOR UPDATE));
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_forget(@extschema@.enrichment) IS

@@ -65,8 +65,10 @@ stream_write_as_submitter(Job *job)
 		return true;
 	args[0] = query_arg_int8(job->id);
 	if (job->n_parts == 0)
-		(void) engine_query("DELETE FROM intel.job_part WHERE job = $1", args,
-							1);
+		(void) engine_query(
+			"SELECT intel._delete_own('intel.job_part', ARRAY("
+			"SELECT ctid FROM intel.job_part WHERE job = $1 FOR UPDATE))",
+			args, 1);
 	args[1] = query_arg_int4(MyProcPid);
 	args[2] = engine_arg_time(MyStartTimestamp);
 	args[3] = query_arg_int4(job->n_parts + 1);

@@ -146,8 +146,9 @@ like(psql_error("SET ROLE alice; UPDATE intel.job_queue SET status = 'running' W
 	qr/cannot be changed/, 'nor states');
 $id = $node->safe_psql('postgres', q{SET ROLE alice; SELECT intel.submit('complete',
 	'{"prompt": "of alice", "model": "chat"}', '{"run_at": "2100-01-01"}')});
+like(psql_error("SET ROLE alice; UPDATE intel.job_queue SET owner = 'bob' WHERE id = $id"), qr/permission denied/, 'nobody gives a job away');
 $node->safe_psql('postgres', "SET ROLE alice; SELECT intel.cancel($id); UPDATE intel.job_queue
-	SET status = 'queued', result = '{\"content\": \"forged\"}', owner = 'bob' WHERE id = $id");
+	SET status = 'queued', result = '{\"content\": \"forged\"}' WHERE id = $id");
 ends($id, 'succeeded', 'a retry by hand');
 is(column($id, "owner || (result ->> 'content')"), 'aliceecho: of alice', 'changes nothing else');
 like(psql_error(q{SET ROLE alice; INSERT INTO intel.job_queue (task, request, owner)

@@ -127,6 +127,14 @@ is(column($id, q{status || (lease_until IS NULL)}), 'cancelledtrue', 'at once');
 is($node->safe_psql('postgres', "SELECT intel.cancel($id)"), 'f', 'and only once');
 $mock->reset;
 
+$mock->control({ match => { path => '/chat/' }, do => ['hang'] });
+$id = $node->safe_psql('postgres', q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "never mind", "model": "chat"}')});
+$mock->wait_requests(1);
+is($node->safe_psql('postgres', "SET ROLE alice; SELECT intel.delete_job($id)"), 't', 'a job is deleted while its call is in flight');
+wait_for('the call to be dropped', sub { $mock->stats->{open} == 0 });
+is($node->safe_psql('postgres', "SELECT count(*) FROM intel.job_queue WHERE id = $id"), '0', 'with its request');
+$mock->reset;
+
 # ---- who may do what ----------------------------------------------------------------
 
 $id = job(q{'complete', '{"prompt": "secret of postgres", "model": "chat"}'});

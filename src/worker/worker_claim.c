@@ -526,6 +526,33 @@ engine_next_due(void)
 	return next;
 }
 
+/*
+ * Some rows of an enrichment that has ended, which may have had millions, and
+ * ended under a lock on its table. How many there were.
+ */
+static uint64
+purge_enrichment_rows(void)
+{
+	QueryArg arg = query_arg_int4(BATCH_ROWS);
+
+	/* the first rows of one enrichment after the other, by the index */
+	return engine_query(
+			   "WITH RECURSIVE known (id) AS ("
+			   "	SELECT min(r.enrichment) FROM intel.enrichment_row r"
+			   "	UNION ALL SELECT (SELECT min(r.enrichment)"
+			   "		FROM intel.enrichment_row r WHERE r.enrichment > k.id)"
+			   "	FROM known k WHERE k.id IS NOT NULL)"
+			   " DELETE FROM intel.enrichment_row WHERE ctid = ANY (ARRAY("
+			   "	SELECT r.ctid FROM intel.enrichment_row r"
+			   "	WHERE r.enrichment = (SELECT k.id FROM known k"
+			   "		WHERE k.id IS NOT NULL AND NOT EXISTS (SELECT"
+			   "			FROM intel.enrichment e WHERE e.id = k.id) LIMIT "
+			   "1)"
+			   "	LIMIT $1 FOR UPDATE SKIP LOCKED))",
+			   &arg, 1)
+		->nrows;
+}
+
 TimestampTz
 engine_purge(void)
 {
@@ -536,7 +563,7 @@ engine_purge(void)
 	Datum next;
 
 	rows = engine_query("SELECT intel.purge_jobs($1)", &arg, 1);
-	if (query_int8(rows, 0, 0, 0) >= BATCH_ROWS)
+	if (query_int8(rows, 0, 0, 0) >= BATCH_ROWS || purge_enrichment_rows() > 0)
 		return now;
 	rows = engine_query("SELECT min(purge_at) FROM intel.job_queue", NULL, 0);
 	next = query_datum(rows, 0, 0, &isnull);

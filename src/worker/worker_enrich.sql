@@ -29,7 +29,7 @@ COMMENT ON COLUMN @extschema@.enrichment.replaces IS
     'the enrichment whose place this one takes when its model has done all rows; see change_enrichment_model()';
 
 CREATE TABLE @extschema@.enrichment_row (
-    enrichment bigint NOT NULL REFERENCES @extschema@.enrichment ON DELETE CASCADE,
+    enrichment bigint NOT NULL,
     source_key jsonb NOT NULL,
     job bigint,
     pending boolean NOT NULL DEFAULT false,
@@ -38,6 +38,8 @@ CREATE TABLE @extschema@.enrichment_row (
     PRIMARY KEY (enrichment, source_key)
 );
 COMMENT ON TABLE @extschema@.enrichment_row IS 'what is known of each row of an enrichment';
+COMMENT ON COLUMN @extschema@.enrichment_row.enrichment IS
+    'an enrichment that is gone has ended: workers delete its rows, since who ends one may hold a lock on its table';
 COMMENT ON COLUMN @extschema@.enrichment_row.job IS 'the last job for the row; it may have others to do, too';
 COMMENT ON COLUMN @extschema@.enrichment_row.pending IS 'something is to be done, but no job is queued: the enrichment is paused';
 COMMENT ON COLUMN @extschema@.enrichment_row.done_hash IS 'of the instruction and the inputs that the target was made from';
@@ -54,6 +56,8 @@ CREATE POLICY own ON @extschema@.enrichment_row
     USING (EXISTS (SELECT FROM @extschema@.enrichment e
         WHERE e.id = enrichment AND e.owner = (SELECT @extschema@._caller())));
 COMMENT ON POLICY own ON @extschema@.enrichment_row IS 'as the enrichment';
+CREATE TRIGGER wake AFTER DELETE ON @extschema@.enrichment
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_row', '');
@@ -657,13 +661,13 @@ BEGIN
             WHERE t.tgrelid = e.source AND t.tgname LIKE format('intel\_enrich\_%s\_%%', e.id) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger, e.source);
     END LOOP;
-    -- jobs that are still queued find it gone
+    -- jobs that are still queued find it gone; its rows are for the worker to delete
     PERFORM @extschema@._delete_own('@extschema@.enrichment',
         ARRAY(SELECT x.ctid FROM @extschema@.enrichment x WHERE x.id = e.id FOR UPDATE));
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_forget(@extschema@.enrichment) IS
-    'internal: end an enrichment, with its triggers and what is known of its rows';
+    'internal: end an enrichment, with its triggers';
 
 CREATE FUNCTION @extschema@.create_enrichment(name text, source regclass, inputs text[], target text,
         instruction text, kind text DEFAULT 'text', options jsonb DEFAULT '{}') RETURNS bigint

@@ -220,7 +220,10 @@ extern int engine_places(void);
 /* When the next queued job is due or the next lease is over; DT_NOEND: never. */
 extern TimestampTz engine_next_due(void);
 
-/* Delete some jobs past their retention; returns when to do it again. */
+/*
+ * Delete some jobs past their retention, and rows of enrichments that have
+ * ended; returns when to do it again. As a superuser.
+ */
 extern TimestampTz engine_purge(void);
 
 /*

@@ -116,7 +116,7 @@ worker_wake_for_llm(Oid database, LlmWake why)
 
 /* ---- triggers ------------------------------------------------------------ */
 
-/* After a statement that changed the queue: wake the worker at commit. */
+/* After a statement that changed the queue, or ended an enrichment: wake the worker at commit. */
 Datum
 intel_job_wake(PG_FUNCTION_ARGS)
 {
@@ -584,6 +584,16 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 		engine_release_waiting();
 		next_transaction();
 		worker_shared_wake(MyDatabaseId, WAKE_QUEUED);
+	}
+	if (superuser())
+	{
+		TimestampTz again;
+
+		do
+		{
+			again = engine_purge();
+			next_transaction();
+		} while (again <= GetCurrentTimestamp());
 	}
 	/* what was refused here is for the worker, if there is one */
 	if (hold_next_due() != DT_NOEND)

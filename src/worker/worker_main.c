@@ -479,7 +479,10 @@ run(Worker *worker)
 		if (woken)
 			flush_calls(worker);
 		if (woken & WAKE_CANCELLED)
+		{
 			engine_look_at_all_waiting();
+			worker->purge_at = DT_NOBEGIN;
+		}
 		if (woken & WAKE_CATALOG)
 			hold_look();
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||

@@ -303,6 +303,8 @@ is(wrong('embedding', 'large', 'large '), '0', 'and the column in use is as it w
 sql("$as SELECT intel.finish_enrichment_model('doc', drop_old => true)");
 is(wrong('embedding', 'small', 'small '), '0', 'the change can be finished');
 is(sql(q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'shop.doc'::regclass AND NOT attisdropped AND attname LIKE 'embedding%'}), '1', 'with nothing left of the old column');
+wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.enrichment_row r WHERE NOT EXISTS (SELECT FROM intel.enrichment e WHERE e.id = r.enrichment)},
+	'what was known of its rows to go');
 
 sql('CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy'), '-f', $dump ], 'the dump is restored');

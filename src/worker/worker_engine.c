@@ -39,11 +39,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_extension_d.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "common/pg_prng.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -78,6 +80,18 @@ bool
 engine_extension_exists(void)
 {
 	return OidIsValid(get_extension_oid("intel", true));
+}
+
+bool
+engine_hold_extension(void)
+{
+	Oid extension = get_extension_oid("intel", true);
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	/* it may have been waited for */
+	return get_extension_oid("intel", true) == extension;
 }
 
 /*

@@ -185,6 +185,12 @@ extern List *engine_renew(MemoryContext parent, List *jobs);
 /* Is intel installed in this database? Needs a transaction. */
 extern bool engine_extension_exists(void);
 
+/*
+ * The same, and it stays so until the end of the transaction: a DROP EXTENSION
+ * that is under way is waited for, others wait.
+ */
+extern bool engine_hold_extension(void);
+
 /* True while the engine itself writes: then the guard trigger stands aside. */
 extern bool engine_is_writing(void);
 

@@ -259,6 +259,12 @@ claim_jobs(Worker *worker)
 		return;
 
 	begin("intel: claim jobs");
+	if (!engine_hold_extension())
+	{
+		/* the wake that comes with its end tells what to do */
+		commit(worker);
+		return;
+	}
 	/*
 	 * Without this commit the job is still queued, and at worst sent again,
 	 * which a crash at this point means anyway.

@@ -251,7 +251,7 @@ unlike(log_since($node, $log), qr/intel worker.*(statement|execute):/, 'workers 
 $node->safe_psql('postgres', 'CREATE DATABASE two');
 $node->safe_psql('two', 'CREATE EXTENSION intel');
 $node->safe_psql('two', q{SELECT intel.submit('embed', '{"contents": ["a"]}', '{"run_at": "2100-01-01"}')});
-wait_for_sql($node, q{SELECT count(*) > 0 AND bool_and(state = 'idle' AND state_change < now() - interval '0.3 s') FROM pg_stat_activity WHERE datname = 'two'}, 'its worker to have nothing to do');
+sleep 1; # its worker has looked at the queue by then, and has nothing to do
 $node->safe_psql('two', 'DROP EXTENSION intel');
 wait_for('the worker of a dropped extension to leave',
 	sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });

@@ -544,10 +544,8 @@ purge_enrichment_rows(void)
 			   "	FROM known k WHERE k.id IS NOT NULL)"
 			   " DELETE FROM intel.enrichment_row WHERE ctid = ANY (ARRAY("
 			   "	SELECT r.ctid FROM intel.enrichment_row r"
-			   "	WHERE r.enrichment = (SELECT k.id FROM known k"
-			   "		WHERE k.id IS NOT NULL AND NOT EXISTS (SELECT"
-			   "			FROM intel.enrichment e WHERE e.id = k.id) LIMIT "
-			   "1)"
+			   "	WHERE r.enrichment = (SELECT k.id FROM known k WHERE k.id"
+			   "		NOT IN (SELECT e.id FROM intel.enrichment e) LIMIT 1)"
 			   "	LIMIT $1 FOR UPDATE SKIP LOCKED))",
 			   &arg, 1)
 		->nrows;

@@ -77,21 +77,22 @@ engine_is_writing(void)
 }
 
 bool
-engine_extension_exists(void)
-{
-	return OidIsValid(get_extension_oid("intel", true));
-}
-
-bool
 engine_hold_extension(void)
 {
-	Oid extension = get_extension_oid("intel", true);
+	Oid held = InvalidOid;
 
-	if (!OidIsValid(extension))
-		return false;
-	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-	/* it may have been waited for */
-	return get_extension_oid("intel", true) == extension;
+	for (;;)
+	{
+		Oid extension = get_extension_oid("intel", true);
+
+		if (!OidIsValid(extension))
+			return false;
+		if (extension == held)
+			return true;
+		/* after a wait it may be gone, or another */
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		held = extension;
+	}
 }
 
 /*

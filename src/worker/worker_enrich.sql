@@ -57,7 +57,7 @@ CREATE POLICY own ON @extschema@.enrichment_row
         WHERE e.id = enrichment AND e.owner = (SELECT @extschema@._caller())));
 COMMENT ON POLICY own ON @extschema@.enrichment_row IS 'as the enrichment';
 CREATE TRIGGER wake AFTER DELETE ON @extschema@.enrichment
-    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake('purge');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_row', '');

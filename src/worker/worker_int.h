@@ -76,6 +76,7 @@ extern void worker_shared_yield(void);
 #define WAKE_CANCELLED 2
 #define WAKE_FLUSH 4   /* llm has something to write down */
 #define WAKE_CATALOG 8 /* what refuses calls has changed */
+#define WAKE_PURGE 16  /* an enrichment has ended: its rows can go */
 extern void worker_shared_wake(Oid database, int reasons);
 
 /* Tell waiters that a job has ended. */
@@ -182,12 +183,10 @@ extern void engine_forget(Job *job);
  */
 extern List *engine_renew(MemoryContext parent, List *jobs);
 
-/* Is intel installed in this database? Needs a transaction. */
-extern bool engine_extension_exists(void);
-
 /*
- * The same, and it stays so until the end of the transaction: a DROP EXTENSION
- * that is under way is waited for, others wait.
+ * Is intel installed in this database? Then it stays so until the end of the
+ * transaction: a DROP EXTENSION that is under way is waited for, a later one
+ * waits. Needs a transaction.
  */
 extern bool engine_hold_extension(void);
 

@@ -71,7 +71,7 @@ refuse_prepare(XactEvent event, void *arg pg_attribute_unused())
 {
 	/* a change of the catalogue is found out in time without a wake */
 	if (event == XACT_EVENT_PRE_PREPARE &&
-		(wake_at_commit & ~WAKE_CATALOG) != 0)
+		(wake_at_commit & ~(WAKE_CATALOG | WAKE_PURGE)) != 0)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot PREPARE a transaction that has queued "
 							   "or changed jobs")));
@@ -116,7 +116,10 @@ worker_wake_for_llm(Oid database, LlmWake why)
 
 /* ---- triggers ------------------------------------------------------------ */
 
-/* After a statement that changed the queue, or ended an enrichment: wake the worker at commit. */
+/*
+ * After a statement that changed the queue, or with an argument ended an
+ * enrichment: wake the worker at commit.
+ */
 Datum
 intel_job_wake(PG_FUNCTION_ARGS)
 {
@@ -124,7 +127,9 @@ intel_job_wake(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "job_wake must be called as a trigger");
-	if (!engine_is_writing())
+	if (trigger->tg_trigger->tgnargs > 0)
+		wake_at_commit |= WAKE_PURGE;
+	else if (!engine_is_writing())
 		wake_at_commit |= TRIGGER_FIRED_BY_INSERT(trigger->tg_event)
 							  ? WAKE_QUEUED
 							  : WAKE_QUEUED | WAKE_CANCELLED;

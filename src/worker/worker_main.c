@@ -67,13 +67,24 @@ typedef struct Worker
 
 /* ---- transactions -------------------------------------------------------- */
 
+/*
+ * Ends the process when the extension is gone: what is in flight has nowhere
+ * to go. Every transaction looks, since tables that a DROP EXTENSION has
+ * locked are waited for, and are no more after that.
+ */
 static void
 begin(const char *activity)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, activity);
+	if (!engine_hold_extension())
+	{
+		CommitTransactionCommand();
+		(void) worker_shared_leave(true);
+		proc_exit(0);
+	}
+	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
 /*
@@ -259,12 +270,6 @@ claim_jobs(Worker *worker)
 		return;
 
 	begin("intel: claim jobs");
-	if (!engine_hold_extension())
-	{
-		/* the wake that comes with its end tells what to do */
-		commit(worker);
-		return;
-	}
 	/*
 	 * Without this commit the job is still queued, and at worst sent again,
 	 * which a crash at this point means anyway.
@@ -388,15 +393,12 @@ write_parts(Worker *worker)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static bool
-extension_exists(Worker *worker)
+/* Leave when it is gone, although there may be nothing else to do. */
+static void
+look_for_extension(Worker *worker)
 {
-	bool exists;
-
 	begin("intel: look for the extension");
-	exists = engine_extension_exists();
 	commit(worker);
-	return exists;
 }
 
 /* Milliseconds until the nearest thing to do by the clock; -1: never. */
@@ -476,19 +478,15 @@ run(Worker *worker)
 		}
 
 		woken = worker_shared_take_wake();
-		if (woken && !extension_exists(worker))
-		{
-			/* dropped: what is in flight has nowhere to go */
-			(void) worker_shared_leave(true);
-			return;
-		}
 		if (woken)
-			flush_calls(worker);
-		if (woken & WAKE_CANCELLED)
 		{
-			engine_look_at_all_waiting();
-			worker->purge_at = DT_NOBEGIN;
+			look_for_extension(worker);
+			flush_calls(worker);
 		}
+		if (woken & WAKE_CANCELLED)
+			engine_look_at_all_waiting();
+		if (woken & WAKE_PURGE)
+			worker->purge_at = DT_NOBEGIN;
 		if (woken & WAKE_CATALOG)
 			hold_look();
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
@@ -553,11 +551,7 @@ intel_worker_main(Datum arg)
 	worker.cxt = AllocSetContextCreate(TopMemoryContext, "intel worker",
 									   ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(worker.cxt);
-	if (!extension_exists(&worker))
-	{
-		(void) worker_shared_leave(true);
-		proc_exit(0);
-	}
+	look_for_extension(&worker);
 	worker.http = llm_http_create();
 	llm_spend_set_writer();
 	run(&worker);

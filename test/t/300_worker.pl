@@ -251,11 +251,22 @@ unlike(log_since($node, $log), qr/intel worker.*(statement|execute):/, 'workers 
 $node->safe_psql('postgres', 'CREATE DATABASE two');
 $node->safe_psql('two', 'CREATE EXTENSION intel');
 $node->safe_psql('two', q{SELECT intel.submit('embed', '{"contents": ["a"]}', '{"run_at": "2100-01-01"}')});
-sleep 1; # its worker has looked at the queue by then, and has nothing to do
 $node->safe_psql('two', 'DROP EXTENSION intel');
 wait_for('the worker of a dropped extension to leave',
 	sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
 unlike(log_since($node, $log), qr/ERROR.*does not exist/, 'it leaves without an error');
+
+# whatever it begins while the drop is not committed
+$node->safe_psql('two', 'CREATE EXTENSION intel');
+$node->safe_psql('two', q{SELECT intel.submit('embed', '{"contents": ["a"]}', jsonb_build_object('run_at', clock_timestamp() + interval '2 s'))});
+my $drop = $node->background_psql('two');
+$drop->query_safe('BEGIN; DROP EXTENSION intel');
+wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = 'two' AND backend_type = 'intel worker' AND wait_event_type = 'Lock'},
+	'the worker to begin something');
+$drop->query_safe('COMMIT');
+$drop->quit;
+wait_for('the worker to leave', sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
+unlike(log_since($node, $log), qr/ERROR.*does not exist|exited with exit code [^0]/, 'it waits for the drop, and leaves without an error');
 
 # ---- restart, and no preload -----------------------------------------------------------
 

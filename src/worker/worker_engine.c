@@ -79,19 +79,20 @@ engine_is_writing(void)
 bool
 engine_hold_extension(void)
 {
-	Oid held = InvalidOid;
+	/* of this process's database: what a transaction costs is one look */
+	static Oid known = InvalidOid;
 
 	for (;;)
 	{
-		Oid extension = get_extension_oid("intel", true);
-
-		if (!OidIsValid(extension))
+		if (!OidIsValid(known))
+			known = get_extension_oid("intel", true);
+		if (!OidIsValid(known))
 			return false;
-		if (extension == held)
+		LockDatabaseObject(ExtensionRelationId, known, 0, AccessShareLock);
+		/* it may be gone, or another, since it was known or while it was waited for */
+		if (get_extension_name(known) != NULL)
 			return true;
-		/* after a wait it may be gone, or another */
-		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-		held = extension;
+		known = InvalidOid;
 	}
 }
 

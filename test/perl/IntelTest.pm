@@ -51,6 +51,7 @@ our @EXPORT = qw(
   worker_pids
   kill9_worker
   kill9_server
+  kill9_starting_server
   log_position
   log_since
   supabase_roles
@@ -218,6 +219,31 @@ sub kill9_server
 	$node->kill9;
 	wait_for('the children of the killed postmaster to end',
 		sub { !grep { kill 0, $_ } @children });
+	$node->start;
+	return;
+}
+
+=head2 kill9_starting_server($node)
+
+Stop the server at once, start it, kill -9 its postmaster somewhere in the first
+quarter of a second, and start it again.
+
+=cut
+
+sub kill9_starting_server
+{
+	my ($node) = @_;
+	my $pid_file = $node->data_dir . '/postmaster.pid';
+
+	$node->stop('immediate');
+	system_log('pg_ctl', '-W', '-D', $node->data_dir, '-l', $node->logfile, 'start');
+	# before it says so, a kill leaves files that no server starts with
+	my $pid = wait_for('the server to be starting',
+		sub { -s $pid_file && (slurp_file($pid_file) =~ /\A(\d+)\n.*^(?:starting|ready)/ms)[0] });
+	sleep(rand(0.25));
+	my @processes = ($pid, children_of($pid));
+	kill 'KILL', $pid;
+	wait_for('the killed server to end', sub { !grep { kill 0, $_ } @processes });
 	$node->start;
 	return;
 }

@@ -46,8 +46,10 @@ next_model(LlmTask task, const char *model)
 }
 
 static void
-refuse_off(LlmRefusal *refusal, const char *provider, const char *model)
+refuse_off(LlmRefusal *refusal, const char *model)
 {
+	char *provider = pstrdup(refusal->message);
+
 	llm_hold_of_model(provider, model, refusal->hold);
 	refusal->sqlstate = ERRCODE_INTEL_REFUSED;
 	refusal->wait_ms = OFF_WAIT_MS;
@@ -163,7 +165,7 @@ llm_serve(LlmTask task, Jsonb *request)
 		LlmCall *call = llm_call_prepare_for(task, request, &model, &refusal);
 
 		if (call == NULL)
-			refuse_off(&refusal, refusal.message, model);
+			refuse_off(&refusal, model);
 		else if (run_call(call, &refusal))
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
@@ -219,7 +221,7 @@ start_next(LlmServed *served, LlmRefusal *refusal)
 
 	if (call == NULL)
 	{
-		refuse_off(refusal, refusal->message, served->model);
+		refuse_off(refusal, served->model);
 		return false;
 	}
 	if (!call->is_streamed)
@@ -344,7 +346,7 @@ llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
 		int64 wait_ms;
 
 		if (call == NULL)
-			refuse_off(&here, here.message, model);
+			refuse_off(&here, model);
 		else if (call->is_local ||
 				 !llm_model_is_open(call->provider, call->model, &wait_ms))
 			return call;

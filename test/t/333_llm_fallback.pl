@@ -85,4 +85,16 @@ value(q{UPDATE intel.model SET fallback = 'emb-2' WHERE name = 'emb'; UPDATE int
 my $job = value(q{SELECT intel.submit('embed', '{"contents": ["a", "b"], "model": "emb"}')});
 is(value("SELECT (w).status || (w).model || jsonb_array_length((w).result -> 'embeddings') FROM intel.wait($job) w"), 'succeededemb-22', 'jobs fall back in the same way');
 
+# ---- what is said of a provider that is off -----------------------------------------------
+
+$mock->reset;
+my $message = 'provider "first" is switched off';
+value(q{UPDATE intel.provider SET enabled = false; UPDATE intel.model SET fallback = NULL WHERE name = 'chat'});
+($rc, $out, $err) = $node->psql('postgres', q{SELECT intel.complete('x', 'chat')});
+like($err, qr/ERROR:  \Q$message\E$/m, 'a provider that is off is named');
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
+wait_for_sql($node, "SELECT error_message = '$message' FROM intel.job_queue WHERE id = $job", 'and to jobs that wait for it');
+value(q{UPDATE intel.provider SET enabled = true});
+is(value("SELECT (w).status FROM intel.wait($job) w"), 'succeeded', 'until it is on');
+
 done_testing();

@@ -3,10 +3,10 @@
  * llm_serve.c
  *		A call with everything around it: limits, breakers, fallbacks, log.
  *
- * The chain of a request: its model, that model's fallback, and so on, then an
- * answer in the cache that has expired, and at last the value that the request
- * itself gives as "fallback". A session walks
- * it to the end at once. A job has time: it takes the first model that is on
+ * The chain of a request: its model, that model's fallback, and so on until a
+ * model has none or one that had its turn; then an answer in the cache that has
+ * expired, and at last the value that the request itself gives as "fallback".
+ * A session walks it to the end at once. A job has time: it takes the first model that is on
  * and whose breaker is closed, waits where there is none, and falls back on
  * the rest when its attempts are used up. A stream falls back until it has
  * given its first piece.
@@ -37,12 +37,45 @@
  */
 #define OFF_WAIT_MS (10 * 60 * 1000)
 
-/* The next model of the chain, or NULL; palloc'd. */
-static char *
-next_model(LlmTask task, const char *model)
+/* The models of a request that had their turn; the last one has it now. */
+typedef struct Chain
 {
-	return model != NULL ? llm_catalog_fallback(model, task == LLM_TASK_EMBED)
-						 : NULL;
+	LlmTask task;
+	int n;
+	char *models[MAX_HOPS]; /* NULL: the request's own, until it is known */
+} Chain;
+
+/*
+ * Give the next model its turn. False at the end of the chain, which is also
+ * where it comes back to a model that had its turn.
+ */
+static bool
+chain_next(Chain *chain)
+{
+	char *next = NULL;
+
+	if (chain->n == MAX_HOPS)
+		return false;
+	if (chain->n > 0)
+	{
+		next = llm_catalog_fallback(chain->models[chain->n - 1],
+									chain->task == LLM_TASK_EMBED);
+		if (next == NULL)
+			return false;
+	}
+	for (int i = 0; i < chain->n; i++)
+		if (strcmp(chain->models[i], next) == 0)
+			return false;
+	chain->models[chain->n++] = next;
+	return true;
+}
+
+/* Prepare a call of the model whose turn it is; see llm_call_prepare_for. */
+static LlmCall *
+chain_prepare(Chain *chain, Jsonb *request, LlmRefusal *refusal)
+{
+	return llm_call_prepare_for(chain->task, request,
+								&chain->models[chain->n - 1], refusal);
 }
 
 static void
@@ -154,37 +187,37 @@ run_call(LlmCall *call, LlmRefusal *refusal)
 char *
 llm_serve(LlmTask task, Jsonb *request)
 {
+	Chain chain = {.task = task};
 	LlmRefusal first = {0};
-	char *model = NULL;
 	char *stale = NULL;
 	char *result;
+	bool go_on = chain_next(&chain);
 
-	for (int hop = 0; hop < MAX_HOPS; hop++)
+	while (go_on)
 	{
 		LlmRefusal refusal = {0};
-		LlmCall *call = llm_call_prepare_for(task, request, &model, &refusal);
+		LlmCall *call = chain_prepare(&chain, request, &refusal);
+		bool is_first = chain.n == 1;
 
 		if (call == NULL)
-			refuse_off(&refusal, model);
+			refuse_off(&refusal, chain.models[chain.n - 1]);
 		else if (run_call(call, &refusal))
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
 			llm_call_free(call);
 			return result;
 		}
-		if (hop == 0)
+		if (is_first)
 			first = refusal;
-		if (hop == 0 && call != NULL)
+		if (is_first && call != NULL)
 			stale = llm_cache_stale(call);
-		model = next_model(task, model);
+		go_on = chain_next(&chain);
 		/* the row of a failure survives only where somebody goes on */
 		if (call != NULL)
 		{
-			(void) llm_log_attempt(call, model != NULL);
+			(void) llm_log_attempt(call, go_on);
 			llm_call_free(call);
 		}
-		if (model == NULL)
-			break;
 	}
 	if (stale != NULL)
 	{
@@ -202,26 +235,24 @@ llm_serve(LlmTask task, Jsonb *request)
 struct LlmServed
 {
 	MemoryContext cxt;
-	LlmTask task;
+	Chain chain;
 	Jsonb *request;
-	char *model;	  /* of the chain, where it is now */
-	int hop;		  /* models asked so far */
 	LlmRefusal first; /* why the first one did not answer */
 	LlmCall *call;	  /* NULL: given is the answer */
 	char *given;	  /* the result that the request itself gives */
 	bool has_begun;	  /* a piece was given */
 };
 
-/* Start the next model of the chain; false, with *refusal, when it may not. */
+/* Start the model whose turn it is; false, with *refusal, when it may not. */
 static bool
 start_next(LlmServed *served, LlmRefusal *refusal)
 {
-	LlmCall *call = llm_call_prepare_for(served->task, served->request,
-										 &served->model, refusal);
+	Chain *chain = &served->chain;
+	LlmCall *call = chain_prepare(chain, served->request, refusal);
 
 	if (call == NULL)
 	{
-		refuse_off(refusal, served->model);
+		refuse_off(refusal, chain->models[chain->n - 1]);
 		return false;
 	}
 	if (!call->is_streamed)
@@ -248,22 +279,17 @@ find_answer(LlmServed *served)
 	MemoryContext old = MemoryContextSwitchTo(served->cxt);
 
 	served->call = NULL;
-	while (served->hop < MAX_HOPS)
+	while (served->call == NULL && chain_next(&served->chain))
 	{
 		LlmRefusal refusal = {0};
 
-		if (served->hop > 0)
-			served->model = next_model(served->task, served->model);
-		if (served->hop++ > 0 && served->model == NULL)
-			break;
-		if (start_next(served, &refusal))
-			break;
-		if (served->hop == 1)
+		if (!start_next(served, &refusal) && served->chain.n == 1)
 			served->first = refusal;
 	}
 	if (served->call == NULL)
 	{
-		served->given = llm_given_fallback(served->task, served->request);
+		served->given =
+			llm_given_fallback(served->chain.task, served->request);
 		if (served->given == NULL)
 			llm_refusal_raise(&served->first);
 	}
@@ -276,7 +302,7 @@ llm_served_begin(LlmTask task, Jsonb *request)
 	LlmServed *served = palloc0(sizeof(LlmServed));
 
 	served->cxt = CurrentMemoryContext;
-	served->task = task;
+	served->chain.task = task;
 	served->request = (Jsonb *) DatumGetPointer(
 		datumCopy(JsonbPGetDatum(request), false, -1));
 	find_answer(served);
@@ -306,7 +332,7 @@ llm_served_next(LlmServed *served)
 
 		/* it failed before anybody saw anything of it */
 		llm_call_settle(call);
-		if (served->hop == 1)
+		if (served->chain.n == 1)
 			refusal_of_call(call, &served->first);
 		(void) llm_log_attempt(call, false);
 		llm_call_free(call);
@@ -336,17 +362,17 @@ llm_served_result(LlmServed *served)
 LlmCall *
 llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
 {
+	Chain chain = {.task = task};
 	LlmRefusal first = {0};
-	char *model = NULL;
 
-	for (int hop = 0; hop < MAX_HOPS; hop++)
+	while (chain_next(&chain))
 	{
 		LlmRefusal here = {0};
-		LlmCall *call = llm_call_prepare_for(task, request, &model, &here);
+		LlmCall *call = chain_prepare(&chain, request, &here);
 		int64 wait_ms;
 
 		if (call == NULL)
-			refuse_off(&here, model);
+			refuse_off(&here, chain.models[chain.n - 1]);
 		else if (call->is_local ||
 				 !llm_model_is_open(call->provider, call->model, &wait_ms))
 			return call;
@@ -355,11 +381,8 @@ llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
 			refuse_open(&here, call, wait_ms);
 			llm_call_free(call);
 		}
-		if (hop == 0)
+		if (chain.n == 1)
 			first = here;
-		model = next_model(task, model);
-		if (model == NULL)
-			break;
 	}
 	*refusal = first;
 	return NULL;

@@ -97,4 +97,22 @@ wait_for_sql($node, "SELECT error_message = '$message' FROM intel.job_queue WHER
 value(q{UPDATE intel.provider SET enabled = true});
 is(value("SELECT (w).status FROM intel.wait($job) w"), 'succeeded', 'until it is on');
 
+# ---- a chain in a circle --------------------------------------------------------------------
+
+value(q{UPDATE intel.model SET fallback = 'chat-2' WHERE name = 'chat'; UPDATE intel.model SET fallback = 'chat' WHERE name = 'chat-2'});
+value(q{INSERT INTO intel.model_grant VALUES ('chat-2', 0)});
+foreach my $call ("intel.complete('x', 'chat')", "intel.stream('x', 'chat')")
+{
+	$mock->reset;
+	$mock->control({ do => ['500'], always => \1 });
+	is(state_of("SELECT $call"), '58000', 'a chain that comes back to its beginning');
+	is($mock->stats->{requests}, 2, 'ends there');
+}
+$mock->reset;
+value(q{UPDATE intel.provider SET enabled = false});
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
+wait_for_sql($node, "SELECT error_message = '$message' FROM intel.job_queue WHERE id = $job", 'a job to wait for the first');
+value(q{UPDATE intel.provider SET enabled = true});
+is(value("SELECT (w).status || (w).model FROM intel.wait($job) w"), 'succeededchat', 'of a circle');
+
 done_testing();

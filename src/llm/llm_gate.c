@@ -34,12 +34,38 @@
 
 #define NO_REDACTION "none"
 #define DEFAULT_MAX_TOKENS 4096
+/*
+ * A job whose provider is off waits for a change of the catalogue; should it
+ * miss that, it looks again after this.
+ */
+#define OFF_WAIT_MS (10 * 60 * 1000)
 
 static void
 refuse_request(const LlmProblem *problem)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("request cannot be sent: %s", problem->text)));
+}
+
+/*
+ * Note that the model cannot do what the request asks for; returns false. For
+ * the request's own model that is an error, one that is fallen back on is
+ * passed over.
+ */
+static bool refuse_model(LlmRefusal *refusal, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static bool
+refuse_model(LlmRefusal *refusal, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(refusal->message, sizeof(refusal->message), format, args);
+	va_end(args);
+	refusal->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+	refusal->wait_ms = -1;
+	return false;
 }
 
 /* What intel.model calls the task. */
@@ -79,7 +105,6 @@ static const LlmModel *
 choose_model(LlmTask task, const json_t *request, const char *name)
 {
 	const json_t *given = json_object_get(request, "model");
-	const LlmModel *model;
 
 	if (name != NULL)
 		;
@@ -91,25 +116,35 @@ choose_model(LlmTask task, const json_t *request, const char *name)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("member \"model\" is not a string")));
 
-	model = llm_catalog_model(name);
-	if (strcmp(model->task, model_task(task)) != 0)
+	return llm_catalog_model(name);
+}
+
+static bool
+check_task(LlmTask task, const LlmModel *model, bool is_fallback,
+		   LlmRefusal *refusal)
+{
+	if (strcmp(model->task, model_task(task)) == 0)
+		return true;
+	if (!is_fallback)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" is not for this task", model->name),
 				 errdetail("Its task is \"%s\".", model->task)));
-	return model;
+	return refuse_model(refusal, "model \"%s\" is not for this task",
+						model->name);
 }
 
-/* A provider that is switched off: said to the caller, or raised. */
-static void
-refuse_switched_off(const char *provider, LlmRefusal *refusal)
+static bool
+refuse_off(LlmRefusal *refusal, const LlmModel *model)
 {
-	if (refusal == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
-						errmsg("provider \"%s\" is switched off", provider),
-						errhint("Its column \"enabled\" in intel.provider is "
-								"false.")));
-	strlcpy(refusal->message, provider, sizeof(refusal->message));
+	const char *provider = model->provider->name;
+
+	llm_hold_of_model(provider, model->name, refusal->hold);
+	refusal->sqlstate = ERRCODE_INTEL_REFUSED;
+	refusal->wait_ms = OFF_WAIT_MS;
+	snprintf(refusal->message, sizeof(refusal->message),
+			 "provider \"%s\" is switched off", provider);
+	return false;
 }
 
 /*
@@ -215,9 +250,13 @@ read_key(LlmCallState *state, const char *reference)
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }
 
-/* Bytes and address of the request. The path begins with a slash. */
-static void
-build_request(LlmCallState *state, const LlmProvider *provider)
+/*
+ * Bytes and address of the request; false where its provider has no such
+ * requests. The path begins with a slash.
+ */
+static bool
+build_request(LlmCallState *state, const LlmProvider *provider,
+			  LlmRefusal *refusal)
 {
 	const char *base = provider->base_url != NULL ? provider->base_url
 												  : state->kind->base_url;
@@ -225,7 +264,8 @@ build_request(LlmCallState *state, const LlmProvider *provider)
 	LlmProblem problem;
 
 	if (!llm_wire_build(state->kind, &state->ask, &state->wire, &problem))
-		refuse_request(&problem);
+		return refuse_model(refusal, "request cannot be sent: %s",
+							problem.text);
 	while (len > 0 && base[len - 1] == '/')
 		len--;
 	state->url = psprintf("%.*s%s", len, base, state->wire.path);
@@ -237,6 +277,7 @@ build_request(LlmCallState *state, const LlmProvider *provider)
 						errhint("They are listed in intel.egress_host.")));
 	state->allow_private = provider->allow_private_network;
 	state->ca_certificate = provider->ca_certificate;
+	return true;
 }
 
 static int
@@ -268,9 +309,110 @@ copy_limits(LlmCallState *state, const LlmModel *model)
 LlmCall *
 llm_call_prepare(LlmTask task, Jsonb *request)
 {
+	LlmRefusal refusal = {0};
 	char *model = NULL;
+	LlmCall *call = llm_call_prepare_for(task, request, &model, &refusal);
 
-	return llm_call_prepare_for(task, request, &model, NULL);
+	if (call == NULL)
+		llm_refusal_raise(&refusal);
+	return call;
+}
+
+/* The catalogue may be reloaded while a call is prepared: a copy. */
+static LlmProvider
+copy_provider(const LlmProvider *provider)
+{
+	LlmProvider copy = *provider;
+
+	copy.name = pstrdup(provider->name);
+	if (provider->base_url != NULL)
+		copy.base_url = pstrdup(provider->base_url);
+	if (provider->secret != NULL)
+		copy.secret = pstrdup(provider->secret);
+	copy.redaction_policy = pstrdup(provider->redaction_policy);
+	if (provider->ca_certificate != NULL)
+		copy.ca_certificate = pstrdup(provider->ca_certificate);
+	return copy;
+}
+
+/*
+ * Take out of the request what is not for the model, and check the rest.
+ * Returns whether the answer is to be restored.
+ */
+static bool
+take_request(LlmCall *call, json_t *request)
+{
+	bool restore = false;
+	LlmProblem problem;
+
+	llm_log_take_members(call, request);
+	llm_cache_take_members(call, request);
+	if (call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT)
+	{
+		json_object_del(request, "fallback");
+		restore = take_restore(request);
+	}
+	if (!llm_ask_check(call->task, request, &call->state->ask, &problem))
+		refuse_request(&problem);
+	return restore;
+}
+
+/*
+ * Prepare a call, in its own memory, for the model *name, or for the request's
+ * own where that is NULL; sets *name. False with *refusal.
+ */
+static bool
+prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
+{
+	LlmCallState *state = call->state;
+	LlmAsk *ask = &state->ask;
+	bool is_fallback = *name != NULL;
+	json_t *doc = json_from_jsonb(request);
+	const LlmModel *model;
+	LlmProvider provider;
+	bool restore;
+
+	if (call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT)
+		llm_prompt_resolve(call, doc);
+	model = choose_model(call->task, doc, *name);
+	*name = call->model = pstrdup(model->name);
+	if (!check_task(call->task, model, is_fallback, refusal))
+		return false;
+	if (!model->provider->enabled)
+		return refuse_off(refusal, model);
+
+	provider = copy_provider(model->provider);
+	call->provider = provider.name;
+	call->is_local = provider.kind->build == NULL;
+	add_defaults(doc, model->options);
+	copy_limits(state, model);
+	restore = take_request(call, doc);
+	state->redaction_policy = provider.redaction_policy;
+	state->kind = provider.kind;
+	ask->model_id = pstrdup(model->model_id);
+	ask->dimensions = model->dimensions;
+	ask->is_public = provider.base_url == NULL;
+	ask->is_azure = strcmp(provider.kind->name, "azure") == 0;
+	call->timeout_ms = choose_timeout(&provider, ask);
+	call->is_streamed = ask->is_streamed;
+	call->idle_timeout_ms = ask->idle_timeout_ms > 0
+								? ask->idle_timeout_ms
+								: guc_llm_stream_idle_timeout;
+
+	if (call->is_local && json_object_get(ask->options, "schema") != NULL)
+		return refuse_model(refusal, "model \"%s\" cannot fill a schema",
+							call->model);
+	if (!call->is_local)
+	{
+		bound_answer(ask);
+		redact_request(call, provider.redaction_policy, restore);
+		if (!build_request(state, &provider, refusal))
+			return false;
+		if (provider.secret != NULL)
+			read_key(state, provider.secret);
+	}
+	llm_cache_look(call);
+	return true;
 }
 
 LlmCall *
@@ -278,82 +420,21 @@ llm_call_prepare_for(LlmTask task, Jsonb *request, char **name,
 					 LlmRefusal *refusal)
 {
 	LlmCall *call = llm_call_create(task);
-	LlmCallState *state = call->state;
+	bool is_fallback = *name != NULL;
 	MemoryContext old;
-	json_t *doc;
-	const LlmModel *model;
-	LlmProvider provider;
-	LlmProblem problem;
-	bool restore = false;
+	bool is_ready;
 
 	llm_log_identify(call);
 	old = MemoryContextSwitchTo(call->cxt);
-	doc = json_from_jsonb(request);
-	if (task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT)
-		llm_prompt_resolve(call, doc);
-	model = choose_model(task, doc, *name);
-	provider = *model->provider;
-
-	*name = MemoryContextStrdup(old, model->name);
-	if (!provider.enabled)
-	{
-		refuse_switched_off(provider.name, refusal);
-		MemoryContextSwitchTo(old);
-		llm_call_free(call);
-		return NULL;
-	}
-
-	/* the catalogue may be reloaded below: keep copies */
-	call->model = pstrdup(model->name);
-	call->provider = provider.name = pstrdup(provider.name);
-	if (provider.base_url != NULL)
-		provider.base_url = pstrdup(provider.base_url);
-	if (provider.secret != NULL)
-		provider.secret = pstrdup(provider.secret);
-	provider.redaction_policy = pstrdup(provider.redaction_policy);
-	if (provider.ca_certificate != NULL)
-		provider.ca_certificate = pstrdup(provider.ca_certificate);
-	add_defaults(doc, model->options);
-	copy_limits(state, model);
-	llm_log_take_members(call, doc);
-	llm_cache_take_members(call, doc);
-	if (task == LLM_TASK_COMPLETE || task == LLM_TASK_CHAT)
-	{
-		json_object_del(doc, "fallback");
-		restore = take_restore(doc);
-	}
-	call->is_local = provider.kind->build == NULL;
-	state->redaction_policy = provider.redaction_policy;
-
-	if (!llm_ask_check(task, doc, &state->ask, &problem))
-		refuse_request(&problem);
-	state->kind = provider.kind;
-	state->ask.model_id = pstrdup(model->model_id);
-	state->ask.dimensions = model->dimensions;
-	state->ask.is_public = provider.base_url == NULL;
-	state->ask.is_azure = strcmp(provider.kind->name, "azure") == 0;
-	call->timeout_ms = choose_timeout(&provider, &state->ask);
-	call->is_streamed = state->ask.is_streamed;
-	call->idle_timeout_ms = state->ask.idle_timeout_ms > 0
-								? state->ask.idle_timeout_ms
-								: guc_llm_stream_idle_timeout;
-
-	if (call->is_local &&
-		json_object_get(state->ask.options, "schema") != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" cannot fill a schema", call->model)));
-	if (!call->is_local)
-	{
-		bound_answer(&state->ask);
-		redact_request(call, provider.redaction_policy, restore);
-		build_request(state, &provider);
-		if (provider.secret != NULL)
-			read_key(state, provider.secret);
-	}
-	llm_cache_look(call);
+	is_ready = prepare(call, request, name, refusal);
 	MemoryContextSwitchTo(old);
-	return call;
+	*name = pstrdup(*name);
+	if (is_ready)
+		return call;
+	llm_call_free(call);
+	if (refusal->sqlstate == ERRCODE_INVALID_PARAMETER_VALUE && !is_fallback)
+		llm_refusal_raise(refusal);
+	return NULL;
 }
 
 bool

@@ -95,9 +95,9 @@ typedef struct LlmCallState
 
 /*
  * llm_call_prepare for the model *model instead of the request's; NULL: the
- * request's own. Sets *model to the name that it is. NULL, with the provider's
- * name as the message of *refusal, when the provider is switched off; where
- * refusal is NULL, that is raised.
+ * request's own. Sets *model to the name that it is. NULL with *refusal, which
+ * begins zeroed, when its provider is switched off, and for a given *model
+ * when it cannot do what the request asks; the request's own then raises.
  */
 extern LlmCall *llm_call_prepare_for(LlmTask task, Jsonb *request,
 									 char **model, LlmRefusal *refusal);

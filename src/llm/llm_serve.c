@@ -6,14 +6,16 @@
  * The chain of a request: its model, that model's fallback, and so on until a
  * model has none or one that had its turn; then an answer in the cache that has
  * expired, and at last the value that the request itself gives as "fallback".
- * A session walks it to the end at once. A job has time: it takes the first model that is on
- * and whose breaker is closed, waits where there is none, and falls back on
- * the rest when its attempts are used up. A stream falls back until it has
- * given its first piece.
+ * A session walks it to the end at once. A job has time: it takes the first
+ * model that is on and whose breaker is closed, waits where there is none, and
+ * falls back on the rest when its attempts are used up. A stream falls back
+ * until it has given its first piece.
  *
  * What is wrong with a request (an unknown model, a missing grant, a text that
  * cannot be redacted) is raised from wherever it is found: another model does
- * not make it right. Embeddings fall back on the same model at another provider
+ * not make it right. But a request that is right for its own model is not
+ * wrong because one that it falls back on cannot do what it asks: that one is
+ * passed over. Embeddings fall back on the same model at another provider
  * only, since vectors of two models cannot be compared.
  *
  *-------------------------------------------------------------------------
@@ -31,11 +33,6 @@
 #include "llm/llm_limit.h"
 
 #define MAX_HOPS 8
-/*
- * A job whose provider is off waits for a change of the catalogue; should it
- * miss that, it looks again after this.
- */
-#define OFF_WAIT_MS (10 * 60 * 1000)
 
 /* The models of a request that had their turn; the last one has it now. */
 typedef struct Chain
@@ -76,18 +73,6 @@ chain_prepare(Chain *chain, Jsonb *request, LlmRefusal *refusal)
 {
 	return llm_call_prepare_for(chain->task, request,
 								&chain->models[chain->n - 1], refusal);
-}
-
-static void
-refuse_off(LlmRefusal *refusal, const char *model)
-{
-	char *provider = pstrdup(refusal->message);
-
-	llm_hold_of_model(provider, model, refusal->hold);
-	refusal->sqlstate = ERRCODE_INTEL_REFUSED;
-	refusal->wait_ms = OFF_WAIT_MS;
-	snprintf(refusal->message, sizeof(refusal->message),
-			 "provider \"%s\" is switched off", provider);
 }
 
 static void
@@ -199,9 +184,7 @@ llm_serve(LlmTask task, Jsonb *request)
 		LlmCall *call = chain_prepare(&chain, request, &refusal);
 		bool is_first = chain.n == 1;
 
-		if (call == NULL)
-			refuse_off(&refusal, chain.models[chain.n - 1]);
-		else if (run_call(call, &refusal))
+		if (call != NULL && run_call(call, &refusal))
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
 			llm_call_free(call);
@@ -247,14 +230,10 @@ struct LlmServed
 static bool
 start_next(LlmServed *served, LlmRefusal *refusal)
 {
-	Chain *chain = &served->chain;
-	LlmCall *call = chain_prepare(chain, served->request, refusal);
+	LlmCall *call = chain_prepare(&served->chain, served->request, refusal);
 
 	if (call == NULL)
-	{
-		refuse_off(refusal, chain->models[chain->n - 1]);
 		return false;
-	}
 	if (!call->is_streamed)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("request does not ask for a stream")));
@@ -371,12 +350,11 @@ llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
 		LlmCall *call = chain_prepare(&chain, request, &here);
 		int64 wait_ms;
 
-		if (call == NULL)
-			refuse_off(&here, chain.models[chain.n - 1]);
-		else if (call->is_local ||
-				 !llm_model_is_open(call->provider, call->model, &wait_ms))
+		if (call != NULL &&
+			(call->is_local ||
+			 !llm_model_is_open(call->provider, call->model, &wait_ms)))
 			return call;
-		else
+		if (call != NULL)
 		{
 			refuse_open(&here, call, wait_ms);
 			llm_call_free(call);

@@ -115,4 +115,29 @@ wait_for_sql($node, "SELECT error_message = '$message' FROM intel.job_queue WHER
 value(q{UPDATE intel.provider SET enabled = true});
 is(value("SELECT (w).status || (w).model FROM intel.wait($job) w"), 'succeededchat', 'of a circle');
 
+# ---- a fallback that cannot do what is asked ----------------------------------------------
+
+# the builtin model fills no schema, and one for rerank does not chat
+value(q{UPDATE intel.model SET fallback = 'builtin-answer' WHERE name = 'chat'; UPDATE intel.model SET fallback = NULL WHERE name = 'chat-2'});
+my $classify = q{SELECT intel.classify('x', '{a,b}', 'chat'};
+$mock->control({ do => ['500'], always => \1 });
+is(state_of("$classify)"), '58000', 'a fallback that cannot fill a schema is passed over');
+is(value("$classify, " . q{'{"fallback": {"label": "none"}}')}), 'none', 'before the value that the request gives');
+is(state_of(q{SELECT intel.classify('x', '{a,b}', 'builtin-answer', '{"fallback": {"label": "none"}}')}), '22023', 'as the model that is asked it is an error');
+value(q{UPDATE intel.model SET fallback = 'builtin-rerank' WHERE name = 'chat'});
+is(state_of(q{SELECT intel.complete('x', 'chat')}), '58000', 'so is a model for another task');
+is(state_of(q{SELECT intel.stream('x', 'chat')}), '58000', 'in streams, too');
+value(q{UPDATE intel.model SET fallback = 'chat-2' WHERE name = 'builtin-rerank'});
+$mock->reset;
+$mock->control({ match => { path => '/v1/' }, do => ['500'], always => \1 });
+is(value(q{SELECT intel.complete('x', 'chat')}), 'echo: x', 'and the chain goes on behind it');
+$mock->reset;
+value(q{UPDATE intel.model SET fallback = 'builtin-answer' WHERE name = 'chat'; UPDATE intel.provider SET enabled = false WHERE name = 'first'});
+is(state_of("$classify)"), 'IN002', 'the first refusal counts');
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat", "schema": {"type": "object"}}')});
+wait_for_sql($node, "SELECT error_message = '$message' AND status = 'queued' FROM intel.job_queue WHERE id = $job", 'a job to wait for its own model');
+$mock->control({ match => { path => '/v1/' }, do => [ { kind => 'ok', content => '{}' } ] });
+value(q{UPDATE intel.provider SET enabled = true});
+is(value("SELECT (w).status || (w).model FROM intel.wait($job) w"), 'succeededchat', 'which answers when it is on');
+
 done_testing();

@@ -354,7 +354,7 @@ llm_cache_flights(void)
 }
 
 void
-llm_cache_look(LlmCall *call)
+llm_cache_look(LlmCall *call, bool can_send)
 {
 	LlmCallState *state = call->state;
 	Found found;
@@ -370,7 +370,8 @@ llm_cache_look(LlmCall *call)
 	if (found.result == NULL || found.expires_at <= now)
 		return;
 	/* one refreshes, the others take what there is */
-	if (refresh_early(&found, now) && !RecoveryInProgress() && try_lock(state))
+	if (can_send && refresh_early(&found, now) && !RecoveryInProgress() &&
+		try_lock(state))
 	{
 		state->has_flight = true;
 		count(COUNT_REFRESHES);

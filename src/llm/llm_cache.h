@@ -19,9 +19,10 @@ extern void llm_cache_take_members(LlmCall *call, json_t *request);
 
 /*
  * Look for the answer of a prepared call. When there is one, the call becomes
- * local: running it sends nothing. Needs a transaction.
+ * local: running it sends nothing. One that cannot be sent takes what there is
+ * and refreshes nothing. Needs a transaction.
  */
-extern void llm_cache_look(LlmCall *call);
+extern void llm_cache_look(LlmCall *call, bool can_send);
 
 /*
  * The same for a session that is about to call: when another one is calling

@@ -5,11 +5,12 @@
  *
  * llm_call_prepare is the only function that fills in the private half of a
  * call, and without that nothing can be sent. In its order: a prompt that the
- * request names becomes its text, the model must
- * exist and be granted, the provider must be switched on, the request may
- * only have members that are known, every text in it passes the provider's
- * redaction policy, and only then the bytes are built and the key is read. A
- * step that fails raises, so nothing is sent.
+ * request names becomes its text, the model must exist and be granted, the
+ * provider must be switched on, the request may only have members that are
+ * known, every text in it passes the provider's redaction policy, and only
+ * then the bytes are built and the key is read. A step that fails raises or
+ * refuses, so nothing is sent. Where the provider is off and the request may be
+ * answered by the cache, the same is done without key and address.
  *
  *-------------------------------------------------------------------------
  */
@@ -134,7 +135,7 @@ check_task(LlmTask task, const LlmModel *model, bool is_fallback,
 						model->name);
 }
 
-static bool
+static void
 refuse_off(LlmRefusal *refusal, const LlmModel *model)
 {
 	const char *provider = model->provider->name;
@@ -144,7 +145,6 @@ refuse_off(LlmRefusal *refusal, const LlmModel *model)
 	refusal->wait_ms = OFF_WAIT_MS;
 	snprintf(refusal->message, sizeof(refusal->message),
 			 "provider \"%s\" is switched off", provider);
-	return false;
 }
 
 /*
@@ -269,15 +269,20 @@ build_request(LlmCallState *state, const LlmProvider *provider,
 	while (len > 0 && base[len - 1] == '/')
 		len--;
 	state->url = psprintf("%.*s%s", len, base, state->wire.path);
-	if (!llm_catalog_host_allowed(state->url))
-		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
-						errmsg("host of provider \"%s\" is not among those "
-							   "that may be called",
-							   provider->name),
-						errhint("They are listed in intel.egress_host.")));
 	state->allow_private = provider->allow_private_network;
 	state->ca_certificate = provider->ca_certificate;
 	return true;
+}
+
+static void
+check_host(const char *url, const char *provider)
+{
+	if (!llm_catalog_host_allowed(url))
+		ereport(ERROR, (errcode(ERRCODE_INTEL_REFUSED),
+						errmsg("host of provider \"%s\" is not among those "
+							   "that may be called",
+							   provider),
+						errhint("They are listed in intel.egress_host.")));
 }
 
 static int
@@ -313,7 +318,7 @@ llm_call_prepare(LlmTask task, Jsonb *request)
 	char *model = NULL;
 	LlmCall *call = llm_call_prepare_for(task, request, &model, &refusal);
 
-	if (call == NULL)
+	if (refusal.sqlstate != 0)
 		llm_refusal_raise(&refusal);
 	return call;
 }
@@ -346,7 +351,6 @@ take_request(LlmCall *call, json_t *request)
 	LlmProblem problem;
 
 	llm_log_take_members(call, request);
-	llm_cache_take_members(call, request);
 	if (call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT)
 	{
 		json_object_del(request, "fallback");
@@ -358,8 +362,32 @@ take_request(LlmCall *call, json_t *request)
 }
 
 /*
+ * The bytes of a request, its address and its key; without the key where its
+ * provider is off. False with *refusal.
+ */
+static bool
+prepare_remote(LlmCall *call, const LlmProvider *provider, bool restore,
+			   LlmRefusal *refusal)
+{
+	LlmCallState *state = call->state;
+
+	bound_answer(&state->ask);
+	redact_request(call, provider->redaction_policy, restore);
+	if (!build_request(state, provider, refusal))
+		return false;
+	if (provider->enabled)
+	{
+		check_host(state->url, provider->name);
+		if (provider->secret != NULL)
+			read_key(state, provider->secret);
+	}
+	return true;
+}
+
+/*
  * Prepare a call, in its own memory, for the model *name, or for the request's
- * own where that is NULL; sets *name. False with *refusal.
+ * own where that is NULL; sets *name. False with *refusal when there is no
+ * call; true with *refusal when it may only be looked for in the cache.
  */
 static bool
 prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
@@ -379,13 +407,16 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 	if (!check_task(call->task, model, is_fallback, refusal))
 		return false;
 	if (!model->provider->enabled)
-		return refuse_off(refusal, model);
+		refuse_off(refusal, model);
 
 	provider = copy_provider(model->provider);
 	call->provider = provider.name;
 	call->is_local = provider.kind->build == NULL;
 	add_defaults(doc, model->options);
 	copy_limits(state, model);
+	llm_cache_take_members(call, doc);
+	if (!provider.enabled && (call->is_local || state->cache_ttl == 0))
+		return false;
 	restore = take_request(call, doc);
 	state->redaction_policy = provider.redaction_policy;
 	state->kind = provider.kind;
@@ -402,17 +433,14 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 	if (call->is_local && json_object_get(ask->options, "schema") != NULL)
 		return refuse_model(refusal, "model \"%s\" cannot fill a schema",
 							call->model);
-	if (!call->is_local)
-	{
-		bound_answer(ask);
-		redact_request(call, provider.redaction_policy, restore);
-		if (!build_request(state, &provider, refusal))
-			return false;
-		if (provider.secret != NULL)
-			read_key(state, provider.secret);
-	}
-	llm_cache_look(call);
-	return true;
+	if (!call->is_local && !prepare_remote(call, &provider, restore, refusal))
+		return false;
+	llm_cache_look(call, provider.enabled);
+	if (!provider.enabled)
+		state->url = NULL; /* so it cannot be sent */
+	if (state->cached_result != NULL)
+		refusal->sqlstate = 0;
+	return refusal->sqlstate == 0 || state->cache_ttl > 0;
 }
 
 LlmCall *

@@ -95,9 +95,12 @@ typedef struct LlmCallState
 
 /*
  * llm_call_prepare for the model *model instead of the request's; NULL: the
- * request's own. Sets *model to the name that it is. NULL with *refusal, which
+ * request's own. Sets *model to the name that it is. With *refusal, which
  * begins zeroed, when its provider is switched off, and for a given *model
  * when it cannot do what the request asks; the request's own then raises.
+ * Returns NULL with a refusal, or a call that cannot be sent, for
+ * llm_cache_stale alone. Where a provider that is off has a fresh answer in
+ * the cache, that is a call like any other, and no refusal.
  */
 extern LlmCall *llm_call_prepare_for(LlmTask task, Jsonb *request,
 									 char **model, LlmRefusal *refusal);

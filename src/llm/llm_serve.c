@@ -184,7 +184,7 @@ llm_serve(LlmTask task, Jsonb *request)
 		LlmCall *call = chain_prepare(&chain, request, &refusal);
 		bool is_first = chain.n == 1;
 
-		if (call != NULL && run_call(call, &refusal))
+		if (refusal.sqlstate == 0 && run_call(call, &refusal))
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
 			llm_call_free(call);
@@ -232,8 +232,12 @@ start_next(LlmServed *served, LlmRefusal *refusal)
 {
 	LlmCall *call = chain_prepare(&served->chain, served->request, refusal);
 
-	if (call == NULL)
+	if (refusal->sqlstate != 0)
+	{
+		if (call != NULL)
+			llm_call_free(call);
 		return false;
+	}
 	if (!call->is_streamed)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("request does not ask for a stream")));
@@ -350,15 +354,14 @@ llm_call_prepare_job(LlmTask task, Jsonb *request, LlmRefusal *refusal)
 		LlmCall *call = chain_prepare(&chain, request, &here);
 		int64 wait_ms;
 
-		if (call != NULL &&
+		if (here.sqlstate == 0 &&
 			(call->is_local ||
 			 !llm_model_is_open(call->provider, call->model, &wait_ms)))
 			return call;
-		if (call != NULL)
-		{
+		if (here.sqlstate == 0)
 			refuse_open(&here, call, wait_ms);
+		if (call != NULL)
 			llm_call_free(call);
-		}
 		if (chain.n == 1)
 			first = here;
 	}

@@ -140,4 +140,42 @@ $mock->control({ match => { path => '/v1/' }, do => [ { kind => 'ok', content =>
 value(q{UPDATE intel.provider SET enabled = true});
 is(value("SELECT (w).status || (w).model FROM intel.wait($job) w"), 'succeededchat', 'which answers when it is on');
 
+# ---- the cache while a provider is off ------------------------------------------------------
+
+my $ask = q{SELECT intel.complete('kept', 'guarded', '{"cache": 600, "fallback": "sorry"}')};
+my $bare = $ask =~ s/, "fallback": "sorry"//r;
+$mock->reset;
+value(q{UPDATE intel.provider SET secret = 'file:key' WHERE name = 'first';
+	INSERT INTO intel.model (name, provider, model_id, task) VALUES ('guarded', 'first', 'm-3', 'chat');
+	INSERT INTO intel.model_grant VALUES ('guarded', 'postgres'::regrole)});
+my $secrets = $node->data_dir . '/intel_secrets';
+mkdir $secrets, 0700;
+append_to_file("$secrets/key", 'k1');
+chmod 0600, "$secrets/key";
+is(value($bare), 'echo: kept', 'an answer is kept');
+unlink "$secrets/key";
+is(state_of($bare), '55000', 'without its key a provider is not called');
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'first'});
+# always time to refresh it, if somebody could
+value(q{UPDATE intel.cache SET took_ms = 1000000000});
+is(value($bare), 'echo: kept', 'a provider that is off is answered for by the cache, and no key is read');
+is(value("BEGIN; $bare; SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'; COMMIT"), "echo: kept\n0", 'no other waits for such a call');
+is(value(q{SELECT status FROM intel.inference ORDER BY id DESC LIMIT 1}), 'cached', 'the log says so');
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "kept", "model": "guarded", "cache": 600}')});
+is(value("SELECT (w).status || ((w).result ->> 'content') FROM intel.wait($job) w"), 'succeededecho: kept', 'jobs, too');
+is(state_of(q{SELECT intel.complete('other', 'guarded', '{"cache": 600}')}), 'IN002', 'what was not answered is refused');
+is(value(q{SELECT intel.complete('other', 'guarded', '{"cache": 600, "fallback": "sorry"}')}), 'sorry', 'or given');
+is(state_of("SET ROLE bob; $bare"), '42501', 'the grant is needed');
+is(state_of("SET request.jwt.claims = '{\"tenant_id\": \"t\"}'; $bare"), 'IN002', 'and it is the same tenant');
+value(q{UPDATE intel.model SET fallback = 'chat-2' WHERE name = 'guarded'});
+is(value($bare) . $mock->stats->{requests}, 'echo: kept1', 'it comes before other models');
+value(q{UPDATE intel.cache SET expires_at = now() - interval '1 s'});
+is(value($bare) . $mock->stats->{requests}, 'echo: kept2', 'once it has expired these do');
+value(q{UPDATE intel.provider SET enabled = false; UPDATE intel.cache SET expires_at = now() - interval '1 s'});
+is(value($ask), 'echo: kept', 'then the expired one, before the given value');
+is(value(q{SELECT stale FROM intel.cache_stats()}), '1', 'which is counted');
+$job = value(q{SELECT intel.submit('complete', '{"prompt": "kept", "model": "guarded", "cache": 600}')});
+wait_for_sql($node, "SELECT error_message = '$message' AND status = 'queued' FROM intel.job_queue WHERE id = $job", 'a job to wait for its model');
+is($mock->stats->{requests}, 2, 'nothing is sent while they are off');
+
 done_testing();

@@ -24,6 +24,7 @@
 #include "llm/llm_address.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_int.h"
+#include "llm/llm_log.h"
 
 INTEL_FUNCTION(_address_class);
 INTEL_FUNCTION(_embed);
@@ -172,7 +173,7 @@ typedef struct EmbedMemo
 	MemoryContext cxt;
 	TimestampTz statement;
 	uint64 catalog;
-	Oid user;
+	char *origin; /* see llm_log_origin */
 	char *model;
 	text *content;
 	ArrayType *vector; /* NULL: empty */
@@ -184,14 +185,16 @@ typedef struct EmbedMemo
 static EmbedMemo memos[MEMO_ENTRIES];
 
 static bool
-memo_matches(const EmbedMemo *memo, const text *content, const char *model)
+memo_matches(const EmbedMemo *memo, const text *content, const char *model,
+			 const char *origin)
 {
 	Size len = VARSIZE_ANY_EXHDR(content);
 
 	return memo->vector != NULL &&
 		   memo->statement == GetCurrentStatementStartTimestamp() &&
 		   memo->catalog == llm_catalog_generation() &&
-		   memo->user == GetUserId() && strcmp(memo->model, model) == 0 &&
+		   strcmp(memo->origin, origin) == 0 &&
+		   strcmp(memo->model, model) == 0 &&
 		   VARSIZE_ANY_EXHDR(memo->content) == len &&
 		   memcmp(VARDATA_ANY(memo->content), VARDATA_ANY(content), len) == 0;
 }
@@ -200,9 +203,11 @@ memo_matches(const EmbedMemo *memo, const text *content, const char *model)
 static ArrayType *
 memo_find(const text *content, const char *model)
 {
+	const char *origin = llm_log_origin();
+
 	for (int i = 0; i < MEMO_ENTRIES; i++)
 	{
-		if (memo_matches(&memos[i], content, model))
+		if (memo_matches(&memos[i], content, model, origin))
 			return DatumGetArrayTypePCopy(PointerGetDatum(memos[i].vector));
 	}
 	return NULL;
@@ -226,7 +231,7 @@ memo_add(const text *content, const char *model, ArrayType *vector)
 	old = MemoryContextSwitchTo(memo->cxt);
 	memo->statement = GetCurrentStatementStartTimestamp();
 	memo->catalog = llm_catalog_generation();
-	memo->user = GetUserId();
+	memo->origin = llm_log_origin();
 	memo->model = pstrdup(model);
 	memo->content = cstring_to_text_with_len(VARDATA_ANY(content),
 											 VARSIZE_ANY_EXHDR(content));

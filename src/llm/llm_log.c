@@ -193,6 +193,27 @@ llm_log_identify(LlmCall *call)
 	MemoryContextSwitchTo(old);
 }
 
+static void
+add_part(StringInfo text, const char *part)
+{
+	appendStringInfoChar(text, ' ');
+	if (part != NULL)
+		escape_json(text, part);
+}
+
+char *
+llm_log_origin(void)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "%u " INT64_FORMAT, GetUserId(), origin.job);
+	add_part(&text, identity_subject());
+	add_part(&text, identity_tenant());
+	add_part(&text, origin.feature != NULL ? origin.feature : guc_feature);
+	return text.data;
+}
+
 void
 llm_log_take_members(LlmCall *call, json_t *request)
 {

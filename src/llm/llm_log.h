@@ -21,6 +21,12 @@ extern void llm_log_register(void);
 extern void llm_log_identify(LlmCall *call);
 
 /*
+ * For whom and for what calls are made now, as one text: equal where the rows
+ * of two calls would be; palloc'd.
+ */
+extern char *llm_log_origin(void);
+
+/*
  * Take the members of a request that are about the call and not for the model
  * (feature) out of it. Raises 22023.
  */

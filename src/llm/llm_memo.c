@@ -6,7 +6,8 @@
  * classify, extract, is_true, summarize and translate are meant for queries
  * over many rows, where the same text often stands in many of them. What was
  * answered is kept by the whole request until the next statement of the
- * client, of another user, or under another catalogue.
+ * client, or until calls are made for somebody or something else, with another
+ * default model, or under another catalogue.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,14 +15,15 @@
 
 #include "access/xact.h"
 #include "common/hashfn.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "llm/llm_catalog.h"
+#include "llm/llm_log.h"
 
 INTEL_FUNCTION(_call_memo);
 
@@ -43,15 +45,16 @@ typedef struct Memo
 	HTAB *answers; /* the first of each hash */
 	TimestampTz statement;
 	uint64 catalog;
-	Oid user;
+	char *origin; /* see llm_log_origin */
+	char *default_model;
 	Size bytes;
 } Memo;
 
 static Memo memo = {0};
 
-/* Forget everything, and begin for the current statement and user. */
+/* Forget everything, and begin for the current statement and origin. */
 static void
-begin_memo(void)
+begin_memo(const char *origin)
 {
 	HASHCTL info = {0};
 
@@ -67,17 +70,20 @@ begin_memo(void)
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	memo.statement = GetCurrentStatementStartTimestamp();
 	memo.catalog = llm_catalog_generation();
-	memo.user = GetUserId();
+	memo.origin = MemoryContextStrdup(memo.cxt, origin);
+	memo.default_model = MemoryContextStrdup(memo.cxt, guc_default_model);
 	memo.bytes = 0;
 }
 
 static bool
-memo_is_current(void)
+memo_is_current(const char *origin)
 {
 	return memo.answers != NULL &&
 		   memo.statement == GetCurrentStatementStartTimestamp() &&
 		   memo.catalog == llm_catalog_generation() &&
-		   memo.user == GetUserId() && memo.bytes <= (Size) work_mem * 1024;
+		   strcmp(memo.origin, origin) == 0 &&
+		   strcmp(memo.default_model, guc_default_model) == 0 &&
+		   memo.bytes <= (Size) work_mem * 1024;
 }
 
 static Jsonb *
@@ -118,11 +124,12 @@ intel__call_memo(PG_FUNCTION_ARGS)
 	Jsonb *request = PG_GETARG_JSONB_P(1);
 	uint64 hash = DatumGetUInt64(hash_any_extended(
 		(unsigned char *) VARDATA(request), VARSIZE(request) - VARHDRSZ, 0));
+	char *origin = llm_log_origin();
 	Answer *answer;
 	Jsonb *result;
 
-	if (!memo_is_current())
-		begin_memo();
+	if (!memo_is_current(origin))
+		begin_memo(origin);
 	for (answer = hash_search(memo.answers, &hash, HASH_FIND, NULL);
 		 answer != NULL; answer = answer->next)
 		if (answer->request != NULL &&
@@ -133,8 +140,8 @@ intel__call_memo(PG_FUNCTION_ARGS)
 	result = DatumGetJsonbP(DirectFunctionCall2(
 		intel__call, PG_GETARG_DATUM(0), JsonbPGetDatum(request)));
 	/* the call may have run statements of others' in this session */
-	if (!memo_is_current())
-		begin_memo();
+	if (!memo_is_current(origin))
+		begin_memo(origin);
 	remember(hash, request, result);
 	PG_RETURN_JSONB_P(result);
 }

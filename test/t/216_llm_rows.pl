@@ -67,4 +67,33 @@ is(sql(q{SELECT count(DISTINCT job), count(*) FROM intel.submit_each('complete',
 wait_for_sql($node, q{SELECT count(*) = 7 FROM intel.job WHERE status = 'succeeded'}, 'the jobs');
 is($mock->stats->{requests}, 7, 'and run once each');
 
+# whoever asks in the same statement asks himself, and has his own rows in the log
+sql(q{SET ROLE alice; SET request.jwt.claims = '{"tenant_id": "acme"}'; SELECT intel.create_prompt('triage', 'rules of acme')});
+$mock->reset;
+sql(q{SET ROLE alice; DO $$ BEGIN
+	FOR i IN 1 .. 2 LOOP
+		PERFORM set_config('request.jwt.claims', '{"tenant_id": "acme"}', false);
+		PERFORM intel.summarize('a', 20, 'chat', '{"system": {"name": "triage"}}');
+	END LOOP;
+	PERFORM set_config('request.jwt.claims', '{"tenant_id": "globex"}', false);
+	BEGIN
+		PERFORM intel.summarize('a', 20, 'chat', '{"system": {"name": "triage"}}');
+		RAISE EXCEPTION 'globex was given what was made with the prompt of acme';
+	EXCEPTION WHEN undefined_object THEN NULL;
+	END;
+END $$});
+is($mock->stats->{requests}, 1, 'another tenant is not given what was made with a prompt that he does not have');
+sql(q{INSERT INTO intel.model_grant VALUES ('other', 0); INSERT INTO intel.model (name, provider, model_id, task) VALUES ('emb', 'mock', 'e', 'embed')});
+my @settings = (q{'request.jwt.claims', '{"tenant_id": "acme"}'}, q{'request.jwt.claims', '{"tenant_id": "globex"}'},
+	q{'request.jwt.claims', '{"tenant_id": "globex", "sub": "u"}'}, q{'intel.feature', 'reply'}, q{'intel.default_model', 'other'});
+my %rows = (q{intel.summarize('a', 20)} => 'acme chat, globex chat, globex u chat, globex u reply chat, globex u reply other',
+	q{intel.embed('a', 'emb')} => 'acme emb, globex emb, globex u emb, globex u reply emb');
+foreach my $call (sort keys %rows)
+{
+	sql(q{DELETE FROM intel.inference; SET intel.default_model = 'chat'; DO $$ BEGIN }
+		. join('', map { "PERFORM set_config($_, false); PERFORM $call; PERFORM $call;" } @settings) . 'END $$');
+	is(sql(q{SELECT string_agg(concat_ws(' ', tenant, subject, feature, model), ', ' ORDER BY id) FROM intel.inference}), $rows{$call},
+		"tenants, subjects, features and default models ask apart: $call");
+}
+
 done_testing();

@@ -174,6 +174,31 @@ add_defaults(json_t *request, Jsonb *defaults)
 		json_object_update_missing(request, json_from_jsonb(defaults));
 }
 
+/*
+ * What a function of intel itself asks for, "_instruction", comes before the
+ * system text of its caller, and is the same message.
+ */
+static void
+add_instruction(json_t *request)
+{
+	json_t *own = json_object_get(request, "_instruction");
+	json_t *system = json_object_get(request, "system");
+	json_t *both;
+
+	/* what is no text is refused below */
+	if (!json_is_string(own) ||
+		(system != NULL && !json_is_null(system) && !json_is_string(system)))
+		return;
+	both = json_string_length(system) > 0
+			   ? json_pack("s++", json_string_value(own), "\n\n",
+						   json_string_value(system))
+			   : json_incref(own);
+	if (json_object_set_new(request, "system", both) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	json_object_del(request, "_instruction");
+}
+
 /* Is the answer to be restored? Takes the member out of the request. */
 static bool
 take_restore(json_t *request)
@@ -402,6 +427,8 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 
 	if (call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT)
 		llm_prompt_resolve(call, doc);
+	if (call->task == LLM_TASK_COMPLETE)
+		add_instruction(doc);
 	model = choose_model(call->task, doc, *name);
 	*name = call->model = pstrdup(model->name);
 	if (!check_task(call->task, model, is_fallback, refusal))

@@ -130,4 +130,19 @@ $mock->control({ match => { model => 'm-small' }, do => [ { kind => 'body',
 is(sqlstate($node, q{SELECT * FROM intel.is_true_each('good', ARRAY['a', 'b'], 'big', '{"proxy": "small", "sample": 1}')}), '0A000',
 	'or the first answer ends it');
 
+# the caller's own system text comes in addition to what the function asks
+value(q{SELECT intel.create_prompt('tone', 'Be kind.')});
+my %own = (q{is_true_each('good', ARRAY['a'], 'big'} => qr/^Decide .* Statement: good\n\n/, q{classify_each(ARRAY['a'], '{x,y}', 'big'} => qr/^Choose .*\n\n/);
+foreach my $call (sort keys %own)
+{
+	foreach my $system ([ '"Be strict."', 'Be strict.' ], [ '{"name": "tone"}', 'Be kind.' ])
+	{
+		$mock->reset;
+		value(qq{SELECT * FROM intel.$call, '{"system": $system->[0]}')});
+		my @sent = grep { $_->{role} eq 'system' } @{ $mock->requests->[0]{json}{messages} };
+		is(scalar @sent, 1, "$call: one system message");
+		like($sent[0]{content}, qr/$own{$call}\Q$system->[1]\E$/, 'has the question and what the caller adds');
+	}
+}
+
 done_testing();

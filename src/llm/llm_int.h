@@ -90,7 +90,10 @@ typedef struct LlmCallState
 	MemoryContextCallback release;
 } LlmCallState;
 
-/* Longest subject and tenant that shared memory has room for, with the NUL. */
+/*
+ * Longest subject and tenant that shared memory has room for, with the NUL;
+ * longer ones are cut.
+ */
 #define LLM_IDENTITY_MAX 256
 
 /*

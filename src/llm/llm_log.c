@@ -24,6 +24,7 @@
 #include "catalog/namespace.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -49,6 +50,8 @@ INTEL_FUNCTION(last_inference);
 
 #define RING_ENTRIES 1024
 #define COST_MAX 48
+/* longest subject and tenant of a row, with the NUL: an index has both */
+#define ROW_IDENTITY_MAX 1024
 
 /* Columns of llm_log.sql. */
 enum
@@ -284,6 +287,22 @@ minus_known(int64 all, int64 before)
 	return all < 0 ? -1 : all - Max(before, 0);
 }
 
+/*
+ * Copy a name. What is longer than its place is cut behind a character, and
+ * ends in dots: it shall not be the name of somebody else. Raises nothing.
+ */
+static void
+put_name(char *place, const char *name, int size)
+{
+	int len = strlen(name);
+	bool is_cut = len >= size;
+
+	if (is_cut)
+		len = pg_mbcliplen(name, len, size - (int) sizeof("..."));
+	memcpy(place, name, len);
+	strcpy(place + len, is_cut ? "..." : "");
+}
+
 /* Fill in the entry of a call; cost apart, this cannot raise. */
 static void
 fill_entry(const LlmCall *call, LogEntry *entry)
@@ -330,18 +349,9 @@ fill_entry(const LlmCall *call, LogEntry *entry)
 	entry->has_subject = state->subject != NULL;
 	entry->has_tenant = state->tenant != NULL;
 	if (entry->has_subject)
-		strlcpy(entry->subject, state->subject, LLM_IDENTITY_MAX);
+		put_name(entry->subject, state->subject, LLM_IDENTITY_MAX);
 	if (entry->has_tenant)
-		strlcpy(entry->tenant, state->tenant, LLM_IDENTITY_MAX);
-}
-
-/* A row under a name that was cut would be somebody else's. */
-static bool
-identity_fits(const LlmCallState *state)
-{
-	return (state->subject == NULL ||
-			strlen(state->subject) < LLM_IDENTITY_MAX) &&
-		   (state->tenant == NULL || strlen(state->tenant) < LLM_IDENTITY_MAX);
+		put_name(entry->tenant, state->tenant, LLM_IDENTITY_MAX);
 }
 
 /* ---- the ring ------------------------------------------------------------ */
@@ -392,7 +402,7 @@ llm_log_abandoned(const LlmCall *call)
 	LogEntry entry;
 
 	if (call->state->is_logged || call->state->started_at == 0 ||
-		shared == NULL || !identity_fits(call->state))
+		shared == NULL)
 		return;
 	fill_entry(call, &entry);
 	ring_push(&entry);
@@ -526,20 +536,28 @@ put_values(const LogEntry *entry, Datum *values, bool *nulls)
 	nulls[LOG_PROMPT_VERSION] = entry->prompt_id == 0;
 	values[LOG_PROMPT_VERSION] = Int32GetDatum(entry->prompt_version);
 	values[LOG_OWNER] = ObjectIdGetDatum(entry->owner);
-	nulls[LOG_SUBJECT] = !entry->has_subject;
-	nulls[LOG_TENANT] = !entry->has_tenant;
-	if (entry->has_subject)
-		values[LOG_SUBJECT] = CStringGetTextDatum(entry->subject);
-	if (entry->has_tenant)
-		values[LOG_TENANT] = CStringGetTextDatum(entry->tenant);
+}
+
+/* A subject or tenant, or NULL. */
+static void
+put_identity(Datum *values, bool *nulls, int column, const char *name)
+{
+	char kept[ROW_IDENTITY_MAX];
+
+	nulls[column] = name == NULL;
+	if (name == NULL)
+		return;
+	put_name(kept, name, sizeof(kept));
+	values[column] = CStringGetTextDatum(kept);
 }
 
 /*
  * Insert the row, whoever the user is: nobody may write the log himself, so
  * this goes below privileges and policies, but keeps indexes and triggers.
+ * With these names, which an entry has no room for when they are long.
  */
 static void
-insert_entry(LogEntry *entry)
+insert_entry(LogEntry *entry, const char *subject, const char *tenant)
 {
 	Oid schema = get_namespace_oid("intel", false);
 	Oid relid = get_relname_relid("inference", schema);
@@ -559,6 +577,8 @@ insert_entry(LogEntry *entry)
 		ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
 	ExecClearTuple(slot);
 	put_values(entry, slot->tts_values, slot->tts_isnull);
+	put_identity(slot->tts_values, slot->tts_isnull, LOG_SUBJECT, subject);
+	put_identity(slot->tts_values, slot->tts_isnull, LOG_TENANT, tenant);
 	ExecStoreVirtualTuple(slot);
 	ExecSimpleRelationInsert(target, estate, slot);
 	ExecCloseIndices(target);
@@ -642,14 +662,12 @@ llm_log_attempt(LlmCall *call, bool keep)
 	put_cost(call->state, &entry.usage, entry.cost);
 	if (guc_log_calls)
 		log_line(&entry);
-	if (!identity_fits(call->state))
-		return 0;
 	if (!keep || !can_write())
 	{
 		ring_push(&entry);
 		return 0;
 	}
-	insert_entry(&entry);
+	insert_entry(&entry, call->state->subject, call->state->tenant);
 	keep_row(&entry);
 	last_id = entry.id;
 	return entry.id;
@@ -675,7 +693,8 @@ llm_log_flush(void)
 	LogEntry entry;
 
 	while (shared != NULL && ring_pop(&entry))
-		insert_entry(&entry);
+		insert_entry(&entry, entry.has_subject ? entry.subject : NULL,
+					 entry.has_tenant ? entry.tenant : NULL);
 }
 
 void

@@ -72,6 +72,28 @@ is(sqlstate($node, q{SET statement_timeout = '300ms'; SELECT intel.complete('x',
 wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.inference WHERE status = 'cancelled' AND error_code = '57014'}, 'has a row');
 is(value('SELECT intel.inference_lost()'), '0', 'nothing is lost');
 
+# ---- long names -------------------------------------------------------------------
+
+# whole where the row is written with the call, else cut behind a character
+my $claims = q{SELECT set_config('request.jwt.claims', json_build_object('sub', repeat('ü', 150), 'tenant_id', repeat('t', 300))::text, false) <> ''; };
+my $names = q{concat_ws(' ', status, subject = repeat('ü', 150), subject = repeat('ü', 126) || '...', tenant = repeat('t', 300), tenant = repeat('t', 252) || '...')};
+my $last = value('SELECT max(id) FROM intel.inference');
+$mock->reset;
+value(qq{$claims SELECT intel.complete('x', 'chat')});
+is(value("SELECT $names FROM intel.inference WHERE id > $last"), 'succeeded t f t f', 'long names stand whole in a row');
+$mock->control({ match => { path => '/chat/' }, do => [ '500', 'ok', 'hang' ] });
+$node->psql('postgres', qq{$claims SELECT intel.complete('x', 'chat')});
+value(qq{$claims BEGIN; SELECT intel.complete('x', 'chat'); ROLLBACK});
+$node->psql('postgres', qq{$claims SET statement_timeout = '300ms'; SELECT intel.complete('x', 'chat')});
+wait_for_sql($node, "SELECT count(*) = 4 FROM intel.inference WHERE id > $last", 'the rows of calls that failed, were rolled back and cancelled');
+is(value("SELECT string_agg($names, ', ' ORDER BY status) FROM intel.inference WHERE id > $last AND tenant LIKE '%...'"),
+	'cancelled f t f t, failed f t f t, succeeded f t f t', 'with long names cut');
+my $random = q{(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 100) i)};
+is(value(qq{SELECT set_config('request.jwt.claims', json_build_object('sub', $random, 'tenant_id', $random)::text, false) <> '';
+	SELECT intel.complete('x', 'chat'); SELECT length(subject) || ' ' || length(tenant) FROM intel.inference ORDER BY id DESC LIMIT 1}),
+	"t\necho: x\n1023 1023", 'names too long for an index are cut there, too');
+is(value('SELECT intel.inference_lost()'), '0', 'nothing is lost');
+
 # ---- jobs ---------------------------------------------------------------------
 
 $mock->control({ match => { path => '/chat/' }, do => [ '500', 'ok' ] });

@@ -33,6 +33,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_control.h"
 #include "common/cryptohash.h"
 #include "common/pg_prng.h"
 #include "common/sha2.h"
@@ -144,6 +145,19 @@ hash_text(pg_cryptohash_ctx *hash, const char *text, bool *ok)
 									  strlen(value) + 1) >= 0;
 }
 
+StaticAssertDecl(LLM_CACHE_KEY_LEN == PG_SHA256_DIGEST_LENGTH,
+				 "a key is a SHA-256 hash");
+
+static void
+end_hash(pg_cryptohash_ctx *hash, bool ok, uint8 *digest)
+{
+	ok = ok && pg_cryptohash_final(hash, digest, PG_SHA256_DIGEST_LENGTH) >= 0;
+	pg_cryptohash_free(hash);
+	if (!ok)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY),
+						errmsg("could not compute the key of an answer")));
+}
+
 static void
 make_key(LlmCall *call)
 {
@@ -159,12 +173,36 @@ make_key(LlmCall *call)
 	hash_text(hash, call->model, &ok);
 	hash_text(hash, state->url, &ok);
 	hash_text(hash, state->wire.body, &ok);
-	ok = ok && pg_cryptohash_final(hash, state->cache_key,
-								   sizeof(state->cache_key)) >= 0;
-	pg_cryptohash_free(hash);
-	if (!ok)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY),
-						errmsg("could not compute the key of an answer")));
+	end_hash(hash, ok, state->cache_key);
+}
+
+/*
+ * The lock of a key. pg_locks shows it to everybody, so nobody may be able to
+ * compute it from what he thinks that somebody asks: the cluster's
+ * nonce goes into it, which no client ever sees. And it is no advisory lock,
+ * which anybody could take.
+ */
+static void
+make_lock(LlmCallState *state)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	bool ok = hash != NULL && pg_cryptohash_init(hash) >= 0;
+	uint8 digest[PG_SHA256_DIGEST_LENGTH];
+	uint32 object;
+	uint16 part;
+
+	ok = ok &&
+		 pg_cryptohash_update(hash,
+							  (const uint8 *) GetMockAuthenticationNonce(),
+							  MOCK_AUTH_NONCE_LEN) >= 0 &&
+		 pg_cryptohash_update(hash, state->cache_key, LLM_CACHE_KEY_LEN) >= 0;
+	end_hash(hash, ok, digest);
+	memcpy(&object, digest, sizeof(object));
+	memcpy(&part, digest + sizeof(object), sizeof(part));
+	SET_LOCKTAG_OBJECT(
+		state->cache_lock, MyDatabaseId,
+		get_relname_relid("cache", get_namespace_oid("intel", false)), object,
+		part);
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -250,18 +288,6 @@ take(LlmCall *call, const Found *found, CacheCount what)
 static dlist_head flights = DLIST_STATIC_INIT(flights);
 static uint64 flights_ended = 0;
 
-static LOCKTAG
-lock_tag(const LlmCallState *state)
-{
-	LOCKTAG tag;
-	uint32 half[2];
-
-	memcpy(half, state->cache_key, sizeof(half));
-	/* as pg_advisory_xact_lock(bigint) has it */
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1], 1);
-	return tag;
-}
-
 static bool
 is_flying(const LlmCallState *state)
 {
@@ -312,14 +338,13 @@ may_lock(void)
 static bool
 try_lock(LlmCallState *state)
 {
-	LOCKTAG tag = lock_tag(state);
 	bool of_job = state->job != 0;
 
 	if (of_job && is_flying(state))
 		return false;
 	if (!of_job && !may_lock())
 		return true;
-	if (LockAcquire(&tag, ExclusiveLock, of_job, true) ==
+	if (LockAcquire(&state->cache_lock, ExclusiveLock, of_job, true) ==
 		LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	if (!of_job)
@@ -335,12 +360,9 @@ try_lock(LlmCallState *state)
 void
 llm_cache_leave(LlmCallState *state)
 {
-	LOCKTAG tag;
-
 	if (!state->in_flights)
 		return;
-	tag = lock_tag(state);
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	(void) LockRelease(&state->cache_lock, ExclusiveLock, true);
 	dlist_delete(&state->flight);
 	state->in_flights = false;
 	state->has_flight = false;
@@ -366,6 +388,7 @@ llm_cache_look(LlmCall *call, bool can_send)
 	if (state->cache_ttl == 0)
 		return;
 	make_key(call);
+	make_lock(state);
 	find(call, &found);
 	if (found.result == NULL || found.expires_at <= now)
 		return;
@@ -478,10 +501,8 @@ llm_cache_note_stale(void)
 static void
 hold_until_commit(const LlmCallState *state)
 {
-	LOCKTAG tag = lock_tag(state);
-
 	if (state->in_flights)
-		(void) LockAcquire(&tag, ExclusiveLock, false, true);
+		(void) LockAcquire(&state->cache_lock, ExclusiveLock, false, true);
 }
 
 void

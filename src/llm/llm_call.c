@@ -72,7 +72,7 @@ llm_call_create(LlmTask task)
 		call->rates[i] = (LlmRate){-1, -1, -1};
 	call->state = state;
 	state->call = call;
-	state->usage_before = LLM_NO_USAGE;
+	state->usage_before = state->usage_of_try = LLM_NO_USAGE;
 
 	state->release.func = release_call;
 	state->release.arg = call;
@@ -271,6 +271,7 @@ void
 llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 {
 	call->retry_after_ms = reply->retry_after_ms;
+	call->state->usage_of_try = reply->usage;
 	call->usage = add_usage(&call->state->usage_before, &reply->usage);
 	if (reply->rejected != NULL)
 		call->state->rejected =

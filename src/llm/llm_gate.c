@@ -310,13 +310,21 @@ check_host(const char *url, const char *provider)
 						errhint("They are listed in intel.egress_host.")));
 }
 
-static int
-choose_timeout(const LlmProvider *provider, const LlmAsk *ask)
+/* A request may shorten what its provider has, not lengthen it. */
+static void
+choose_timeouts(LlmCall *call, const LlmProvider *provider)
 {
-	int timeout =
+	const LlmAsk *ask = &call->state->ask;
+	int most =
 		provider->timeout_ms > 0 ? provider->timeout_ms : guc_llm_timeout;
 
-	return ask->timeout_ms > 0 ? Min(ask->timeout_ms, timeout) : timeout;
+	call->timeout_ms = ask->timeout_ms > 0 ? Min(ask->timeout_ms, most) : most;
+	call->idle_timeout_ms = ask->idle_timeout_ms > 0
+								? ask->idle_timeout_ms
+								: guc_llm_stream_idle_timeout;
+	call->state->is_hurried =
+		call->timeout_ms < most ||
+		call->idle_timeout_ms < guc_llm_stream_idle_timeout;
 }
 
 static Numeric
@@ -451,11 +459,8 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 	ask->dimensions = model->dimensions;
 	ask->is_public = provider.base_url == NULL;
 	ask->is_azure = strcmp(provider.kind->name, "azure") == 0;
-	call->timeout_ms = choose_timeout(&provider, ask);
+	choose_timeouts(call, &provider);
 	call->is_streamed = ask->is_streamed;
-	call->idle_timeout_ms = ask->idle_timeout_ms > 0
-								? ask->idle_timeout_ms
-								: guc_llm_stream_idle_timeout;
 
 	if (call->is_local && json_object_get(ask->options, "schema") != NULL)
 		return refuse_model(refusal, "model \"%s\" cannot fill a schema",
@@ -526,6 +531,7 @@ llm_call_again(LlmCall *call)
 {
 	call->state->is_logged = false;
 	call->state->started_at = 0;
+	call->state->usage_of_try = LLM_NO_USAGE;
 	call->outcome = LLM_PENDING;
 	call->message = NULL;
 	call->http_status = 0;

@@ -11,6 +11,7 @@
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
 #include "portability/instr_time.h"
+#include "storage/lock.h"
 #include "utils/numeric.h"
 
 #include "llm/llm.h"
@@ -43,6 +44,7 @@ typedef struct LlmCallState
 	char *rejected;		   /* content that did not fit the schema, or NULL */
 	bool is_repaired;	   /* llm_call_repair has been here */
 	LlmUsage usage_before; /* of the try before the repair */
+	LlmUsage usage_of_try; /* of this one alone */
 
 	/* for whom and for what; see llm_log.c */
 	int64 job;		   /* 0: none */
@@ -69,6 +71,7 @@ typedef struct LlmCallState
 	int nholds; /* 0: not let through, or settled */
 	bool is_probe;
 	bool was_sent;
+	bool is_hurried; /* the request gave it less time than its provider has */
 	dlist_node holder; /* while nholds > 0 */
 	LlmCall *call;	   /* whose private half this is */
 
@@ -80,6 +83,7 @@ typedef struct LlmCallState
 	TimestampTz
 		give_up_at; /* when to wait for another no longer; 0: not yet */
 	uint8 cache_key[LLM_CACHE_KEY_LEN];
+	LOCKTAG cache_lock;	 /* what stands for the key in the lock table */
 	char *cached_result; /* NULL: the call is to be made */
 
 	instr_time started;

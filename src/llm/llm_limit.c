@@ -8,7 +8,8 @@
  * not known before: tokens are estimated, money is reserved for the worst
  * case (a token has at least one byte, and the answer has its max_tokens).
  * Settling puts right what was taken. A call whose end nobody learned of, but
- * that may have been worked on, costs all that was reserved for it.
+ * that may have been worked on, costs all that was reserved for it. Of tokens
+ * nobody reserves more than a whole bucket, since nobody waits for more either.
  *
  * Buckets hold as much as a period allows and fill all the time, by the
  * monotonic clock, so setting the clock changes nothing. Whoever keeps its
@@ -38,6 +39,7 @@
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "lib/ilist.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
@@ -61,6 +63,10 @@ INTEL_FUNCTION(reset_breaker);
 #define PROBES 64
 #define MAX_CHECKS 16
 #define MINUTE_MS 60000
+/* of the meters that are near in the table, those that one lane may have */
+#define LANE_PROBES (PROBES / 2)
+/* how long a budget is kept that has all that it spent in the table */
+#define BUDGET_IDLE_MS 1000
 /* longest time that a breaker stays open before the next probe */
 #define OPEN_MAX_MS (5 * 60 * 1000)
 /* so that a waiting job comes after the moment, not just before it */
@@ -109,9 +115,19 @@ typedef struct Verdict
 	Want want;
 } Verdict;
 
-static Meter *meters = NULL;
+/*
+ * The table, and how often a budget has left it: what was read of one before
+ * that may be too little by now.
+ */
+typedef struct MeterTable
+{
+	uint64 budgets_left;
+	Meter meters[FLEXIBLE_ARRAY_MEMBER];
+} MeterTable;
+
+static MeterTable *table = NULL; /* shared, or this process's own */
 static int nmeters = 0;
-static Meter *shared = NULL;
+static MeterTable *shared = NULL;
 
 /* Calls of this process that hold meters. */
 static dlist_head holders = DLIST_STATIC_INIT(holders);
@@ -121,7 +137,8 @@ static dlist_head holders = DLIST_STATIC_INIT(holders);
 void
 llm_limit_register(void)
 {
-	shmem_register("intel meters", sizeof(Meter) * METERS, NULL,
+	shmem_register("intel meters",
+				   offsetof(MeterTable, meters) + sizeof(Meter) * METERS, NULL,
 				   (void **) &shared);
 }
 
@@ -157,58 +174,72 @@ llm_limit_now(void)
 Meter *
 llm_limit_meters(int *n)
 {
-	if (meters == NULL)
+	if (table == NULL)
 	{
-		meters = shared;
+		table = shared;
 		nmeters = METERS;
 	}
-	if (meters == NULL)
+	if (table == NULL)
 	{
-		meters = MemoryContextAllocZero(TopMemoryContext,
-										sizeof(Meter) * LOCAL_METERS);
+		table = MemoryContextAllocZero(TopMemoryContext,
+									   offsetof(MeterTable, meters) +
+										   sizeof(Meter) * LOCAL_METERS);
 		nmeters = LOCAL_METERS;
 	}
 	*n = nmeters;
-	return meters;
+	return table->meters;
 }
 
 static bool
 is_evictable(const Meter *meter, int64 now)
 {
 	return meter->in_flight == 0 && meter->reserved == 0 &&
+		   meter->writes == 0 &&
+		   (meter->kind != METER_BUDGET || meter->spent == meter->recorded) &&
 		   now - meter->used_at > meter->idle_ms;
 }
 
-/* The meter of a check, or NULL: with the lock held. */
+/*
+ * The meter of a check, or NULL: with the lock held. One that is new is for
+ * this lane; NULL also where the lane has its share of the meters, so that
+ * nobody fills the table with names of his own making for all.
+ */
 static Meter *
-find_meter(const Check *check, bool create, bool *is_new)
+find_meter(const Check *check, uint32 lane, bool create, bool *is_new)
 {
 	int n;
-	Meter *table = llm_limit_meters(&n);
+	Meter *all = llm_limit_meters(&n);
 	int64 now = llm_limit_now();
 	uint32 hash =
 		hash_bytes((const unsigned char *) check->scope, strlen(check->scope));
 	Meter *place = NULL;
+	int of_lane = 0;
 
 	*is_new = false;
 	hash = hash_combine(hash, murmurhash32((uint32) check->limit * 4 +
 										   check->kind + MyDatabaseId));
 	for (int i = 0; i < PROBES; i++)
 	{
-		Meter *meter = &table[(hash + i) % n];
+		Meter *meter = &all[(hash + i) % n];
+		bool is_free =
+			!OidIsValid(meter->database) || is_evictable(meter, now);
 
 		if (meter->database == MyDatabaseId && meter->kind == check->kind &&
 			meter->limit == check->limit &&
 			strcmp(meter->scope, check->scope) == 0)
 			return meter;
-		if (place == NULL &&
-			(!OidIsValid(meter->database) || is_evictable(meter, now)))
+		if (is_free && place == NULL)
 			place = meter;
+		if (!is_free && meter->database == MyDatabaseId && meter->lane == lane)
+			of_lane++;
 	}
-	if (!create || place == NULL)
+	if (!create || place == NULL || of_lane >= LANE_PROBES)
 		return NULL;
+	if (OidIsValid(place->database) && place->kind == METER_BUDGET)
+		table->budgets_left++;
 	memset(place, 0, sizeof(*place));
 	place->database = MyDatabaseId;
+	place->lane = lane;
 	place->kind = check->kind;
 	place->limit = check->limit;
 	strcpy(place->scope, check->scope);
@@ -222,21 +253,38 @@ find_meter(const Check *check, bool create, bool *is_new)
 
 /* ---- which meters a call has to pass ------------------------------------- */
 
-/* Append " name=value"; a scope that is too long ends in its hash. */
+/*
+ * Append " name=value"; a scope that is too long is cut between characters and
+ * ends in its hash.
+ */
 static void
 add_scope(char *scope, const char *name, const char *value)
 {
 	size_t used = strlen(scope);
 	size_t room = METER_SCOPE_MAX - used;
+	uint64 seed =
+		hash_bytes_extended((const unsigned char *) scope, (int) used, 0);
 
 	if (value == NULL)
 		value = "-";
 	if (snprintf(scope + used, room, "%s%s=%s", used > 0 ? " " : "", name,
 				 value) < (int) room)
 		return;
-	snprintf(scope + METER_SCOPE_MAX - 18, 18, "~%016" PRIx64,
+	used = pg_mbcliplen(scope, strlen(scope), METER_SCOPE_MAX - 18);
+	snprintf(scope + used, 18, "~%016" PRIx64,
 			 hash_bytes_extended((const unsigned char *) value, strlen(value),
-								 used));
+								 seed));
+}
+
+/* Whose call it is, as far as turns go: a tenant's, a user's or a role's. */
+static uint32
+lane_of(const LlmCallState *state)
+{
+	const char *name = state->tenant != NULL ? state->tenant : state->subject;
+
+	return name != NULL
+			   ? hash_bytes((const unsigned char *) name, strlen(name))
+			   : murmurhash32(state->owner);
 }
 
 static void
@@ -424,8 +472,12 @@ refill(Meter *meter, const Check *check, int64 now)
 		meter->tokens += periods * check->tokens;
 		meter->filled_at = now;
 	}
-	meter->requests = Min(meter->requests, (double) check->requests);
-	meter->tokens = Min(meter->tokens, (double) check->tokens);
+	/* where there is no limit there is no debt, when one is set later */
+	meter->requests = check->requests > 0
+						  ? Min(meter->requests, (double) check->requests)
+						  : 0;
+	meter->tokens =
+		check->tokens > 0 ? Min(meter->tokens, (double) check->tokens) : 0;
 	if (check->kind == METER_BUDGET && check->period > meter->period)
 	{
 		meter->period = check->period;
@@ -515,11 +567,11 @@ take(LlmCallState *state, const Check *check, Meter *meter, const Need *need,
 	if (check->kind == METER_MODEL && meter->state != BREAKER_CLOSED)
 		meter->is_probing = state->is_probe = true;
 	hold->meter = meter;
-	hold->tokens = check->tokens > 0 ? need->tokens : 0;
+	hold->tokens = Min(need->tokens, (double) check->tokens);
 	hold->money = check->kind == METER_BUDGET ? need->money : 0;
 	meter->in_flight++;
 	meter->used_at = now;
-	meter->idle_ms = check->kind == METER_BUDGET ? check->left_ms
+	meter->idle_ms = check->kind == METER_BUDGET ? BUDGET_IDLE_MS
 					 : check->kind == METER_MODEL
 						 ? Max(check->period_ms, OPEN_MAX_MS)
 						 : check->period_ms;
@@ -635,46 +687,42 @@ hold_until_settled(LlmCallState *state)
 	dlist_push_tail(&holders, &state->holder);
 }
 
-bool
-llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
+/* How a look at all meters of a call ended. */
+typedef enum Admission
 {
-	LlmCallState *state = call->state;
-	Check checks[MAX_CHECKS];
-	Meter *found[MAX_CHECKS];
-	Verdict verdict = {0};
-	bool is_full = false;
-	Need need;
-	int64 now;
-	int n;
+	ADMITTED,
+	REFUSED,
+	NO_METERS,
+	OUTDATED /* a budget that was read is not in the table any more */
+} Admission;
 
-	if (call->is_local)
-		return true;
-	Assert(state->nholds == 0);
-	n = collect_checks(call, checks);
-	need = measure(call, checks, n);
+/*
+ * All meters of a call, or none; with the lock held. What budgets have spent
+ * was read when budgets_left was as given.
+ */
+static Admission
+try_meters(LlmCall *call, const Check *checks, int n, const Need *need,
+		   uint64 budgets_left, Verdict *verdict)
+{
+	uint32 lane = lane_of(call->state);
+	Meter *found[MAX_CHECKS];
+	int64 now = llm_limit_now();
+
 	for (int i = 0; i < n; i++)
 	{
-		if (checks[i].kind == METER_BUDGET)
-			checks[i].loaded = llm_spend_load(checks[i].limit, checks[i].scope,
-											  checks[i].period);
-	}
-	if (state->holds == NULL)
-		state->holds =
-			MemoryContextAlloc(call->cxt, sizeof(MeterHold) * MAX_CHECKS);
-
-	llm_limit_lock();
-	now = llm_limit_now();
-	for (int i = 0; i < n && !is_full; i++)
-	{
+		bool is_outdated = table->budgets_left != budgets_left;
 		bool is_new;
-		Meter *meter = find_meter(&checks[i], true, &is_new);
+		Meter *meter = find_meter(&checks[i], lane, true, &is_new);
 
-		found[i] = meter;
-		is_full = meter == NULL;
-		if (is_full)
-			break;
+		if (meter == NULL)
+			return NO_METERS;
 		if (is_new && checks[i].kind == METER_BUDGET)
 		{
+			if (is_outdated)
+			{
+				meter->database = InvalidOid;
+				return OUTDATED;
+			}
 			meter->period = checks[i].period;
 			meter->spent = meter->recorded = meter->wanted = checks[i].loaded;
 		}
@@ -682,23 +730,77 @@ llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
 		meter->used_at = now;
 		meter->idle_ms = Max(meter->idle_ms, 1000);
 		refill(meter, &checks[i], now);
-		test_meter(&verdict, &checks[i], meter, &need, now);
+		test_meter(verdict, &checks[i], meter, need, now);
+		found[i] = meter;
 	}
-	if (!is_full && verdict.sqlstate != 0)
-		fill_refusal(call, &verdict, may_wait, now, refusal);
-	else if (!is_full)
-	{
-		for (int i = 0; i < n; i++)
-			take(state, &checks[i], found[i], &need, now);
-		hold_until_settled(state);
-	}
-	llm_limit_unlock();
+	if (verdict->sqlstate != 0)
+		return REFUSED;
+	for (int i = 0; i < n; i++)
+		take(call->state, &checks[i], found[i], need, now);
+	hold_until_settled(call->state);
+	return ADMITTED;
+}
 
-	if (is_full)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-						errmsg("too many limits are in use at the same "
-							   "time")));
-	if (verdict.sqlstate != 0)
+/* What the budgets among them have spent; returns budgets_left before that. */
+static uint64
+load_budgets(Check *checks, int n)
+{
+	uint64 budgets_left;
+	int unused;
+
+	(void) llm_limit_meters(&unused);
+	llm_limit_lock();
+	budgets_left = table->budgets_left;
+	llm_limit_unlock();
+	for (int i = 0; i < n; i++)
+	{
+		if (checks[i].kind == METER_BUDGET)
+			checks[i].loaded = llm_spend_load(checks[i].limit, checks[i].scope,
+											  checks[i].period);
+	}
+	return budgets_left;
+}
+
+bool
+llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
+{
+	LlmCallState *state = call->state;
+	Check checks[MAX_CHECKS];
+	Verdict verdict;
+	Admission admission;
+	Need need;
+	int n;
+
+	if (call->is_local)
+		return true;
+	Assert(state->nholds == 0);
+	n = collect_checks(call, checks);
+	need = measure(call, checks, n);
+	if (state->holds == NULL)
+		state->holds =
+			MemoryContextAlloc(call->cxt, sizeof(MeterHold) * MAX_CHECKS);
+	do
+	{
+		uint64 budgets_left = load_budgets(checks, n);
+
+		CHECK_FOR_INTERRUPTS();
+		verdict = (Verdict){0};
+		llm_limit_lock();
+		admission = try_meters(call, checks, n, &need, budgets_left, &verdict);
+		if (admission == REFUSED)
+			fill_refusal(call, &verdict, may_wait, llm_limit_now(), refusal);
+		llm_limit_unlock();
+	} while (admission == OUTDATED);
+
+	if (admission == NO_METERS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many limits are in use at the same time"),
+				 errdetail("The server counts %d limits, budgets and models "
+						   "at once, and at most half of them for one tenant, "
+						   "user or role.",
+						   METERS)));
+	if (admission == REFUSED)
 		return false;
 	llm_spend_record(call);
 	return true;
@@ -711,13 +813,11 @@ static int64
 settled_cost(const LlmCall *call, int64 reserved)
 {
 	const LlmCallState *state = call->state;
-	const LlmUsage *usage = &call->usage;
-	const LlmUsage *before = &state->usage_before;
+	const LlmUsage *usage = &state->usage_of_try;
 
 	if (usage->input >= 0 && (usage->output >= 0 || !has_output(call)))
-		return cost_of(state, usage->input - Max(before->input, 0),
-					   Max(usage->cached - Max(before->cached, 0), 0),
-					   Max(usage->output - Max(before->output, 0), 0));
+		return cost_of(state, usage->input, Max(usage->cached, 0),
+					   Max(usage->output, 0));
 	/* an answer that refuses the work is not charged for */
 	if (!state->was_sent || call->http_status >= 400)
 		return 0;
@@ -732,6 +832,22 @@ open_breaker(Meter *meter, BreakerState state, int64 now, int64 open_ms)
 	meter->open_until = now + meter->open_ms;
 }
 
+/*
+ * Did it end for want of time that its request did not give it? That says
+ * nothing about the model, and whoever asks shall not switch it off for all.
+ */
+static bool
+ended_in_haste(const LlmCall *call)
+{
+	int given = call->is_streamed
+					? Min(call->timeout_ms, call->idle_timeout_ms)
+					: call->timeout_ms;
+
+	return call->state->is_hurried &&
+		   call->sqlstate == ERRCODE_INTEL_TIMEOUT &&
+		   call->http_status < 400 && call->latency_ms + 1 >= given;
+}
+
 static void
 settle_breaker(Meter *meter, const LlmCall *call, int64 now)
 {
@@ -739,7 +855,7 @@ settle_breaker(Meter *meter, const LlmCall *call, int64 now)
 
 	if (was_probe)
 		meter->is_probing = false;
-	if (call->outcome == LLM_PENDING)
+	if (call->outcome == LLM_PENDING || ended_in_haste(call))
 		return;
 	if (call->sqlstate == ERRCODE_INTEL_RATE_LIMITED)
 	{
@@ -778,18 +894,15 @@ static void
 settle_meter(const MeterHold *hold, const LlmCall *call, int64 now)
 {
 	Meter *meter = hold->meter;
-	const LlmUsage *usage = &call->usage;
-	const LlmUsage *before = &call->state->usage_before;
+	const LlmUsage *usage = &call->state->usage_of_try;
 
 	meter->in_flight--;
 	meter->used_at = now;
 	if (call->outcome != LLM_PENDING)
 		meter->latency_ms = 0.8 * meter->latency_ms + 0.2 * call->latency_ms;
 	if (usage->input >= 0)
-		meter->tokens += hold->tokens -
-						 (usage->input - Max(before->input, 0)) -
-						 Max(usage->output - Max(before->output, 0), 0);
-	else if (call->http_status >= 400)
+		meter->tokens += hold->tokens - usage->input - Max(usage->output, 0);
+	else if (call->http_status >= 400 || !call->state->was_sent)
 		meter->tokens += hold->tokens;
 	meter->reserved -= hold->money;
 	if (hold->money > 0)
@@ -832,7 +945,7 @@ llm_model_is_open(const char *provider, const char *model, int64 *wait_ms)
 
 	snprintf(check.scope, METER_SCOPE_MAX, "%s %s", provider, model);
 	llm_limit_lock();
-	meter = find_meter(&check, false, &is_new);
+	meter = find_meter(&check, 0, false, &is_new);
 	if (meter != NULL && meter->state == BREAKER_OPEN)
 		test_breaker(&verdict, &check, meter, llm_limit_now());
 	llm_limit_unlock();
@@ -847,15 +960,15 @@ static Meter *
 copy_meters(int *count)
 {
 	int n;
-	Meter *table = llm_limit_meters(&n);
+	const Meter *all = llm_limit_meters(&n);
 	Meter *copy = palloc(sizeof(Meter) * n);
 
 	*count = 0;
 	llm_limit_lock();
 	for (int i = 0; i < n; i++)
 	{
-		if (table[i].database == MyDatabaseId)
-			copy[(*count)++] = table[i];
+		if (all[i].database == MyDatabaseId)
+			copy[(*count)++] = all[i];
 	}
 	llm_limit_unlock();
 	return copy;
@@ -951,13 +1064,13 @@ intel_reset_breaker(PG_FUNCTION_ARGS)
 {
 	char *model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int n;
-	Meter *table = llm_limit_meters(&n);
+	Meter *all = llm_limit_meters(&n);
 	bool found = false;
 
 	llm_limit_lock();
 	for (int i = 0; i < n; i++)
 	{
-		Meter *meter = &table[i];
+		Meter *meter = &all[i];
 
 		if (meter->database != MyDatabaseId || meter->kind != METER_MODEL ||
 			strcmp(strchr(meter->scope, ' ') + 1, model) != 0)

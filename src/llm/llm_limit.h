@@ -40,6 +40,7 @@ typedef enum BreakerState
 typedef struct Meter
 {
 	Oid database; /* InvalidOid: free */
+	uint32 lane;  /* hash of whoever it was made for */
 	MeterKind kind;
 	int32 limit;				 /* id of the row, of rates and budgets */
 	char scope[METER_SCOPE_MAX]; /* what is counted apart; names for a model */
@@ -67,6 +68,7 @@ typedef struct Meter
 	int64 reserved; /* of calls in flight */
 	int64 recorded; /* what intel.spend has for spent + reserved, at least */
 	int64 wanted;	/* what it shall have; written by the worker */
+	int writes;		/* of its total, in a transaction that has not ended */
 	int64 amount;	/* of the budget, when it was last asked */
 } Meter;
 
@@ -100,7 +102,7 @@ extern int32 llm_spend_period(bool monthly, int64 *left_ms);
 extern int64 llm_spend_load(int32 limit, const char *scope, int32 period);
 /*
  * Return when the table has at least what the budgets of a call hold; else
- * release the call and raise 55000. Needs a transaction; in the worker, the
+ * release the call and raise 53000. Needs a transaction; in the worker, the
  * table has it when that commits.
  */
 extern void llm_spend_record(LlmCall *call);

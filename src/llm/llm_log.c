@@ -281,12 +281,6 @@ put_cost(const LlmCallState *state, const LlmUsage *usage, char *cost)
 		strcpy(cost, text);
 }
 
-static int64
-minus_known(int64 all, int64 before)
-{
-	return all < 0 ? -1 : all - Max(before, 0);
-}
-
 /*
  * Copy a name. What is longer than its place is cut behind a character, and
  * ends in dots: it shall not be the name of somebody else. Raises nothing.
@@ -308,7 +302,6 @@ static void
 fill_entry(const LlmCall *call, LogEntry *entry)
 {
 	const LlmCallState *state = call->state;
-	const LlmUsage *before = &state->usage_before;
 
 	memset(entry, 0, sizeof(*entry));
 	entry->database = MyDatabaseId;
@@ -325,13 +318,7 @@ fill_entry(const LlmCall *call, LogEntry *entry)
 	else if (call->outcome != LLM_SUCCEEDED)
 		entry->sqlstate = call->sqlstate;
 	entry->http_status = call->http_status;
-	entry->usage.input = minus_known(call->usage.input, before->input);
-	entry->usage.cached = minus_known(call->usage.cached, before->cached);
-	entry->usage.cache_write =
-		minus_known(call->usage.cache_write, before->cache_write);
-	entry->usage.output = minus_known(call->usage.output, before->output);
-	entry->usage.reasoning =
-		minus_known(call->usage.reasoning, before->reasoning);
+	entry->usage = state->usage_of_try;
 	entry->latency_ms = call->latency_ms;
 	entry->first_token_ms = call->first_token_ms;
 	strcpy(entry->request_id, call->request_id);

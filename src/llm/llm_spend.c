@@ -12,7 +12,10 @@
  *
  * Only the worker of the database writes the table, so nothing needs to be
  * said about writers meeting; sessions ask it and wait. It writes the exact
- * total when it has nothing else to do.
+ * total when it has nothing else to do. Its commit is waited for whatever
+ * synchronous_commit says: a call leaves when its total is on disk. A budget
+ * whose total is in the table can leave shared memory, and comes back from
+ * there.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +41,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/query.h"
 #include "base/shmem.h"
 #include "llm/llm_limit.h"
@@ -48,7 +52,10 @@
 
 /* how much is written ahead: this part of a budget */
 #define AHEAD 100
+/* longest wait for the worker, beyond what it may spend in a submitter's SQL */
 #define RECORD_TIMEOUT_MS 10000
+/* a budget that nothing has used for so long gets its exact total */
+#define REST_MS 5000
 /* totals written in one transaction */
 #define BATCH 64
 
@@ -58,6 +65,8 @@ typedef struct Written
 	int32 limit;
 	int32 period;
 	int64 value;
+	SubTransactionId subid;
+	char scope[METER_SCOPE_MAX];
 } Written;
 
 static ConditionVariable *recorded = NULL;
@@ -163,37 +172,62 @@ llm_spend_load(int32 limit, const char *scope, int32 period)
 static void
 on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (nwritten == 0)
+	if (nwritten == 0 ||
+		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT))
 		return;
-	if (event == XACT_EVENT_COMMIT)
+	llm_limit_lock();
+	for (int i = 0; i < nwritten; i++)
 	{
-		llm_limit_lock();
-		for (int i = 0; i < nwritten; i++)
-		{
-			Meter *meter = written[i].meter;
+		Meter *meter = written[i].meter;
 
-			if (meter->database == MyDatabaseId &&
-				meter->kind == METER_BUDGET &&
-				meter->limit == written[i].limit &&
-				meter->period == written[i].period)
-				meter->recorded = Max(meter->recorded, written[i].value);
-		}
-		llm_limit_unlock();
-		ConditionVariableBroadcast(recorded);
+		meter->writes--;
+		/* another period may have begun */
+		if (event == XACT_EVENT_COMMIT && meter->period == written[i].period)
+			meter->recorded = Max(meter->recorded, written[i].value);
 	}
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		nwritten = 0;
+	llm_limit_unlock();
+	ConditionVariableBroadcast(recorded);
+	nwritten = 0;
+}
+
+/* What a subtransaction wrote goes with it; wanted says that it is missing. */
+static void
+on_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg pg_attribute_unused())
+{
+	int kept = 0;
+
+	if (nwritten == 0 || (event != SUBXACT_EVENT_ABORT_SUB &&
+						  event != SUBXACT_EVENT_COMMIT_SUB))
+		return;
+	llm_limit_lock();
+	for (int i = 0; i < nwritten; i++)
+	{
+		bool is_of_it = written[i].subid == subid;
+
+		if (is_of_it && event == SUBXACT_EVENT_ABORT_SUB)
+		{
+			written[i].meter->writes--;
+			continue;
+		}
+		if (is_of_it)
+			written[i].subid = parent;
+		written[kept++] = written[i];
+	}
+	llm_limit_unlock();
+	nwritten = kept;
 }
 
 static void
-write_total(const Written *total, const char *scope)
+write_total(const Written *total)
 {
 	QueryArg args[5];
 
-	args[0] = query_arg_text(spend_key(total->limit, scope, total->period));
+	args[0] =
+		query_arg_text(spend_key(total->limit, total->scope, total->period));
 	args[1] = query_arg_int4(total->limit);
 	args[2] = query_arg_datum(DATEOID, DateADTGetDatum(total->period), false);
-	args[3] = query_arg_text(scope);
+	args[3] = query_arg_text(total->scope);
 	args[4] = query_arg_datum(
 		NUMERICOID,
 		NumericGetDatum(int64_div_fast_to_numeric(total->value, 9)), false);
@@ -205,32 +239,30 @@ write_total(const Written *total, const char *scope)
 		args, 5, false);
 }
 
-/* Does the table have to be changed for this meter, and to what? */
+/*
+ * Does the table have to be changed for this meter, and to what? The exact
+ * total is for all, or for those that rest.
+ */
 static bool
-total_to_write(Meter *meter, bool exactly, int64 *value)
+total_to_write(const Meter *meter, bool exactly, int64 now, int64 *value)
 {
 	if (meter->database != MyDatabaseId || meter->kind != METER_BUDGET)
 		return false;
+	*value = meter->wanted;
 	if (meter->wanted > meter->recorded)
-	{
-		*value = meter->wanted;
 		return true;
-	}
 	*value = meter->spent + meter->reserved;
-	if (!exactly || *value == meter->recorded)
-		return false;
-	/* from here on nobody relies on the higher value in the table */
-	meter->recorded = meter->wanted = *value;
-	return true;
+	return *value != meter->recorded && meter->writes == 0 &&
+		   (exactly || now - meter->used_at > REST_MS);
 }
 
 void
 llm_spend_flush(bool exactly)
 {
 	static bool registered = false;
-	char scopes[BATCH][METER_SCOPE_MAX];
 	int n;
 	Meter *table = llm_limit_meters(&n);
+	int64 now = llm_limit_now();
 	int first = nwritten;
 
 	if (!llm_limit_is_shared())
@@ -238,6 +270,7 @@ llm_spend_flush(bool exactly)
 	if (!registered)
 	{
 		RegisterXactCallback(on_transaction_end, NULL);
+		RegisterSubXactCallback(on_subtransaction_end, NULL);
 		registered = true;
 	}
 	llm_limit_lock();
@@ -245,16 +278,25 @@ llm_spend_flush(bool exactly)
 	{
 		Written *total = &written[nwritten];
 
-		if (!total_to_write(&table[i], exactly, &total->value))
+		if (!total_to_write(&table[i], exactly, now, &total->value))
 			continue;
+		/* from here on nobody relies on a higher value in the table */
+		if (total->value < table[i].recorded)
+			table[i].recorded = table[i].wanted = total->value;
 		total->meter = &table[i];
 		total->limit = table[i].limit;
 		total->period = table[i].period;
-		strcpy(scopes[nwritten++], table[i].scope);
+		total->subid = GetCurrentSubTransactionId();
+		strcpy(total->scope, table[i].scope);
+		/* so that it does not leave and come back in the meantime */
+		table[i].writes++;
+		nwritten++;
 	}
 	llm_limit_unlock();
 	for (int i = first; i < nwritten; i++)
-		write_total(&written[i], scopes[i]);
+		write_total(&written[i]);
+	if (nwritten > first)
+		ForceSyncCommit();
 }
 
 bool
@@ -262,17 +304,15 @@ llm_spend_waiting(bool exactly)
 {
 	int n;
 	Meter *table = llm_limit_meters(&n);
+	int64 now = llm_limit_now();
+	int64 value;
 	bool waiting = false;
 
 	if (!llm_limit_is_shared())
 		return false;
 	llm_limit_lock();
 	for (int i = 0; i < n && !waiting; i++)
-		waiting = table[i].database == MyDatabaseId &&
-				  table[i].kind == METER_BUDGET &&
-				  (table[i].wanted > table[i].recorded ||
-				   (exactly &&
-					table[i].spent + table[i].reserved != table[i].recorded));
+		waiting = total_to_write(&table[i], exactly, now, &value);
 	llm_limit_unlock();
 	return waiting;
 }
@@ -322,12 +362,12 @@ llm_spend_record(LlmCall *call)
 	{
 		if (!llm_wake_worker(LLM_WAKE_FLUSH) ||
 			TimestampDifferenceExceeds(start, GetCurrentTimestamp(),
-									   RECORD_TIMEOUT_MS))
+									   guc_step_timeout + RECORD_TIMEOUT_MS))
 		{
 			ConditionVariableCancelSleep();
 			llm_limit_release(call);
 			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("a budget could not be written down before the "
 							"call"),
 					 errhint("That takes a worker in this database: see "

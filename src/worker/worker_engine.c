@@ -736,8 +736,8 @@ engine_fail(Job *job, int sqlstate, const char *message)
 	write_failure(job, &failure);
 }
 
-static void
-fail_with_error(Job *job, const ErrorData *error)
+void
+engine_fail_with_error(Job *job, const ErrorData *error)
 {
 	Failure failure;
 
@@ -827,7 +827,7 @@ advance(Job *job)
 			undo_step(job, &start);
 			return true;
 		}
-		fail_with_error(job, error);
+		engine_fail_with_error(job, error);
 		return false;
 	}
 }
@@ -879,7 +879,7 @@ call_failed(Job *job)
 
 		if (error != NULL)
 		{
-			fail_with_error(job, error);
+			engine_fail_with_error(job, error);
 			return false;
 		}
 		if (repaired)
@@ -937,7 +937,7 @@ engine_write_part(Job *job)
 		stream_note(job);
 	else
 	{
-		fail_with_error(job, error);
+		engine_fail_with_error(job, error);
 		return false;
 	}
 	return true;

@@ -172,6 +172,8 @@ extern bool engine_lock(const Job *job);
  * transaction that has the job locked.
  */
 extern void engine_fail(Job *job, int sqlstate, const char *message);
+/* The same by any error; one that can pass is tried again after a delay. */
+extern void engine_fail_with_error(Job *job, const ErrorData *error);
 
 /* Free the job's memory; cancels its call. No transaction needed. */
 extern void engine_forget(Job *job);

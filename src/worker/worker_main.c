@@ -448,7 +448,7 @@ may_leave(Worker *worker)
 		now < TimestampTzPlusMilliseconds(worker->idle_since,
 										  guc_worker_idle_timeout))
 		return false;
-	if (llm_spend_waiting(true))
+	while (llm_spend_waiting(true))
 	{
 		begin("intel: write down budgets");
 		llm_spend_flush(true);

@@ -118,7 +118,7 @@ wait_admit(Job *job)
 		park(job, LOCKED_MS);
 		return true;
 	}
-	engine_fail(job, error->sqlerrcode, error->message);
+	engine_fail_with_error(job, error);
 	llm_call_free(job->llm_call);
 	job->llm_call = NULL;
 	return false;

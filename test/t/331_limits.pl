@@ -85,6 +85,22 @@ my $used = value(q{SELECT tokens_left::int FROM intel.limit_state() WHERE kind =
 cmp_ok($used, '<', 400, 'by the tokens that were reported');
 value('DELETE FROM intel.rate_limit');
 
+# nobody takes more of a bucket than there is in it, and what was not sent costs nothing
+value(qq{INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms)
+	VALUES ('dead', 'openai', 'http://127.0.0.1:9/v1', true, 2000);
+	INSERT INTO intel.model (name, provider, model_id, task, tpm)
+	VALUES ('small', 'mock', 'm-5', 'chat', 100000), ('dead', 'dead', 'm-6', 'chat', 1000), ('free', 'mock', 'm-7', 'chat', NULL);
+	INSERT INTO intel.model_grant VALUES ('small', 0), ('dead', 0), ('free', 0)});
+$mock->control({ match => { contains => 'hog' }, do => ['hang'] });
+is(state_of(q{SELECT intel.complete('hog', 'small', '{"max_tokens": 10000000, "timeout_ms": 50}')}), 'IN001', 'a call that asks for a hundred buckets, and is never answered');
+cmp_ok(value(q{SELECT tokens_left FROM intel.limit_state() WHERE scope = 'mock small'}), '>=', 0, 'empties one');
+is(state_of(q{SELECT intel.complete('x', 'dead', '{"max_tokens": 900}')}), 'IN001', 'a call that cannot be sent');
+is(value(q{SELECT tokens_left FROM intel.limit_state() WHERE scope = 'dead dead'}), '1000', 'takes no tokens');
+value(q{SELECT count(intel.complete('x', 'free')) FROM generate_series(1, 100)});
+value(q{UPDATE intel.model SET rpm = 60, tpm = 1000 WHERE name = 'free'});
+is(state_of(q{SELECT intel.complete('x', 'free', '{"max_tokens": 10}')}), 'IN003', 'a limit that is new begins with nothing');
+cmp_ok((detail_of(q{SELECT intel.complete('x', 'free', '{"max_tokens": 10}')}) =~ /Retry after (\d+) s/)[0] // 99, '<=', 2, 'but without a debt');
+
 # ---- at the same time ----------------------------------------------------------------
 
 $mock->reset;
@@ -160,10 +176,33 @@ $mock->control({ do => ['500'] });
 is(state_of(q{SET request.jwt.claims = '{"tenant_id": "failed"}'; SELECT intel.complete('x', 'paid', '{"max_tokens": 5}')}), '58000', 'a call that fails');
 is(value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'failed'}) + 0, 0, 'costs nothing');
 
-# totals after a crash, and after a restart in order
+# each try of a call that is mended costs what it cost
+my $mended = q{SET request.jwt.claims = '{"tenant_id": "mended"}'; SELECT intel.complete('x', 'paid',
+	'{"max_tokens": 5, "schema": {"type": "object"}, "timeout_ms": 500}')};
+$mock->control({ do => [ { kind => 'ok', content => 'no JSON', usage => { input => 1, output => 2 } }, 'hang' ] });
+is(state_of($mended), 'IN001', 'an answer that is mended, and the end of that nobody sees');
+is(value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'mended'}) + 0, 0.007, 'costs the first try and what the second may have cost');
+wait_for_sql($node, q{SELECT array_agg(coalesce(cost::float8, -1) ORDER BY id) = '{0.002,-1}' FROM intel.inference WHERE tenant = 'mended'}, 'the cost of both to be in the log');
+
+# names that are long are cut between characters, and do not become one
+my $long = chr(0xe9) x 100;
+utf8::encode($long);
+value("SET request.jwt.claims = '{\"tenant_id\": \"$_$long\"}'; " . q{SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')}) foreach '', 'a', 'aa';
+wait_for_sql($node, q{SELECT count(*) = 3 FROM intel.spend WHERE octet_length(scope) > 150}, 'three long names');
+is(value(q{SELECT count(DISTINCT convert_from(convert_to(scope, 'UTF8'), 'UTF8')) FROM intel.spend WHERE octet_length(scope) > 150}), '3', 'that are text, and differ');
+
+# totals after a crash, and after a restart in order; the commit that a call
+# waits for is on disk whatever synchronous_commit says
+$node->safe_psql('postgres', "ALTER SYSTEM SET $_") foreach 'synchronous_commit = off', "wal_writer_delay = '10s'";
+$node->reload;
+wait_for_sql($node, "SELECT current_setting('wal_writer_delay') = '10s'", 'the settings');
+value(q{SET request.jwt.claims = '{"tenant_id": "durable"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')});
 kill9_server($node);
 is(state_of(q{SET request.jwt.claims = '{"tenant_id": "rich"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')}), 'IN006',
 	'a crash does not give money back');
+cmp_ok(value(q{SELECT sum(amount) FROM intel.spend WHERE scope ~ 'durable'}) || 0, '>=', $cost, 'not of the last call either');
+$node->safe_psql('postgres', "ALTER SYSTEM RESET $_") foreach 'synchronous_commit', 'wal_writer_delay';
+$node->reload;
 my $rich = value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'rich'});
 ok($rich >= $spent && $rich <= 0.05, "nor is more counted than the budget ($rich after $spent)");
 value(q{SET request.jwt.claims = '{"tenant_id": "exact"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')});
@@ -171,6 +210,36 @@ wait_for_sql($node, "SELECT amount = $cost FROM intel.spend WHERE scope ~ 'exact
 $node->restart;
 value(q{SET request.jwt.claims = '{"tenant_id": "exact"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')});
 is(value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'exact'}) + 0, 2 * $cost, 'a restart keeps totals exactly');
+
+# more budgets than shared memory has places: those that rest make room, and come back as they were
+$mock->reset;
+my $crowd = q{DO $$ DECLARE failed int := 0; BEGIN
+	FOR i IN %d .. %d LOOP
+		PERFORM set_config('request.jwt.claims', format('{"tenant_id": "crowd-%%s"}', i), false);
+		PERFORM intel.complete('one two', 'paid', '{"max_tokens": 5}');
+	END LOOP; END $$};
+my @crowd = map { $_ * 900 } 0 .. 5;
+foreach my $i (0 .. 4)
+{
+	is(state_of(sprintf($crowd, $crowd[$i] + 1, $crowd[ $i + 1 ])), '00000', "tenants up to $crowd[$i + 1]");
+	wait_for_sql($node, "SELECT count(*) = $crowd[$i + 1] FROM intel.spend WHERE scope ~ 'crowd' AND amount = $cost", 'their totals');
+}
+my $kept = value(q{SELECT count(*) FROM intel.limit_state() WHERE scope ~ 'crowd'});
+cmp_ok($kept, '<', 4096, "$kept of 4,500 are in shared memory");
+my $away = value(q{SELECT min(i) FROM generate_series(1, 4500) i WHERE NOT EXISTS (SELECT FROM intel.limit_state() WHERE scope LIKE '% tenant=crowd-' || i)});
+value(qq{SET request.jwt.claims = '{"tenant_id": "crowd-$away"}'; } . q{SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')});
+is(value("SELECT spent FROM intel.limit_state() WHERE scope LIKE '% tenant=crowd-$away'") + 0, 2 * $cost, 'one that was away has spent what it had');
+# names of one's own making fill one's share
+value(q{UPDATE intel.budget SET per = '{tenant,feature}'});
+my $filled = q{DO $$ BEGIN
+	PERFORM set_config('request.jwt.claims', '{"tenant_id": "greedy"}', false);
+	FOR i IN 1 .. 9000 LOOP
+		PERFORM set_config('intel.feature', 'f' || i, false);
+		BEGIN PERFORM intel.complete('one two', 'paid', '{"max_tokens": 500}');
+		EXCEPTION WHEN SQLSTATE 'IN006' THEN NULL; END;
+	END LOOP; END $$};
+is(state_of("$filled"), '53000', 'a tenant that names thousands of features is refused');
+is(state_of(q{SET request.jwt.claims = '{"tenant_id": "modest"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')}), '00000', 'and others are not');
 value('DELETE FROM intel.budget');
 
 # ---- the breaker ------------------------------------------------------------------------------
@@ -196,6 +265,16 @@ is(state_of(q{SELECT intel.complete('x', 'chat')}), 'IN005', 'open again');
 is(value(q{SELECT intel.reset_breaker('chat')}), 't', 'it can be reset');
 is(value(q{SELECT intel.complete('x', 'chat')}), 'echo: x', 'by hand');
 is(state_of(q{SET ROLE alice; SELECT intel.reset_breaker('chat')}), '42501', 'not by everybody');
+
+# whoever is in a hurry does not switch a model off for all
+$mock->control({ do => [ { kind => 'slow', seconds => 0.2 } ], always => \1 });
+is(state_of(q{SELECT intel.complete('x', 'chat', '{"timeout_ms": 1}')}), 'IN001', "a call that gives no time") for 1 .. 4;
+is(value(q{SELECT state || failures FROM intel.breaker_state() WHERE model = 'chat'}), 'closed0', 'says nothing about the model');
+$mock->reset;
+$mock->control({ do => [ ('500') x 3 ] });
+state_of(q{SELECT intel.complete('x', 'chat', '{"timeout_ms": 1000}')}) for 1 .. 3;
+is(value(q{SELECT state FROM intel.breaker_state() WHERE model = 'chat'}), 'open', 'a failure in that time does');
+value(q{SELECT intel.reset_breaker('chat')});
 
 # ---- limits of the provider ----------------------------------------------------------------------
 

@@ -86,6 +86,24 @@ is(value(q{SELECT status FROM intel.inference ORDER BY id DESC LIMIT 1}), 'cache
 is(value(q{SELECT hits || ' ' || (misses = 8) FROM intel.cache_stats()}), '9 true', 'hits and misses are counted');
 is(sqlstate($node, q{SELECT intel.complete('x', 'chat', '{"cache": "long"}')}), '22023', 'a time is a number');
 
+# ---- the lock of a call in flight ----------------------------------------------------
+
+$mock->control({ match => { contains => 'secret' }, do => [ { kind => 'slow', seconds => 1 } ] });
+my $flight = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q{SELECT intel.complete('secret', 'chat', '{"cache": 600}')} ],
+	'<', '/dev/null', '>&', \my $secret);
+wait_for('the call', sub { $mock->stats->{open} == 1 });
+my $lock = value(q{SELECT locktype, encode(int4send(classid::oid::int8::bit(32)::int) || int4send(objid::oid::int8::bit(32)::int) || int2send(objsubid), 'hex')
+	FROM pg_locks WHERE mode = 'ExclusiveLock' AND locktype IN ('object', 'advisory')});
+$flight->finish;
+is($secret, "echo: secret\n", 'one call is made for all that ask for it');
+like($lock, qr/^object\|/, 'under a lock that nobody can take with a function');
+my $key = value(q{SELECT encode(key, 'hex') FROM intel.cache ORDER BY stored_at DESC LIMIT 1});
+my $start = substr($key, 0, 8);
+my $reversed = join '', reverse $start =~ /(..)/g;
+unlike($lock, qr/$start|$reversed/, 'and that nobody can compute from what is asked');
+value(q{DELETE FROM intel.cache WHERE result ~ 'secret'});
+sent();
+
 # ---- many keys in one transaction --------------------------------------------------
 
 is(value(q{SELECT count(intel.complete('row ' || i, 'chat', '{"cache": 600}')) FROM generate_series(1, 1500) i}), '1500',

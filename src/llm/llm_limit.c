@@ -253,6 +253,28 @@ find_meter(const Check *check, uint32 lane, bool create, bool *is_new)
 
 /* ---- which meters a call has to pass ------------------------------------- */
 
+/* A value as it stands in a scope: no two values, or null, are the same. */
+static const char *
+scope_value(const char *value)
+{
+	StringInfoData quoted;
+
+	if (value == NULL)
+		return "-";
+	if (strcmp(value, "-") != 0 && strpbrk(value, " \"") == NULL)
+		return value;
+	initStringInfo(&quoted);
+	appendStringInfoChar(&quoted, '"');
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '"')
+			appendStringInfoChar(&quoted, '"');
+		appendStringInfoChar(&quoted, *value);
+	}
+	appendStringInfoChar(&quoted, '"');
+	return quoted.data;
+}
+
 /*
  * Append " name=value"; a scope that is too long is cut between characters and
  * ends in its hash.
@@ -265,8 +287,7 @@ add_scope(char *scope, const char *name, const char *value)
 	uint64 seed =
 		hash_bytes_extended((const unsigned char *) scope, (int) used, 0);
 
-	if (value == NULL)
-		value = "-";
+	value = scope_value(value);
 	if (snprintf(scope + used, room, "%s%s=%s", used > 0 ? " " : "", name,
 				 value) < (int) room)
 		return;
@@ -472,6 +493,8 @@ refill(Meter *meter, const Check *check, int64 now)
 		meter->tokens += periods * check->tokens;
 		meter->filled_at = now;
 	}
+	meter->limits_requests = check->requests > 0;
+	meter->limits_tokens = check->tokens > 0;
 	/* where there is no limit there is no debt, when one is set later */
 	meter->requests = check->requests > 0
 						  ? Min(meter->requests, (double) check->requests)
@@ -659,7 +682,9 @@ fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
 			format = "a rate limit for model \"%s\" is reached";
 			break;
 		case METER_BUDGET:
-			format = "a budget for model \"%s\" is spent";
+			format = wait < 0 ? "a call of model \"%s\" may cost more than a "
+								"whole budget"
+							  : "a budget for model \"%s\" is spent";
 			break;
 	}
 	snprintf(refusal->message, sizeof(refusal->message), format, call->model);
@@ -1008,7 +1033,8 @@ intel_limit_state(PG_FUNCTION_ARGS)
 		values[5] = money_datum(meter->spent);
 		values[6] = money_datum(meter->reserved);
 		values[7] = money_datum(meter->recorded);
-		nulls[3] = nulls[4] = is_budget || meter->kind == METER_PROVIDER;
+		nulls[3] = !meter->limits_requests;
+		nulls[4] = !meter->limits_tokens;
 		nulls[5] = nulls[6] = nulls[7] = !is_budget;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
 							 nulls);

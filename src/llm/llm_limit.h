@@ -49,6 +49,8 @@ typedef struct Meter
 	int in_flight;
 
 	/* token buckets; as much as a period has when full */
+	bool limits_requests;
+	bool limits_tokens;
 	double requests;
 	double tokens;
 	int64 filled_at;

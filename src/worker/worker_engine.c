@@ -832,12 +832,8 @@ advance(Job *job)
 	}
 }
 
-/*
- * The last things to fall back on: an answer of the cache that has expired,
- * and the one that the request itself gives. False when there is none.
- */
-static bool
-take_given_answer(Job *job)
+bool
+engine_take_given_answer(Job *job)
 {
 	LlmCall *call = job->llm_call;
 	char *given = NULL;
@@ -896,7 +892,7 @@ call_failed(Job *job)
 								 retry_delay_ms(1, call->retry_after_ms) + 1);
 	if (!(call->outcome == LLM_RETRYABLE &&
 		  job->attempts < job->max_attempts) &&
-		take_given_answer(job))
+		engine_take_given_answer(job))
 		return false;
 	failure.sqlstate = call->sqlstate;
 	failure.message = call->message != NULL ? call->message : "unknown error";

@@ -174,6 +174,12 @@ extern bool engine_lock(const Job *job);
 extern void engine_fail(Job *job, int sqlstate, const char *message);
 /* The same by any error; one that can pass is tried again after a delay. */
 extern void engine_fail_with_error(Job *job, const ErrorData *error);
+/*
+ * End the call of a locked job with the last things to fall back on: an answer
+ * of the cache that has expired, or the one that the request itself gives.
+ * False when there is none.
+ */
+extern bool engine_take_given_answer(Job *job);
 
 /* Free the job's memory; cancels its call. No transaction needed. */
 extern void engine_forget(Job *job);

@@ -26,6 +26,11 @@
 
 /* longest wait of a job that keeps its place */
 #define PARK_MAX_MS (10 * 60 * 1000)
+/*
+ * A job whose call costs more than a whole budget waits for a change of that;
+ * should it miss it, it looks again after this.
+ */
+#define FOR_EVER_MS (10 * 60 * 1000)
 
 /* Keep the call that is prepared, and ask for it again in so many ms. */
 static void
@@ -44,15 +49,26 @@ keeps_place(const Job *job, const LlmRefusal *refusal)
 		   refusal->wait_ms <= PARK_MAX_MS;
 }
 
-/* Back to the queue, or to its end; the job is locked. */
+/*
+ * Back to the queue, or to its end; the job is locked. What time alone does
+ * not let through falls back on what there is; where there is nothing, a job
+ * that has made no call waits for other limits.
+ */
 static void
 write_refusal(Job *job, const LlmRefusal *refusal)
 {
+	LlmRefusal for_ever = *refusal;
+
 	job->waits = false;
-	if (refusal->wait_ms < 0)
-		engine_fail(job, refusal->sqlstate, refusal->message);
-	else
+	for_ever.wait_ms = FOR_EVER_MS;
+	if (refusal->wait_ms >= 0)
 		hold_job(job, refusal);
+	else if (job->llm_call != NULL && engine_take_given_answer(job))
+		return;
+	else if (job->calls == 0)
+		hold_job(job, &for_ever);
+	else
+		engine_fail(job, refusal->sqlstate, refusal->message);
 	if (job->llm_call != NULL)
 		llm_call_free(job->llm_call);
 	job->llm_call = NULL;

@@ -205,6 +205,19 @@ $node->safe_psql('postgres', "ALTER SYSTEM RESET $_") foreach 'synchronous_commi
 $node->reload;
 my $rich = value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'rich'});
 ok($rich >= $spent && $rich <= 0.05, "nor is more counted than the budget ($rich after $spent)");
+# a call that costs more than there ever is: others or what is given, else it waits for another budget
+is(state_of(q{SET request.jwt.claims = '{"tenant_id": "dear"}'; SELECT intel.complete('x', 'paid', '{"max_tokens": 5000}')}), 'IN006', 'a call beyond the whole budget');
+is(value(q{SET request.jwt.claims = '{"tenant_id": "dear"}'; SELECT intel.complete('x', 'paid', '{"max_tokens": 5000, "fallback": "sorry"}')}), 'sorry', 'has its fallback');
+my $given = value(q{SET request.jwt.claims = '{"tenant_id": "dear"}';
+	SELECT intel.submit('complete', '{"prompt": "x", "model": "paid", "max_tokens": 5000, "fallback": "sorry"}')});
+is(value("SELECT (w).status || ((w).result ->> 'content') FROM intel.wait($given) w"), 'succeededsorry', 'a job, too');
+my $dear = value(q{SET request.jwt.claims = '{"tenant_id": "dear"}'; SELECT intel.submit('complete', '{"prompt": "dear", "model": "paid", "max_tokens": 5000}')});
+wait_for_sql($node, "SELECT error_code = 'IN006' AND status = 'queued' AND attempts = 0 FROM intel.job_queue WHERE id = $dear", 'a job without one to wait');
+is(value("SELECT error_message FROM intel.job_queue WHERE id = $dear"), 'a call of model "paid" may cost more than a whole budget', 'and to say why');
+value('UPDATE intel.budget SET amount = 10');
+is(value("SELECT (w).status || (w).attempts FROM intel.wait($dear) w"), 'succeeded1', 'goes on when there is a larger budget');
+value('UPDATE intel.budget SET amount = 0.05');
+
 value(q{SET request.jwt.claims = '{"tenant_id": "exact"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')});
 wait_for_sql($node, "SELECT amount = $cost FROM intel.spend WHERE scope ~ 'exact'", 'the worker to write the exact total');
 $node->restart;
@@ -229,6 +242,12 @@ cmp_ok($kept, '<', 4096, "$kept of 4,500 are in shared memory");
 my $away = value(q{SELECT min(i) FROM generate_series(1, 4500) i WHERE NOT EXISTS (SELECT FROM intel.limit_state() WHERE scope LIKE '% tenant=crowd-' || i)});
 value(qq{SET request.jwt.claims = '{"tenant_id": "crowd-$away"}'; } . q{SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')});
 is(value("SELECT spent FROM intel.limit_state() WHERE scope LIKE '% tenant=crowd-$away'") + 0, 2 * $cost, 'one that was away has spent what it had');
+# what is counted apart is what the claims say, not how they are written down
+value(q{UPDATE intel.budget SET per = '{tenant,subject}', amount = 0.006});
+my $named = q{SET request.jwt.claims = '%s'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')};
+is(state_of(sprintf($named, $_)), '00000', 'a budget of its own') foreach '{"tenant_id": "a subject=b", "sub": "c"}', '{"tenant_id": "a", "sub": "b subject=c"}',
+	'{"tenant_id": "a", "sub": "-"}', '{"tenant_id": "a"}', '{"tenant_id": "a", "sub": "\\"-\\""}';
+value('UPDATE intel.budget SET amount = 0.05');
 # names of one's own making fill one's share
 value(q{UPDATE intel.budget SET per = '{tenant,feature}'});
 my $filled = q{DO $$ BEGIN

@@ -11,6 +11,9 @@ SELECT intel.submit('embed', '{"contents": ["e"]}', '{"after": 0}');
 SELECT intel.submit('embed', '{"contents": ["e"]}', '{"after": [1, "x"]}');
 SELECT intel.submit('embed', '{"contents": ["e"]}', '{"after_failure": "ignore"}');
 SELECT intel.submit('embed', '{"contents": ["e"]}', '{"retention": "-1 day"}');
+SELECT intel.submit('embed', '{"contents": ["e"]}', '{"retention": "300000 years"}');
+SELECT intel.submit('embed', '{"contents": ["e"]}', '{"retention": "400000 years -144000000 days"}');
+SELECT intel.submit('embed', '{"contents": ["e"]}', '{"retention": "1 year -1 day"}');
 INSERT INTO intel.job_queue (task, request, needs) VALUES ('embed', '{}', '{}');
 
 -- a job that did not succeed takes those that need it with it, but for d

@@ -39,6 +39,36 @@ COMMENT ON POLICY own ON @extschema@.inference_score IS 'as the call';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.feedback', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference_score', '');
 
+-- What the worker deletes of the log. A call that somebody gives a score at the
+-- moment, or whose score is locked, is left for later.
+CREATE FUNCTION @extschema@._prune_calls(max integer) RETURNS bigint
+    LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH age (oldest) AS MATERIALIZED (
+        SELECT clock_timestamp() - nullif(current_setting('intel.inference_retention'), '-1')::interval
+    ), cascades AS (
+        DELETE FROM @extschema@.cascade WHERE started_at < (SELECT oldest FROM age)
+    ), old AS MATERIALIZED (
+        SELECT i.id FROM @extschema@.inference i WHERE i.started_at < (SELECT oldest FROM age)
+        ORDER BY i.started_at LIMIT max FOR UPDATE SKIP LOCKED
+    ), told AS MATERIALIZED (
+        SELECT f.inference FROM @extschema@.feedback f WHERE f.inference IN (SELECT o.id FROM old o) FOR UPDATE SKIP LOCKED
+    ), scored AS MATERIALIZED (
+        SELECT s.inference FROM @extschema@.inference_score s WHERE s.inference IN (SELECT o.id FROM old o) FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM @extschema@.inference i WHERE i.id = ANY (ARRAY(SELECT o.id FROM old o
+            WHERE (SELECT count(*) FROM @extschema@.feedback f WHERE f.inference = o.id)
+                = (SELECT count(*) FROM told f WHERE f.inference = o.id)
+            AND (SELECT count(*) FROM @extschema@.inference_score s WHERE s.inference = o.id)
+                = (SELECT count(*) FROM scored s WHERE s.inference = o.id)))
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION @extschema@._prune_calls(integer) IS
+    'internal: removes some rows of inference that are older than intel.inference_retention, waits for nobody, and counts them';
+REVOKE ALL ON FUNCTION @extschema@._prune_calls(integer) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@._feedback_guard() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

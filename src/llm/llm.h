@@ -207,9 +207,6 @@ extern char *llm_cache_last(const LlmCall *call);
 extern void llm_cache_store(const LlmCall *call);
 extern void llm_cache_prune(void);
 
-/* Remove rows that are older than intel.inference_retention. */
-extern void llm_log_prune(void);
-
 /* Make a call that failed ready to be sent once more, as it is. */
 extern void llm_call_again(LlmCall *call);
 

@@ -684,12 +684,6 @@ llm_log_flush(void)
 					 entry.has_tenant ? entry.tenant : NULL);
 }
 
-void
-llm_log_prune(void)
-{
-	(void) query_run("SELECT intel.prune_inference()", NULL, 0, false);
-}
-
 /* intel.inference_lost(): entries that the ring had no room for */
 Datum
 intel_inference_lost(PG_FUNCTION_ARGS pg_attribute_unused())

@@ -319,10 +319,17 @@ CREATE FUNCTION @extschema@.purge_jobs(max integer DEFAULT 10000) RETURNS bigint
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT @extschema@._delete_own('@extschema@.job_queue', ARRAY(
-        SELECT q.ctid FROM @extschema@.job_queue q WHERE q.purge_at <= statement_timestamp()
+    -- one of whose parts somebody holds a lock is left for later
+    WITH over AS MATERIALIZED (
+        SELECT q.id, q.ctid FROM @extschema@.job_queue q WHERE q.purge_at <= statement_timestamp()
             AND q.status NOT IN ('queued', 'running')
-        ORDER BY q.purge_at LIMIT max FOR UPDATE SKIP LOCKED));
+        ORDER BY q.purge_at LIMIT max FOR UPDATE SKIP LOCKED
+    ), part AS MATERIALIZED (
+        SELECT p.job FROM @extschema@.job_part p WHERE p.job IN (SELECT o.id FROM over o) FOR UPDATE SKIP LOCKED
+    )
+    SELECT @extschema@._delete_own('@extschema@.job_queue', ARRAY(
+        SELECT o.ctid FROM over o WHERE (SELECT count(*) FROM @extschema@.job_part p WHERE p.job = o.id)
+            = (SELECT count(*) FROM part p WHERE p.job = o.id)));
 $$;
 COMMENT ON FUNCTION @extschema@.purge_jobs(integer) IS
     'delete jobs of the caller whose retention is over, as workers do by themselves; returns how many';

@@ -527,32 +527,38 @@ engine_next_due(void)
 }
 
 /*
- * Some rows of an enrichment that has ended, which may have had millions, and
- * ended under a lock on its table. How many there were.
+ * Rows of enrichments that have ended: some of one of them, so that no
+ * statement takes long. One that has none is remembered for a day, as jobs that
+ * were on their way may note something yet.
  */
 static uint64
 purge_enrichment_rows(void)
 {
 	QueryArg arg = query_arg_int4(BATCH_ROWS);
+	uint64 n = engine_query(
+				   "DELETE FROM intel.enrichment_row WHERE ctid = ANY (ARRAY("
+				   "	SELECT r.ctid FROM intel.enrichment_row r"
+				   "	WHERE r.enrichment = (SELECT x.enrichment"
+				   "		FROM intel.enrichment_ended x WHERE EXISTS (SELECT"
+				   "			FROM intel.enrichment_row o"
+				   "			WHERE o.enrichment = x.enrichment) LIMIT 1)"
+				   "	LIMIT $1 FOR UPDATE SKIP LOCKED))",
+				   &arg, 1)
+				   ->nrows;
 
-	/* the first rows of one enrichment after the other, by the index */
-	return engine_query(
-			   "WITH RECURSIVE known (id) AS ("
-			   "	SELECT min(r.enrichment) FROM intel.enrichment_row r"
-			   "	UNION ALL SELECT (SELECT min(r.enrichment)"
-			   "		FROM intel.enrichment_row r WHERE r.enrichment > k.id)"
-			   "	FROM known k WHERE k.id IS NOT NULL)"
-			   " DELETE FROM intel.enrichment_row WHERE ctid = ANY (ARRAY("
-			   "	SELECT r.ctid FROM intel.enrichment_row r"
-			   "	WHERE r.enrichment = (SELECT k.id FROM known k WHERE k.id"
-			   "		NOT IN (SELECT e.id FROM intel.enrichment e) LIMIT 1)"
-			   "	LIMIT $1 FOR UPDATE SKIP LOCKED))",
-			   &arg, 1)
-		->nrows;
+	if (n == 0)
+		(void) engine_query(
+			"DELETE FROM intel.enrichment_ended x"
+			" WHERE x.ended_at < clock_timestamp() - interval '1 day'"
+			" AND NOT EXISTS (SELECT FROM intel.enrichment_row r"
+			"	WHERE r.enrichment = x.enrichment)",
+			NULL, 0);
+	return n;
 }
 
-TimestampTz
-engine_purge(void)
+/* Returns when to do it again. */
+static TimestampTz
+purge(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	QueryArg arg = query_arg_int4(BATCH_ROWS);
@@ -569,4 +575,39 @@ engine_purge(void)
 		return DT_NOEND;
 	return Max(DatumGetTimestampTz(next),
 			   TimestampTzPlusMilliseconds(now, PURGE_INTERVAL_MS));
+}
+
+static void
+purge_into(void *next)
+{
+	*(TimestampTz *) next = purge();
+}
+
+TimestampTz
+engine_purge(void)
+{
+	TimestampTz next;
+
+	if (engine_try(purge_into, &next))
+		return next;
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+									   PURGE_INTERVAL_MS);
+}
+
+static void
+prune_into(void *n)
+{
+	QueryArg arg = query_arg_int4(BATCH_ROWS);
+
+	*(int64 *) n = query_int8(
+		query_run("SELECT intel._prune_calls($1)", &arg, 1, false), 0, 0, 0);
+	llm_cache_prune();
+}
+
+bool
+engine_prune(void)
+{
+	int64 n;
+
+	return engine_try(prune_into, &n) && n >= BATCH_ROWS;
 }

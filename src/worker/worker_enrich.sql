@@ -38,8 +38,6 @@ CREATE TABLE @extschema@.enrichment_row (
     PRIMARY KEY (enrichment, source_key)
 );
 COMMENT ON TABLE @extschema@.enrichment_row IS 'what is known of each row of an enrichment';
-COMMENT ON COLUMN @extschema@.enrichment_row.enrichment IS
-    'an enrichment that is gone has ended: workers delete its rows, since who ends one may hold a lock on its table';
 COMMENT ON COLUMN @extschema@.enrichment_row.job IS 'the last job for the row; it may have others to do, too';
 COMMENT ON COLUMN @extschema@.enrichment_row.pending IS 'something is to be done, but no job is queued: the enrichment is paused';
 COMMENT ON COLUMN @extschema@.enrichment_row.done_hash IS 'of the instruction and the inputs that the target was made from';
@@ -56,6 +54,31 @@ CREATE POLICY own ON @extschema@.enrichment_row
     USING (EXISTS (SELECT FROM @extschema@.enrichment e
         WHERE e.id = enrichment AND e.owner = (SELECT @extschema@._caller())));
 COMMENT ON POLICY own ON @extschema@.enrichment_row IS 'as the enrichment';
+
+-- Who ends an enrichment may hold a lock on its table, so its rows are for
+-- workers to delete. That it is not there says nothing: a restore in parallel brings rows first.
+CREATE TABLE @extschema@.enrichment_ended (
+    enrichment bigint PRIMARY KEY,
+    ended_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE @extschema@.enrichment_ended IS
+    'enrichments that were dropped or replaced, whose rows in enrichment_row workers delete';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_ended', '');
+
+-- Runs as whoever may delete the row: the owner of the table.
+CREATE FUNCTION @extschema@._enrich_ended() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO @extschema@.enrichment_ended (enrichment) VALUES (OLD.id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_ended() IS 'internal: trigger of enrichment';
+REVOKE ALL ON FUNCTION @extschema@._enrich_ended() FROM PUBLIC;
+CREATE TRIGGER ended AFTER DELETE ON @extschema@.enrichment
+    FOR EACH ROW EXECUTE FUNCTION @extschema@._enrich_ended();
 CREATE TRIGGER wake AFTER DELETE ON @extschema@.enrichment
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake('purge');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment', '');

@@ -235,9 +235,21 @@ extern TimestampTz engine_next_due(void);
 
 /*
  * Delete some jobs past their retention, and rows of enrichments that have
- * ended; returns when to do it again. As a superuser.
+ * ended; returns when to do it again. As a superuser. Neither this nor
+ * engine_prune waits for locks of others.
  */
 extern TimestampTz engine_purge(void);
+/*
+ * Delete rows of the log that are older than intel.inference_retention, and
+ * answers that are not to be kept: true when there may be more of them.
+ */
+extern bool engine_prune(void);
+
+/*
+ * Do something in a subtransaction in which no lock is waited for for long:
+ * false, and nothing is done, when there was one. Other errors are raised.
+ */
+extern bool engine_try(void (*work)(void *arg), void *arg);
 
 /*
  * A job has ended, so the next claim looks at those that need it; raises

@@ -239,13 +239,26 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 }
 
 /*
+ * Can it be added to the time at which a job ends? Each part by itself, since
+ * parts of different signs that make little together may be too much for the
+ * sums between them.
+ */
+static bool
+is_retention(const Interval *retention)
+{
+	return retention->month >= 0 &&
+		   retention->month <= 100 * MONTHS_PER_YEAR && retention->day >= 0 &&
+		   retention->day <= 36525 && retention->time >= 0 &&
+		   retention->time <= INT64CONST(36525) * USECS_PER_DAY;
+}
+
+/*
  * What the table's constraints would refuse is refused here first, since
  * their errors show the whole row, and so the request.
  */
 static void
 check_new_job(HeapTuple row, TupleDesc desc)
 {
-	Interval no_time = {0};
 	bool isnull;
 	Datum request = column(row, desc, "request", &isnull);
 	Datum value;
@@ -272,11 +285,10 @@ check_new_job(HeapTuple row, TupleDesc desc)
 					 errmsg("a job can wait for 1 to 1000 other jobs")));
 	}
 	value = column(row, desc, "retention", &isnull);
-	if (!isnull && DatumGetBool(DirectFunctionCall2(
-					   interval_lt, value, IntervalPGetDatum(&no_time))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"retention\" of a job must not be negative")));
+	if (!isnull && !is_retention(DatumGetIntervalP(value)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"retention\" of a job must be between 0 and "
+							   "100 years")));
 }
 
 /*

@@ -269,6 +269,12 @@ claim_jobs(Worker *worker)
 	if (room <= 0 || worker->is_leaving)
 		return;
 
+	if (worker->purge_at <= GetCurrentTimestamp())
+	{
+		begin("intel: remove old jobs");
+		worker->purge_at = engine_purge();
+		commit(worker);
+	}
 	begin("intel: claim jobs");
 	/*
 	 * Without this commit the job is still queued, and at worst sent again,
@@ -277,8 +283,6 @@ claim_jobs(Worker *worker)
 	commit_without_waiting();
 	claimed = engine_claim(worker->cxt, Min(room, ROUND_JOBS), false,
 						   worker->jobs, &locked);
-	if (worker->purge_at <= GetCurrentTimestamp())
-		worker->purge_at = engine_purge();
 	worker->due = Min(engine_next_due(), worker->purge_at);
 	commit(worker);
 
@@ -357,8 +361,8 @@ flush_calls(Worker *worker)
 	{
 		worker->prune_at = TimestampTzPlusMilliseconds(now, PRUNE_EVERY_MS);
 		begin("intel: remove old calls");
-		llm_log_prune();
-		llm_cache_prune();
+		if (engine_prune())
+			worker->prune_at = now;
 		commit(worker);
 	}
 }

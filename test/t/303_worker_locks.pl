@@ -146,7 +146,7 @@ is(sql("SELECT count(*) = max(seq) FROM intel.job_part WHERE job = $id"), 't', '
 
 # ---- jobs that others need ------------------------------------------------------------------
 
-behave('needed', $slow);
+behave('needed', { kind => 'slow', seconds => 4 });
 my $needed = chat('needed');
 my @dependent = split /\n/, sql(qq{$as SELECT intel.submit('complete', '{"prompt": "next", "model": "chat"}', '{"after": $needed}') FROM generate_series(1, 3)});
 wait_for_sql($node, "SELECT count(*) = 3 FROM intel.job_queue WHERE waiting", 'them to wait');
@@ -194,6 +194,40 @@ $id = sql(qq{$as SELECT intel.submit_ask('title?', 'shop.doc', mode => 'text', c
 others_go_on('a question about a table that is locked');
 release();
 ends($id, 'succeeded', 'it is answered later');
+
+# ---- what workers delete ---------------------------------------------------------------
+
+# each beside one that is not locked, by a worker that has just been started
+sub new_worker
+{
+	sleep 1;
+	wait_for_sql($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'intel worker'}, 'the worker to leave');
+	return;
+}
+$node->append_conf('postgresql.conf', 'intel.worker_idle_timeout = 1s');
+$node->reload;
+$mock->reset;
+my @streamed = map { sql(qq{$as SELECT intel.submit('complete', '{"prompt": "$_", "model": "chat", "stream": true}', '{"retention": "1 s"}')}) } 'kept', 'goes';
+ends($_, 'succeeded', 'a job with parts') foreach @streamed;
+hold("SELECT job FROM intel.job_part WHERE job = $streamed[0] FOR UPDATE");
+new_worker();
+others_go_on('a part of a job past its retention that is locked');
+wait_for_sql($node, "SELECT count(*) = 0 FROM intel.job_queue WHERE id = $streamed[1]", 'the other one to go');
+is(sql("SELECT count(*) FROM intel.job_queue WHERE id = $streamed[0]"), '1', 'it is left for later');
+release();
+is(sql('SELECT intel.purge_jobs() > 0'), 't', 'and goes when it can');
+
+my @calls = split /\n/, sql(q{UPDATE intel.inference SET started_at = '2000-01-01' WHERE id IN (SELECT id FROM (SELECT id FROM intel.inference WHERE owner = 'alice'::regrole) i ORDER BY id LIMIT 2) RETURNING id});
+hold("INSERT INTO intel.feedback (inference, signal) VALUES ($calls[0], 'accepted')");
+new_worker();
+others_go_on('a call past its retention that is given feedback');
+wait_for_sql($node, "SELECT count(*) = 0 FROM intel.inference WHERE id = $calls[1]", 'the other one to go');
+release('COMMIT');
+is(sql("SELECT count(*) FROM intel.inference JOIN intel.feedback ON id = inference WHERE id = $calls[0]"), '1', 'it is left for later, too');
+hold("UPDATE intel.feedback SET signal = 'rejected' WHERE inference = $calls[0]");
+is(sql('SELECT intel._prune_calls(1000)'), '0', 'as one whose feedback is locked');
+release();
+is(sql('SELECT intel._prune_calls(1000)'), '1', 'and goes when it can');
 
 # ---- a session that runs jobs itself ----------------------------------------------------------------
 

@@ -142,9 +142,11 @@ extern void llm_hold_of_model(const char *provider, const char *model,
 
 /*
  * Prepare, admit, run, settle and log a call, and those it falls back on.
- * Returns the result as JSON text in the current context, or raises.
+ * Returns the result as JSON text in the current context, or raises. *model,
+ * unless model is NULL, becomes the name of the model that answered, or NULL
+ * where the result is the one that the request itself gives.
  */
-extern char *llm_serve(LlmTask task, Jsonb *request);
+extern char *llm_serve(LlmTask task, Jsonb *request, const char **model);
 
 /* The result that the request itself gives for a failure, or NULL. */
 extern char *llm_given_fallback(LlmTask task, Jsonb *request);

@@ -354,7 +354,7 @@ CREATE FUNCTION @extschema@._call_memo(task text, request jsonb) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'intel__call_memo'
     LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT COST 10000;
 COMMENT ON FUNCTION @extschema@._call_memo(text, jsonb) IS
-    'internal: _call(), but within a statement the same request is sent once';
+    'internal: _call(), with the name of the model as answered_by, or null for the fallback of the request; within a statement the same request is sent once';
 REVOKE ALL ON FUNCTION @extschema@._call_memo(text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@._complete_memo(prompt text, model text, options jsonb) RETURNS text

@@ -47,8 +47,8 @@ intel__address_class(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(names[llm_address_class_text(address)]));
 }
 
-static LlmTask
-task_of_name(const char *name)
+LlmTask
+llm_task_of_name(const char *name)
 {
 	if (strcmp(name, "complete") == 0)
 		return LLM_TASK_COMPLETE;
@@ -66,8 +66,8 @@ task_of_name(const char *name)
 Datum
 intel__call(PG_FUNCTION_ARGS)
 {
-	LlmTask task = task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	char *result = llm_serve(task, PG_GETARG_JSONB_P(1));
+	LlmTask task = llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char *result = llm_serve(task, PG_GETARG_JSONB_P(1), NULL);
 
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(result));
 }
@@ -127,7 +127,7 @@ embed_remote(json_t *contents, const char *model,
 	json_t *embedding;
 
 	json_object_set_new(request, "model", json_string(model));
-	result = llm_serve(LLM_TASK_EMBED, json_to_jsonb(request));
+	result = llm_serve(LLM_TASK_EMBED, json_to_jsonb(request), NULL);
 	doc = json_parse(result, strlen(result));
 	embeddings = json_object_get(doc, "embeddings");
 	if (json_array_size(embeddings) != json_array_size(contents))
@@ -390,7 +390,7 @@ intel__stream(PG_FUNCTION_ARGS)
 	{
 		context = SRF_FIRSTCALL_INIT();
 		start_stream(context,
-					 task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+					 llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
 					 PG_GETARG_JSONB_P(1));
 	}
 	context = SRF_PERCALL_SETUP();

@@ -112,6 +112,9 @@ typedef struct LlmCallState
 extern LlmCall *llm_call_prepare_for(LlmTask task, Jsonb *request,
 									 char **model, LlmRefusal *refusal);
 
+/* The task that SQL calls by this name; raises for another one. */
+extern LlmTask llm_task_of_name(const char *name);
+
 /* Wake the worker of this database; false when there can be none. */
 extern bool llm_wake_worker(LlmWake why);
 

@@ -16,19 +16,19 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "base/guc.h"
 #include "llm/llm_catalog.h"
+#include "llm/llm_int.h"
 #include "llm/llm_log.h"
 
 INTEL_FUNCTION(_call_memo);
-
-/* of llm_functions.c */
-extern INTEL_EXPORT Datum intel__call(PG_FUNCTION_ARGS);
 
 /* A request and its answer. */
 typedef struct Answer
@@ -118,6 +118,26 @@ remember(uint64 hash, const Jsonb *request, const Jsonb *result)
 	memo.bytes += VARSIZE(request) + VARSIZE(result) + sizeof(Answer);
 }
 
+/* What llm_serve gives, with the name of the model as "answered_by". */
+static Jsonb *
+serve(LlmTask task, Jsonb *request)
+{
+	const char *model;
+	char *result = llm_serve(task, request, &model);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendBinaryStringInfo(&text, result, strlen(result) - 1);
+	appendStringInfoString(&text, ",\"answered_by\":");
+	if (model != NULL)
+		escape_json(&text, model);
+	else
+		appendStringInfoString(&text, "null");
+	appendStringInfoChar(&text, '}');
+	return DatumGetJsonbP(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
 Datum
 intel__call_memo(PG_FUNCTION_ARGS)
 {
@@ -137,8 +157,8 @@ intel__call_memo(PG_FUNCTION_ARGS)
 			memcmp(answer->request, request, VARSIZE(request)) == 0)
 			PG_RETURN_JSONB_P(answer->result);
 
-	result = DatumGetJsonbP(DirectFunctionCall2(
-		intel__call, PG_GETARG_DATUM(0), JsonbPGetDatum(request)));
+	result = serve(llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				   request);
 	/* the call may have run statements of others' in this session */
 	if (!memo_is_current(origin))
 		begin_memo(origin);

@@ -170,14 +170,17 @@ run_call(LlmCall *call, LlmRefusal *refusal)
 }
 
 char *
-llm_serve(LlmTask task, Jsonb *request)
+llm_serve(LlmTask task, Jsonb *request, const char **model)
 {
 	Chain chain = {.task = task};
 	LlmRefusal first = {0};
+	const char *ignored;
 	char *stale = NULL;
 	char *result;
 	bool go_on = chain_next(&chain);
 
+	if (model == NULL)
+		model = &ignored;
 	while (go_on)
 	{
 		LlmRefusal refusal = {0};
@@ -188,6 +191,7 @@ llm_serve(LlmTask task, Jsonb *request)
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
 			llm_call_free(call);
+			*model = chain.models[chain.n - 1];
 			return result;
 		}
 		if (is_first)
@@ -205,11 +209,13 @@ llm_serve(LlmTask task, Jsonb *request)
 	if (stale != NULL)
 	{
 		llm_cache_note_stale();
+		*model = chain.models[0];
 		return stale;
 	}
 	result = llm_given_fallback(task, request);
 	if (result == NULL)
 		llm_refusal_raise(&first);
+	*model = NULL;
 	return result;
 }
 

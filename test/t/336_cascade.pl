@@ -109,6 +109,37 @@ is(value(qq{SELECT bool_and(answer), count(*) FILTER (WHERE certainty IS NULL) F
 	't|100', 'an answer out of shape is no answer');
 $mock->reset;
 
+# ---- an oracle that does not answer -----------------------------------------------------------
+
+# by one call for each question: the proxy is right and certain, but nobody knows
+my $by = q{string_agg(DISTINCT answered_by, ',' ORDER BY answered_by)};
+value(qq{INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms) VALUES ('spare', 'openai', '$url', true, 5000);
+	INSERT INTO intel.model (name, provider, model_id, task) VALUES ('third', 'spare', 'm-third', 'chat'); INSERT INTO intel.model_grant VALUES ('third', 0)});
+my $down = { match => { model => 'm-big' }, always => JSON::PP::true(), do => ['500'] };
+my $certain = { match => { model => 'm-small' }, always => JSON::PP::true(), do => [ { kind => 'ok', content => '{"answer": true}', certainty => 0.99 } ] };
+$mock->control($down, $certain);
+is(value(qq{SELECT $by, bool_and(answer) FROM intel.is_true_each('good', $all, 'big', '{"proxy": "small", "fallback": {"answer": true}}')}), 'fallback|t',
+	'a given fallback is no answer of the oracle');
+is(value($report), '400 400 0 400 118 0.00 -1 0', 'so nothing is proved');
+$mock->reset;
+$mock->control($down, $certain);
+is(value(qq{SELECT $by, count(answer) FROM intel.is_true_each('good', $all, 'big', '{"fallback": {"answer": null}}')}), 'fallback|0', 'and says so without a proxy');
+$mock->reset;
+$mock->control($certain, { %$down, always => JSON::PP::false(), do => [ '500' ] });
+is(value(qq{SELECT $by, count(*) FILTER (WHERE answered_by = 'fallback') FROM intel.is_true_each('good', $all, 'big', '{"proxy": "small", "fallback": {"answer": false}}')}),
+	'big,fallback|1', 'one such answer in the sample is enough');
+$mock->reset;
+value(q{UPDATE intel.model SET fallback = 'third' WHERE name IN ('big', 'small')});
+$mock->control($down, $certain, { match => { model => 'm-third' }, always => JSON::PP::true(), do => [ { kind => 'ok', content => '{"answer": true}', certainty => 0.5 } ] });
+is(value(qq{SELECT $by FROM intel.is_true_each('good', $all, 'big', '{"proxy": "small"}')}), 'third', 'nor is the answer of a model that it falls back on');
+$mock->reset;
+$mock->control({ match => { model => 'm-small' }, always => JSON::PP::true(), do => ['500'] },
+	{ match => { model => 'm-third' }, always => JSON::PP::true(), do => [ { kind => 'ok', content => '{"answer": true}', certainty => 0.5 } ] },
+	{ match => { model => 'm-big' }, always => JSON::PP::true(), do => [ { kind => 'ok', content => '{"answer": true}' } ] });
+is(value(qq{SELECT $by FROM intel.is_true_each('good', $all, 'big', '{"proxy": "small"}')}), 'big,third', 'the proxy has its own name only where it answers');
+value(q{UPDATE intel.model SET fallback = NULL});
+$mock->reset;
+
 # ---- few texts, other questions ---------------------------------------------------------------
 
 value(q{SELECT * FROM intel.is_true_each('good', ARRAY['a', 'b', 'a', NULL], 'big', '{"proxy": "small"}')});

@@ -158,6 +158,46 @@ like($mock->raw, qr/at most 7 words/, 'has the limit');
 is(sql(q{SELECT intel.translate('good day', 'Norwegian', 'anthropic')}), 'echo: good day', 'translate');
 like($mock->raw, qr/into Norwegian/, 'has the language');
 
+# ---- an answer that is given for a failure is a possible one -------------------------------
+
+$mock->reset;
+$mock->control({ match => {}, always => JSON::PP::true, do => [ { kind => 'status', status => 400 } ] });
+my $is_true = q{intel.is_true('a', 'x', 'openai', '{"fallback": %s}')};
+my $classify = q{intel.classify('x', '{a,b}', 'openai', '{"fallback": %s}')};
+my $is_true_each = q{(SELECT answer FROM intel.is_true_each('a', '{x}', 'openai', '{"fallback": %s}'))};
+my $classify_each = q{(SELECT label FROM intel.classify_each('{x}', '{a,b}', 'openai', '{"fallback": %s}'))};
+foreach my $call ($is_true, $is_true_each)
+{
+	my ($name) = $call =~ /intel\.(\w+)/;
+	foreach my $case ([ 'true', 't' ], [ 'false', 'f' ], [ 'null', 'none' ], [ '{"answer": true}', 't' ], [ '{"answer": null}', 'none' ])
+	{
+		is(sql(sprintf("SELECT coalesce($call\::text, 'none')", $case->[0])) =~ s/^(t|f).*/$1/r, $case->[1], "$name: $case->[0]");
+	}
+	$mock->reset;
+	foreach my $bad ('"true"', '1', '[true]', '{}', '{"answer": "yes"}', '{"label": true}', '{"answer": true, "more": 1}')
+	{
+		is(sqlstate($node, sprintf("SELECT $call", $bad)), '22023', "$name: $bad cannot be one");
+	}
+	is($mock->stats->{requests}, 0, 'so nothing is asked');
+	$mock->control({ match => {}, always => JSON::PP::true, do => [ { kind => 'status', status => 400 } ] });
+}
+foreach my $call ($classify, $classify_each)
+{
+	my ($name) = $call =~ /intel\.(\w+)/;
+	foreach my $case ([ '"b"', 'b' ], [ 'null', 'none' ], [ '{"label": "b"}', 'b' ], [ '{"label": null}', 'none' ])
+	{
+		is(sql(sprintf("SELECT coalesce($call, 'none')", $case->[0])), $case->[1], "$name: $case->[0]");
+	}
+	$mock->reset;
+	foreach my $bad ('"zz"', '{"label": "zz"}', 'true', '["b"]', '{"answer": "b"}')
+	{
+		is(sqlstate($node, sprintf("SELECT $call", $bad)), '22023', "$name: $bad cannot be one");
+	}
+	is($mock->stats->{requests}, 0, 'so nothing is asked');
+	$mock->control({ match => {}, always => JSON::PP::true, do => [ { kind => 'status', status => 400 } ] });
+}
+$mock->reset;
+
 # ---- the caller's own system text comes in addition ------------------------------------
 
 sql(q{SELECT intel.create_prompt('tone', 'Be {{how}}.')});

@@ -32,6 +32,18 @@ llm_init(void)
 	llm_cache_register();
 }
 
+static void
+set_latency(LlmCall *call)
+{
+	instr_time now;
+
+	if (INSTR_TIME_IS_ZERO(call->state->started))
+		return;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, call->state->started);
+	call->latency_ms = (int64) INSTR_TIME_GET_MILLISEC(now);
+}
+
 /* Runs when the context of a call goes, however it goes. Must not raise. */
 static void
 release_call(void *arg)
@@ -42,6 +54,9 @@ release_call(void *arg)
 	if (state->transfer != NULL)
 		llm_http_drop(state->transfer);
 	state->transfer = NULL;
+	/* a call that has ended has its time */
+	if (call->outcome == LLM_PENDING)
+		set_latency(call);
 	llm_limit_release(call);
 	llm_cache_leave(state);
 	llm_log_abandoned(call);
@@ -122,18 +137,6 @@ fault_sqlstate(LlmFault fault)
 			return ERRCODE_INSUFFICIENT_RESOURCES;
 	}
 	return ERRCODE_INTERNAL_ERROR;
-}
-
-static void
-set_latency(LlmCall *call)
-{
-	instr_time now;
-
-	if (INSTR_TIME_IS_ZERO(call->state->started))
-		return;
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, call->state->started);
-	call->latency_ms = (int64) INSTR_TIME_GET_MILLISEC(now);
 }
 
 void

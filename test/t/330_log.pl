@@ -70,6 +70,18 @@ value(q{SELECT intel.reset_breaker('chat')});
 $mock->control({ match => { path => '/chat/' }, do => ['hang'] });
 is(sqlstate($node, q{SET statement_timeout = '300ms'; SELECT intel.complete('x', 'chat')}), '57014', 'a call that is cancelled');
 wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.inference WHERE status = 'cancelled' AND error_code = '57014'}, 'has a row');
+my $took = q{latency_ms BETWEEN 250 AND 60000 AND end_time - start_time = latency_ms * interval '1 ms' FROM intel.inference i JOIN intel.inference_span s USING (id)};
+is(value("SELECT $took WHERE i.status = 'cancelled'"), 't', 'with the time that it took');
+$mock->reset;
+$mock->control({ match => { path => '/chat/' }, do => ['hang'] });
+my $hung = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
+$mock->wait_requests(1);
+my $since = value('SELECT clock_timestamp()');
+wait_for_sql($node, "SELECT clock_timestamp() > '$since'::timestamptz + interval '300 ms'", 'a job hangs');
+value("SELECT intel.cancel($hung)");
+wait_for_sql($node, "SELECT count(*) = 1 FROM intel.inference WHERE job = $hung", 'when it is cancelled it has a row');
+is(value("SELECT $took WHERE i.job = $hung AND i.status = 'cancelled'"), 't', 'with its time, too');
+$mock->reset;
 is(value('SELECT intel.inference_lost()'), '0', 'nothing is lost');
 
 # ---- long names -------------------------------------------------------------------

@@ -120,18 +120,23 @@ COMMENT ON FUNCTION @extschema@.last_inference() IS
 REVOKE ALL ON FUNCTION @extschema@.last_inference() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.prune_inference(older_than interval DEFAULT NULL) RETURNS bigint
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-        WITH age (oldest) AS MATERIALIZED (
-            SELECT clock_timestamp() - coalesce(older_than,
-                nullif(current_setting('intel.inference_retention'), '-1')::interval)
-        ), cascades AS (
-            DELETE FROM @extschema@.cascade WHERE started_at < (SELECT oldest FROM age)
-        ), gone AS (
-            DELETE FROM @extschema@.inference WHERE started_at < (SELECT oldest FROM age)
-            RETURNING 1)
-        SELECT count(*) FROM gone
+    DECLARE
+        present timestamptz := clock_timestamp();
+        oldest timestamptz := present - coalesce(older_than,
+            nullif(current_setting('intel.inference_retention'), '-1')::interval);
+        removed bigint;
+    BEGIN
+        IF oldest > present THEN
+            RAISE EXCEPTION 'age of rows to remove is negative' USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        DELETE FROM @extschema@.cascade WHERE started_at < oldest;
+        DELETE FROM @extschema@.inference WHERE started_at < oldest;
+        GET DIAGNOSTICS removed = ROW_COUNT;
+        RETURN removed;
+    END
     $$;
 COMMENT ON FUNCTION @extschema@.prune_inference(interval) IS
     'removes rows of inference, and of cascade, that are older, by default than intel.inference_retention, and counts those of inference';

@@ -136,6 +136,10 @@ is(sqlstate($node, q{SET ROLE alice; INSERT INTO intel.inference (started_at, ta
 is(sqlstate($node, q{SET ROLE alice; DELETE FROM intel.inference}), '42501', 'or removes from it');
 is(sqlstate($node, q{SET ROLE alice; SELECT intel.prune_inference('0')}), '42501', 'or prunes it');
 
+is(sqlstate($node, q{SELECT intel.prune_inference('-1 day')}), '22023', 'an age is not negative');
+is(sqlstate($node, q{SELECT intel.prune_inference('1 month -40 days')}), '22023', 'nor is it so in parts');
+cmp_ok(value('SELECT count(*) FROM intel.inference'), '>', 0, 'which removes nothing');
+
 # ---- as spans -----------------------------------------------------------------------
 
 is(value(q{SELECT count(*) FROM intel.inference_span}), value(q{SELECT count(*) FROM intel.inference}), 'each call is a span');

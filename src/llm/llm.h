@@ -105,6 +105,7 @@ typedef struct LlmRefusal
 	int sqlstate;			 /* IN002, IN003, IN005 or IN006; 0: it may */
 	int64 wait_ms;			 /* until it may, as far as is known; -1: never */
 	int64 interval_ms;		 /* of a rate: between two calls; else 0 */
+	bool is_off;			 /* its provider is, and wait_ms is of jobs */
 	bool is_sized;			 /* a smaller call might have been let through */
 	char message[200];		 /* names and numbers only */
 	char hold[LLM_HOLD_MAX]; /* equal where the same thing refused */

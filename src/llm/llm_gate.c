@@ -66,6 +66,7 @@ refuse_model(LlmRefusal *refusal, const char *format, ...)
 	va_end(args);
 	refusal->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
 	refusal->wait_ms = -1;
+	refusal->is_off = false;
 	return false;
 }
 
@@ -143,6 +144,7 @@ refuse_off(LlmRefusal *refusal, const LlmModel *model)
 	llm_hold_of_model(provider, model->name, refusal->hold);
 	refusal->sqlstate = ERRCODE_INTEL_REFUSED;
 	refusal->wait_ms = OFF_WAIT_MS;
+	refusal->is_off = true;
 	snprintf(refusal->message, sizeof(refusal->message),
 			 "provider \"%s\" is switched off", provider);
 }
@@ -471,7 +473,7 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 	if (!provider.enabled)
 		state->url = NULL; /* so it cannot be sent */
 	if (state->cached_result != NULL)
-		refusal->sqlstate = 0;
+		*refusal = (LlmRefusal){0};
 	return refusal->sqlstate == 0 || state->cache_ttl > 0;
 }
 

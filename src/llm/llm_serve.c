@@ -133,9 +133,12 @@ llm_refusal_raise(const LlmRefusal *refusal)
 	ereport(ERROR,
 			(errcode(refusal->sqlstate),
 			 errmsg_internal("%s", refusal->message),
-			 refusal->wait_ms >= 0
+			 refusal->wait_ms >= 0 && !refusal->is_off
 				 ? errdetail("Retry after " INT64_FORMAT " seconds.", seconds)
-				 : 0));
+				 : 0,
+			 refusal->is_off ? errhint("Column \"enabled\" of intel.provider "
+									   "says so.")
+							 : 0));
 	pg_unreachable();
 }
 

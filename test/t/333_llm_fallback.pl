@@ -92,6 +92,8 @@ my $message = 'provider "first" is switched off';
 value(q{UPDATE intel.provider SET enabled = false; UPDATE intel.model SET fallback = NULL WHERE name = 'chat'});
 ($rc, $out, $err) = $node->psql('postgres', q{SELECT intel.complete('x', 'chat')});
 like($err, qr/ERROR:  \Q$message\E$/m, 'a provider that is off is named');
+unlike($err, qr/DETAIL/, 'no time is given after which it is on');
+like($err, qr/HINT:  Column "enabled" of intel\.provider says so\./, 'but where to look');
 $job = value(q{SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}')});
 wait_for_sql($node, "SELECT error_message = '$message' FROM intel.job_queue WHERE id = $job", 'and to jobs that wait for it');
 value(q{UPDATE intel.provider SET enabled = true});

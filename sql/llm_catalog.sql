@@ -52,6 +52,19 @@ INSERT INTO intel.model (name, provider, model_id, task) VALUES ('m', 'cloud', '
 INSERT INTO intel.model (name, provider, model_id, task) VALUES ('m', 'cloud', 'x', 'draw');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '[]');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"model": "other"}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"temprature": 0}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"temperature": "warm"}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"cache": "long"}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"dimensions": 8}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'embed', '{"max_tokens": 8}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'rerank', '{"max_tokens": 8}');
+BEGIN;
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES
+    ('m1', 'cloud', 'x', 'chat', '{"temperature": 0, "cache": 60, "feature": "a", "restore": true, "timeout_ms": 5, "seed": null}'),
+    ('m2', 'cloud', 'x', 'embed', '{"dimensions": 8, "cache": 60, "timeout_ms": 5}'),
+    ('m3', 'cloud', 'x', 'rerank', '{"cache": 60, "feature": "a"}');
+UPDATE intel.model SET options = '{"temperature": 3}' WHERE name = 'm1';
+ROLLBACK;
 INSERT INTO intel.model (name, provider, model_id, task, dimensions) VALUES ('m', 'cloud', 'x', 'chat', 3);
 INSERT INTO intel.model (name, provider, model_id, task, fallback) VALUES ('m', 'cloud', 'x', 'chat', 'm');
 INSERT INTO intel.model (name, provider, model_id, task, fallback) VALUES ('m', 'cloud', 'x', 'chat', 'builtin-answer');

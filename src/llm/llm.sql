@@ -156,6 +156,45 @@ CREATE FUNCTION @extschema@._provider_guard() RETURNS trigger
 COMMENT ON FUNCTION @extschema@._provider_guard() IS
     'internal: a provider does not take its key along to another address';
 
+CREATE FUNCTION @extschema@._request_check(task text, request jsonb) RETURNS void
+    AS 'MODULE_PATHNAME', 'intel__request_check'
+    LANGUAGE C STABLE PARALLEL SAFE STRICT;
+COMMENT ON FUNCTION @extschema@._request_check(text, jsonb) IS
+    'internal: raises where a request cannot be sent to any model';
+
+CREATE FUNCTION @extschema@._options_check(task text, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM @extschema@._request_check(CASE task WHEN 'chat' THEN 'complete' ELSE task END, options || CASE task
+        WHEN 'embed' THEN '{"contents": [""]}' WHEN 'rerank' THEN '{"query": "", "documents": [""]}' ELSE '{"prompt": ""}' END::jsonb);
+EXCEPTION
+    WHEN invalid_parameter_value THEN
+        RAISE EXCEPTION 'options are not valid'
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('With them a %s.', SQLERRM);
+END
+$$;
+COMMENT ON FUNCTION @extschema@._options_check(text, jsonb) IS
+    'internal: raises where options have a member that is unknown, for another task or of a wrong type';
+
+CREATE FUNCTION @extschema@._model_guard() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- what the constraints of the table refuse is left to them
+    IF jsonb_typeof(NEW.options) = 'object' AND NEW.task IN ('chat', 'embed', 'rerank') THEN
+        PERFORM @extschema@._options_check(NEW.task, NEW.options);
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._model_guard() IS
+    'internal: options of a model are those that its requests can have';
+
+CREATE TRIGGER model_guard BEFORE INSERT OR UPDATE OF task, options ON @extschema@.model
+    FOR EACH ROW EXECUTE FUNCTION @extschema@._model_guard();
 CREATE TRIGGER provider_guard BEFORE INSERT OR UPDATE ON @extschema@.provider
     FOR EACH ROW EXECUTE FUNCTION @extschema@._provider_guard();
 CREATE TRIGGER provider_changed

@@ -17,10 +17,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/error.h"
 #include "base/guc.h"
 #include "base/json.h"
@@ -32,6 +35,8 @@
 #include "llm/llm_prompt.h"
 #include "llm/llm_restore.h"
 #include "llm/llm_secret.h"
+
+INTEL_FUNCTION(_request_check);
 
 #define NO_REDACTION "none"
 #define DEFAULT_MAX_TOKENS 4096
@@ -394,6 +399,20 @@ take_request(LlmCall *call, json_t *request)
 	if (!llm_ask_check(call->task, request, &call->state->ask, &problem))
 		refuse_request(&problem);
 	return restore;
+}
+
+/* intel._request_check(task, request): raises where no model would take it */
+Datum
+intel__request_check(PG_FUNCTION_ARGS)
+{
+	LlmTask task = llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	LlmCall *call = llm_call_create(task);
+	json_t *request = json_from_jsonb(PG_GETARG_JSONB_P(1));
+
+	llm_cache_take_members(call, request);
+	(void) take_request(call, request);
+	llm_call_free(call);
+	PG_RETURN_VOID();
 }
 
 /*

@@ -68,13 +68,15 @@ BEGIN
     END IF;
     IF jsonb_typeof(NEW.options) IS DISTINCT FROM 'object'
             OR NEW.options ?| '{prompt,messages,contents,fallback,stream,feature}'
-            OR jsonb_typeof(NEW.options -> 'system') <> 'string' THEN
+            OR jsonb_typeof(NEW.options -> 'system') <> 'string'
+            OR jsonb_typeof(NEW.options -> 'model') NOT IN ('string', 'null') THEN
         RAISE EXCEPTION 'options of a prompt are not valid'
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'They are a JSON object with options of complete() such as model, system, temperature and schema, but not fallback, stream and feature.';
     END IF;
     IF TG_OP = 'INSERT' THEN
-        PERFORM @extschema@._prompt_check(NEW.template), @extschema@._prompt_check(NEW.options ->> 'system');
+        PERFORM @extschema@._prompt_check(NEW.template), @extschema@._prompt_check(NEW.options ->> 'system'),
+            @extschema@._options_check('chat', NEW.options);
     END IF;
     RETURN NEW;
 END

@@ -82,18 +82,13 @@ engine_hold_extension(void)
 	/* of this process's database: what a transaction costs is one look */
 	static Oid known = InvalidOid;
 
-	for (;;)
-	{
-		if (!OidIsValid(known))
-			known = get_extension_oid("intel", true);
-		if (!OidIsValid(known))
-			return false;
-		LockDatabaseObject(ExtensionRelationId, known, 0, AccessShareLock);
-		/* it may be gone, or another, since it was known or while it was waited for */
-		if (get_extension_name(known) != NULL)
-			return true;
-		known = InvalidOid;
-	}
+	if (!OidIsValid(known))
+		known = get_extension_oid("intel", true);
+	if (!OidIsValid(known))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, known, 0, AccessShareLock);
+	/* it may be gone since it was known or while it was waited for */
+	return get_extension_name(known) != NULL;
 }
 
 /*
@@ -461,6 +456,14 @@ run_call(Job *job)
 	return job->reply;
 }
 
+static void
+refuse_without_step(const Job *job)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+					errmsg("step function of task \"%s\" does not exist",
+						   job->task)));
+}
+
 /*
  * Call the task's step function and take apart what it returns: the next call
  * to make, or the result as text, or neither when the job is set aside.
@@ -472,7 +475,12 @@ run_step(Job *job)
 	QueryResult *rows;
 	char *call;
 	char *sql;
+	char *name = get_func_name(job->step);
+	char *schema = get_namespace_name(get_func_namespace(job->step));
 
+	/* dropped since the job was claimed */
+	if (name == NULL || schema == NULL)
+		refuse_without_step(job);
 	args[0] = query_arg_text(job->request);
 	args[1] = query_arg_text(job->state);
 	args[2] = query_arg_text(job->reply);
@@ -480,8 +488,7 @@ run_step(Job *job)
 		"SELECT s.r ->> 'call', s.r -> 'request', (s.r -> 'state')::text,"
 		" (s.r -> 'result')::text, s.r ->> 'wait' = 'true'"
 		" FROM (SELECT %s.%s($1::jsonb, $2::jsonb, $3::jsonb)) s(r)",
-		quote_identifier(get_namespace_name(get_func_namespace(job->step))),
-		quote_identifier(get_func_name(job->step)));
+		quote_identifier(schema), quote_identifier(name));
 	rows = query_run(sql, args, 3, false);
 
 	call = query_text(rows, 0, 0);
@@ -600,9 +607,7 @@ advance_as_submitter(Job *job)
 	if (OidIsValid(job->step))
 		result = run_step(job);
 	else if (job->call == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-						errmsg("step function of task \"%s\" does not exist",
-							   job->task)));
+		refuse_without_step(job);
 	else
 		result = run_call(job);
 

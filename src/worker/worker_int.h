@@ -192,9 +192,9 @@ extern void engine_forget(Job *job);
 extern List *engine_renew(MemoryContext parent, List *jobs);
 
 /*
- * Is intel installed in this database? Then it stays so until the end of the
- * transaction: a DROP EXTENSION that is under way is waited for, a later one
- * waits. Needs a transaction.
+ * Is intel installed in this database, and the same as at the first call? Then
+ * it stays so until the end of the transaction: a DROP EXTENSION that is under
+ * way is waited for, a later one waits. Needs a transaction.
  */
 extern bool engine_hold_extension(void);
 

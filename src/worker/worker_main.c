@@ -20,6 +20,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -70,7 +71,8 @@ typedef struct Worker
 /*
  * Ends the process when the extension is gone: what is in flight has nowhere
  * to go. Every transaction looks, since tables that a DROP EXTENSION has
- * locked are waited for, and are no more after that.
+ * locked are waited for, and are no more after that. One that was created
+ * anew has other jobs and functions, and gets a worker of its own.
  */
 static void
 begin(const char *activity)
@@ -80,8 +82,14 @@ begin(const char *activity)
 	pgstat_report_activity(STATE_RUNNING, activity);
 	if (!engine_hold_extension())
 	{
+		bool is_another = OidIsValid(get_extension_oid("intel", true));
+
 		CommitTransactionCommand();
-		(void) worker_shared_leave(true);
+		/* the wake of its first jobs may be the one that was just taken */
+		if (is_another)
+			worker_shared_yield();
+		else
+			(void) worker_shared_leave(true);
 		proc_exit(0);
 	}
 	PushActiveSnapshot(GetTransactionSnapshot());

@@ -268,6 +268,42 @@ $drop->quit;
 wait_for('the worker to leave', sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
 unlike(log_since($node, $log), qr/ERROR.*does not exist|exited with exit code [^0]/, 'it waits for the drop, and leaves without an error');
 
+# ---- functions that go while they are needed -------------------------------------------
+
+my $own_task = <<"SQL";
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('mock', 'openai', '$url', true);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
+INSERT INTO intel.task (name, step, description) VALUES ('two_steps', 'public.two_steps(jsonb, jsonb, jsonb)', 'x');
+SQL
+my $two_steps = q{CREATE FUNCTION two_steps(request jsonb, state jsonb, reply jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT CASE WHEN reply IS NULL THEN '{"call": "complete", "request": {"prompt": "x", "model": "chat"}}'::jsonb
+		ELSE jsonb_build_object('result', reply) END $$};
+my $slow = { match => { path => '/chat/' }, do => [ { kind => 'slow', seconds => 1 } ] };
+$node->safe_psql('two', "CREATE EXTENSION intel; $own_task $two_steps");
+$log = log_position($node);
+$mock->control($slow);
+$before = $mock->stats->{requests};
+$id = $node->safe_psql('two', q{SELECT intel.submit('two_steps', '{}')});
+$mock->wait_requests($before + 1);
+$node->safe_psql('two', 'DROP FUNCTION two_steps');
+is($node->safe_psql('two', "SELECT (w).status, (w).error_code, (w).error_message FROM intel.wait($id, '20 s') w"),
+	'failed|42883|step function of task "two_steps" does not exist', 'a step function that is dropped during a call ends the job');
+
+$node->safe_psql('two', $two_steps);
+$mock->control($slow);
+$before = $mock->stats->{requests};
+$node->safe_psql('two', q{SELECT intel.submit('two_steps', '{}')});
+$mock->wait_requests($before + 1);
+$drop = $node->background_psql('two');
+$drop->query_safe('BEGIN; DROP EXTENSION intel');
+wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = 'two' AND backend_type = 'intel worker' AND wait_event_type = 'Lock'},
+	'the worker to meet the drop');
+$drop->query_safe(qq{CREATE EXTENSION intel; $own_task; SELECT intel.submit('two_steps', '{}'); COMMIT});
+$drop->quit;
+is($node->safe_psql('two', q{SELECT (intel.wait(id, '20 s')).status FROM intel.job_queue}), 'succeeded',
+	'an extension that replaces another one runs its first job');
+unlike(log_since($node, $log), qr/signal|exited with exit code [^0]/, 'by a worker of its own, and the old one leaves');
+
 # ---- restart, and no preload -----------------------------------------------------------
 
 $mock->control({ match => { path => '/chat/' }, do => ['hang'] });

@@ -79,6 +79,8 @@ begin(const char *activity)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	/* whatever the default: every statement must see what others commit */
+	XactIsoLevel = XACT_READ_COMMITTED;
 	pgstat_report_activity(STATE_RUNNING, activity);
 	if (!engine_hold_extension())
 	{

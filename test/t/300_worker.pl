@@ -304,6 +304,17 @@ is($node->safe_psql('two', q{SELECT (intel.wait(id, '20 s')).status FROM intel.j
 	'an extension that replaces another one runs its first job');
 unlike(log_since($node, $log), qr/signal|exited with exit code [^0]/, 'by a worker of its own, and the old one leaves');
 
+# ---- settings of the database --------------------------------------------------------
+
+wait_for('the worker to leave', sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
+$node->safe_psql('two', q{CREATE FUNCTION isolation(request jsonb, state jsonb, reply jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('result', current_setting('transaction_isolation')) $$;
+	INSERT INTO intel.task (name, step, description) VALUES ('isolation', 'public.isolation(jsonb, jsonb, jsonb)', 'x');
+	ALTER DATABASE two SET default_transaction_isolation = 'repeatable read'});
+is($node->safe_psql('two', q{BEGIN ISOLATION LEVEL READ COMMITTED; SELECT intel.submit('isolation', '{}') AS job \gset
+	COMMIT; SET default_transaction_isolation = 'read committed'; SELECT (intel.wait(:job, '20 s')).result}),
+	'"read committed"', 'a worker sees what others commit, whatever the default is');
+
 # ---- restart, and no preload -----------------------------------------------------------
 
 $mock->control({ match => { path => '/chat/' }, do => ['hang'] });

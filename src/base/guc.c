@@ -316,7 +316,8 @@ guc_init(void)
 	DefineCustomIntVariable(
 		"intel.step_timeout",
 		"Sets the limit of the SQL that a job runs in a worker.",
-		"Retrieval runs as the submitter, whose policies may be slow. 0 "
+		"Retrieval runs as the submitter, whose policies may be slow. SQL "
+		"that catches the cancel ends its worker after twice the time. 0 "
 		"sets no limit.",
 		&guc_step_timeout, 60000, 0, INT_MAX / 2, PGC_SIGHUP, GUC_UNIT_MS,
 		NULL, NULL, NULL);

@@ -15,10 +15,10 @@
  *	queued  -> running		[engine_claim, in worker_claim.c]
  *	queued  -> failed		[engine_claim: expired, or needs a job that failed]
  *	running -> queued		[engine_claim: process gone or lease over;
- *							 write_failure: retryable]
+ *							 write_failure: retryable; engine_end_hung: others]
  *	running -> succeeded	[write_success]
  *	running -> failed, dead	[write_failure; engine_claim: lease over and no
- *							 attempts left]
+ *							 attempts left; engine_end_hung]
  *	queued, running -> cancelled, and failed, dead, cancelled -> queued
  *							[the owner, through the guard in worker_job.c]
  *
@@ -309,6 +309,36 @@ write_failure(const Job *job, const Failure *failure)
 		args, 7);
 	if (rows->nrows > 0 && !again)
 		engine_note_end(job->id);
+}
+
+void
+engine_end_hung(const HungStep *hung)
+{
+	QueryArg args[3];
+	QueryResult *rows;
+
+	args[0] = query_arg_int8(hung->job);
+	args[1] = query_arg_int4(hung->pid);
+	args[2] = engine_arg_time(hung->start);
+	rows = engine_query(
+		"UPDATE intel.job_queue q SET status = 'failed', ready = false,"
+		" error_code = '57014', error_message ="
+		"	'the SQL of the job went on after intel.step_timeout',"
+		" failed_at = clock_timestamp(), finished_at = clock_timestamp(),"
+		" purge_at = clock_timestamp() + q.retention,"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
+		" RETURNING pg_catalog.pg_notify('intel_job', q.id::text)",
+		args, 3);
+	if (rows->nrows > 0)
+		engine_note_end(hung->job);
+	(void) engine_query(
+		"UPDATE intel.job_queue q SET status = 'queued', ready = true,"
+		" attempts = q.attempts - 1,"
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
+		" WHERE q.id = ANY (ARRAY(SELECT r.id FROM intel.job_queue r"
+		"	WHERE r.status = 'running' AND r.lease_pid = $2"
+		"	AND r.lease_start = $3 AND r.id <> $1 FOR UPDATE SKIP LOCKED))",
+		args, 3);
 }
 
 /*

@@ -65,6 +65,20 @@ extern bool worker_shared_asked_to_leave(void);
  * database from the table, since it has no use for a worker, and never fails.
  */
 extern bool worker_shared_leave(bool forget);
+/*
+ * A step of a job has not heeded its time limit, so this process is about to
+ * exit; what it was doing is left for the next worker of the database, which
+ * is started at once. note is fit for a signal handler; take is false when
+ * there is nothing.
+ */
+typedef struct HungStep
+{
+	int64 job;
+	int pid; /* of the lease, as is start */
+	TimestampTz start;
+} HungStep;
+extern void worker_shared_note_hung(int64 job);
+extern bool worker_shared_take_hung(HungStep *hung);
 /* Leave the slot to others although there is work; another turn comes. */
 extern void worker_shared_yield(void);
 
@@ -174,6 +188,12 @@ extern bool engine_lock(const Job *job);
 extern void engine_fail(Job *job, int sqlstate, const char *message);
 /* The same by any error; one that can pass is tried again after a delay. */
 extern void engine_fail_with_error(Job *job, const ErrorData *error);
+/*
+ * After a worker that ended because of a hung step: the job fails, and what
+ * else the worker was running is queued again as if it had not been tried.
+ */
+extern void engine_end_hung(const HungStep *hung);
+
 /*
  * End the call of a locked job with the last things to fall back on: an answer
  * of the cache that has expired, or the one that the request itself gives.

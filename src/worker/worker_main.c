@@ -119,6 +119,63 @@ commit(Worker *worker)
 	MemoryContextSwitchTo(worker->cxt);
 }
 
+/* ---- steps that do not heed their time limit ------------------------------ */
+
+/* of this process: the timer of a step, and the job that takes one */
+static TimeoutId hung_timeout;
+static volatile int64 stepping = 0;
+
+/*
+ * SQL can catch the cancel that its time limit sends, again and again. The
+ * end of the process is not to be caught. Runs in a signal handler.
+ */
+static void
+step_is_hung(void)
+{
+	if (stepping == 0)
+		return;
+	worker_shared_note_hung(stepping);
+	ProcDiePending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+static void
+limit_step(const Job *job)
+{
+	if (guc_step_timeout == 0)
+		return;
+	stepping = job->id;
+	enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
+	enable_timeout_after(hung_timeout, 2 * guc_step_timeout);
+}
+
+static void
+unlimit_step(void)
+{
+	stepping = 0;
+	disable_timeout(hung_timeout, false);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	QueryCancelPending = false; /* it may have fired a moment too late */
+}
+
+/* What a step has left that ended the worker before this one. */
+static void
+end_hung(Worker *worker)
+{
+	HungStep hung;
+
+	if (!worker_shared_take_hung(&hung))
+		return;
+	ereport(LOG, (errmsg("job " INT64_FORMAT " ended a worker", hung.job),
+				  errdetail(
+					  "Its SQL went on after twice \"intel.step_timeout\".")));
+	begin("intel: job failure");
+	engine_end_hung(&hung);
+	commit(worker);
+	worker_shared_job_ended();
+}
+
 /* ---- jobs ---------------------------------------------------------------- */
 
 static void
@@ -184,11 +241,9 @@ take_step(Job *job, Worker *worker)
 	begin(failed ? "intel: job failure" : "intel: job step");
 	if (worker->is_deferred)
 		commit_without_waiting();
-	if (guc_step_timeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, guc_step_timeout);
+	limit_step(job);
 	goes_on = engine_step(job);
-	disable_timeout(STATEMENT_TIMEOUT, false);
-	QueryCancelPending = false; /* it may have fired a moment too late */
+	unlimit_step();
 	commit(worker);
 	return goes_on;
 }
@@ -568,6 +623,8 @@ intel_worker_main(Datum arg)
 	look_for_extension(&worker);
 	worker.http = llm_http_create();
 	llm_spend_set_writer();
+	hung_timeout = RegisterTimeout(USER_TIMEOUT, step_is_hung);
+	end_hung(&worker);
 	run(&worker);
 	proc_exit(0);
 }

@@ -58,6 +58,7 @@ typedef struct WorkerSlot
 	TimestampTz running_since; /* while running */
 	TimestampTz not_before;	   /* no start before, after failures */
 	int failures;			   /* starts or exits gone wrong in a row */
+	HungStep hung;			   /* that ended the last worker; job 0: none */
 } WorkerSlot;
 
 typedef struct WorkerShared
@@ -69,6 +70,7 @@ typedef struct WorkerShared
 
 static WorkerShared *shared = NULL;
 static int my_slot = -1; /* of this worker process */
+static volatile int64 my_hung_job = 0;
 
 static void
 init_shared(void *area)
@@ -380,6 +382,14 @@ detach_worker(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 		return;
 	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
 	slot_rest_after_failure(&shared->slots[my_slot]);
+	if (my_hung_job != 0)
+	{
+		/* one job's doing, which the others do not wait for */
+		shared->slots[my_slot].hung =
+			(HungStep){my_hung_job, MyProcPid, MyStartTimestamp};
+		shared->slots[my_slot].failures = 0;
+		shared->slots[my_slot].not_before = DT_NOBEGIN;
+	}
 	launcher = shared->launcher;
 	LWLockRelease(shmem_lock());
 	my_slot = -1;
@@ -434,6 +444,24 @@ worker_shared_take_wake(void)
 	s->wake = 0;
 	LWLockRelease(shmem_lock());
 	return wake;
+}
+
+void
+worker_shared_note_hung(int64 job)
+{
+	my_hung_job = job;
+}
+
+bool
+worker_shared_take_hung(HungStep *hung)
+{
+	WorkerSlot *s = &shared->slots[my_slot];
+
+	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
+	*hung = s->hung;
+	s->hung.job = 0;
+	LWLockRelease(shmem_lock());
+	return hung->job != 0;
 }
 
 bool

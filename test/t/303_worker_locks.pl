@@ -229,6 +229,26 @@ is(sql('SELECT intel._prune_calls(1000)'), '0', 'as one whose feedback is locked
 release();
 is(sql('SELECT intel._prune_calls(1000)'), '1', 'and goes when it can');
 
+# ---- SQL that does not let itself be cancelled ----------------------------------------------------
+
+$node->append_conf('postgresql.conf', 'intel.step_timeout = 500ms');
+$node->reload;
+sql(qq{$as CREATE TABLE shop.stay (id int PRIMARY KEY, body text, tag text);
+	CREATE FUNCTION shop.stay() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+		LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END \$\$;
+	CREATE TRIGGER stay BEFORE UPDATE OF tag ON shop.stay FOR EACH ROW WHEN (new.tag IS NOT NULL) EXECUTE FUNCTION shop.stay();
+	SELECT intel.create_enrichment('stay', 'shop.stay', '{body}', 'tag', 'Tag it.', options => '{"model": "chat"}')});
+behave('patient', { kind => 'slow', seconds => 8 });
+$id = sql(q{SET ROLE bob; SELECT intel.submit('complete', '{"prompt": "patient", "model": "chat"}', '{"max_attempts": 1}')});
+$mock->wait_requests(1);
+my $stays = sql(qq{$as INSERT INTO shop.stay VALUES (1, 'some words'); SELECT max(id) FROM intel.job});
+ends($stays, 'failed', 'a trigger that catches its time limit ends its job');
+is(row($stays) . sql("SELECT attempts FROM intel.job_queue WHERE id = $stays"), 'failed|570141', 'at once, and not as often as it may be tried');
+others_go_on('after that');
+ends($id, 'succeeded', 'a call that was in flight is made again');
+is(sql("SELECT attempts FROM intel.job_queue WHERE id = $id"), '1', 'and has lost no attempt');
+is(calls_with('patient'), 2, 'for the one call that was lost');
+
 # ---- a session that runs jobs itself ----------------------------------------------------------------
 
 $node->append_conf('postgresql.conf', 'intel.max_workers = 0');

@@ -246,6 +246,9 @@ on_connected(void *arg, char *remote_ip, char *local_ip pg_attribute_unused(),
 		transfer->stop = STOP_RESEND;
 	else
 	{
+		/* of another address of the host, which libcurl tried before */
+		if (transfer->stop == STOP_ADDRESS || transfer->stop == STOP_SOCKETS)
+			transfer->stop = STOP_NONE;
 		transfer->was_sent = true;
 		transfer->call->state->was_sent = true;
 		return CURL_PREREQFUNC_OK;

@@ -133,6 +133,56 @@ unlike($out, qr/echo: x.*echo: x/s, 'and refused at once when it is no longer');
 sql('ALTER TABLE intel.provider ADD CONSTRAINT provider_https_check CHECK (base_url ~* \'^https://\' OR allow_private_network) NOT VALID');
 ok(nobody_came(), 'the proxies of the environment were never asked');
 
+# A host has several addresses: those that are refused do not spoil the answer of one that is allowed.
+SKIP:
+{
+	skip 'libraries cannot be preloaded beside those of the sanitizers', 8 if $ENV{SANITIZE};
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	append_to_file("$dir/names.c", <<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+typedef int (*look_up)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	look_up real = (look_up) dlsym(RTLD_NEXT, "getaddrinfo");
+	struct addrinfo *more;
+	int error;
+	if (!name || (strcmp(name, "twofaced.example") && strcmp(name, "evil.example")))
+		return real(name, service, hints, found);
+	error = real("169.254.169.254", service, hints, found);
+	if (!error && !strcmp(name, "twofaced.example") && !(error = real("127.0.0.1", service, hints, &more)))
+	{
+		struct addrinfo *last = *found;
+		while (last->ai_next)
+			last = last->ai_next;
+		last->ai_next = more;
+	}
+	return error;
+}
+C
+	skip 'no C compiler', 8 if PostgreSQL::Test::Utils::system_log($ENV{CC} || 'cc', '-shared', '-fPIC', '-o', "$dir/names.so", "$dir/names.c", '-ldl') != 0;
+	my $names = intel_node('names', env => { LD_PRELOAD => "$dir/names.so" });
+	$names->safe_psql('postgres', qq{
+		INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES
+			('twofaced', 'openai', 'http://twofaced.example:$port/v1', true), ('evil', 'openai', 'http://evil.example:$port/v1', true);
+		INSERT INTO intel.model (name, provider, model_id, task) VALUES ('twofaced', 'twofaced', 'm', 'chat'), ('evil', 'evil', 'm', 'chat')});
+	$mock->reset;
+	is(sqlstate($names, q{SELECT intel.complete('x', 'evil')}), 'IN002', 'a host with no address that is allowed');
+	is(scalar @{ $mock->requests }, 0, 'is not called');
+	is($names->safe_psql('postgres', q{SELECT intel.complete('x', 'twofaced')}), 'echo: x', 'an answer of the address that is');
+	is($names->safe_psql('postgres', q{SELECT string_agg(s, '') FROM intel.stream('x', 'twofaced') s}), 'echo: x', 'and a stream');
+	is($names->safe_psql('postgres', q{SELECT intel.complete('x', 'twofaced'), intel.complete('y', 'twofaced')}), 'echo: x|echo: y', 'one after the other');
+	is(scalar @{ $mock->requests }, 4, 'each sent once');
+	$mock->control({ do => ['500'] });
+	is(sqlstate($names, q{SELECT intel.complete('x', 'twofaced')}), '58000', 'its errors are its own');
+	$mock->control({ do => ['hang'] });
+	is(sqlstate($names, q{SELECT intel.complete('x', 'twofaced', '{"timeout_ms": 300}')}), 'IN001', 'and its silence');
+	$names->stop;
+	$mock->reset;
+}
+
 # ---- TLS ------------------------------------------------------------------------------
 
 my $record = PostgreSQL::Test::Utils::tempdir() . '/bytes';

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "base/json.h"
+#include "base/json_dump.h"
 
 /*
  * Integers beyond 64 bits are refused: reading them as reals would change
@@ -67,7 +68,7 @@ json_text(const json_t *doc)
 {
 	/* escapes mean the same in every server encoding, UTF-8 bytes do not */
 	size_t ascii = GetDatabaseEncoding() == PG_UTF8 ? 0 : JSON_ENSURE_ASCII;
-	char *dumped = json_dumps(doc, JSON_COMPACT | JSON_ENCODE_ANY | ascii);
+	char *dumped = json_dump(doc, JSON_COMPACT | JSON_ENCODE_ANY | ascii);
 	char *text;
 
 	if (dumped == NULL)

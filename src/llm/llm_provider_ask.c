@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/jansson_memory.h"
+#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 #define MAX_MESSAGES 10000
@@ -685,7 +686,7 @@ collect_fixed(const json_t *value, json_t *fixed)
 	}
 	else if (json_is_number(value))
 	{
-		char *text = json_dumps(value, JSON_ENCODE_ANY);
+		char *text = json_dump(value, JSON_ENCODE_ANY);
 		bool ok = text != NULL &&
 				  json_array_append_new(fixed, json_string(text)) == 0;
 
@@ -975,7 +976,7 @@ llm_wire_set(LlmWire *wire, const char *path, json_t *body,
 			 LlmProblem *problem)
 {
 	wire->path = strdup(path);
-	wire->body = json_dumps(body, JSON_COMPACT);
+	wire->body = json_dump(body, JSON_COMPACT);
 	json_decref(body);
 	return (wire->path != NULL && wire->body != NULL) ||
 		   llm_problem(problem, "out of memory");

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 /* ---- requests ----------------------------------------------------------- */
@@ -369,7 +370,7 @@ event_part(LlmStream *stream, const json_t *part)
 	if (!json_is_object(call))
 		return;
 	text =
-		args != NULL ? json_dumps(args, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+		args != NULL ? json_dump(args, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 	llm_stream_add_call(stream, llm_stream_calls(stream), NULL,
 						json_string_value(json_object_get(call, "name")),
 						text);

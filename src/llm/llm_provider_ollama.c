@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 /* Arguments of tool calls are objects here, and calls have no ids. */
@@ -189,7 +190,7 @@ event(LlmStream *stream, const json_t *doc)
 	json_array_foreach (json_object_get(message, "tool_calls"), i, item)
 	{
 		const json_t *function = json_object_get(item, "function");
-		char *arguments = json_dumps(json_object_get(function, "arguments"),
+		char *arguments = json_dump(json_object_get(function, "arguments"),
 									 JSON_COMPACT | JSON_ENCODE_ANY);
 
 		llm_stream_add_call(

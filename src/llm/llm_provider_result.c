@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 /* Longest text of one float: -1.23456789e-38 and a comma. */
@@ -61,7 +62,7 @@ usage_object(const LlmUsage *usage)
 json_t *
 llm_tool_call(const char *id, const char *name, const json_t *arguments)
 {
-	char *text = json_dumps(arguments, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dump(arguments, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_t *call = NULL;
 
 	if (text != NULL)
@@ -72,10 +73,14 @@ llm_tool_call(const char *id, const char *name, const json_t *arguments)
 	return call;
 }
 
-/* The JSON in a text: all of it, or what a fence of backquotes encloses. */
+/*
+ * The JSON in a text: all of it, or what a fence of backquotes encloses; *bytes
+ * and *len become its own bytes.
+ */
 static json_t *
-content_json(const char *text)
+content_json(const char **bytes, size_t *len)
 {
+	const char *text = *bytes;
 	const char *end = text + strlen(text);
 
 	while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
@@ -86,28 +91,33 @@ content_json(const char *text)
 	{
 		text += strcspn(text, "\n");
 		end -= 3;
+		text += strspn(text, " \t\r\n");
+		while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+			end--;
 	}
-	return text < end
-			   ? json_loadb(text, (size_t) (end - text), JSON_DECODE_ANY, NULL)
-			   : NULL;
+	*bytes = text;
+	*len = text < end ? (size_t) (end - text) : 0;
+	return *len > 0 ? json_loadb(text, *len, JSON_DECODE_ANY, NULL) : NULL;
 }
 
 /*
  * Where the request has a schema, the content must fit it. Takes over content
- * and returns its JSON alone; NULL when it does not fit, with *reply set.
+ * and returns its JSON alone, in the bytes that came: its numbers are as they
+ * were. NULL when it does not fit, with *reply set.
  */
 static json_t *
 fit_content(const LlmAsk *ask, LlmReply *reply, json_t *content,
 			const char *finish)
 {
 	const json_t *schema = json_object_get(ask->options, "schema");
+	const char *text = json_string_value(content);
+	size_t len;
 	json_t *value;
 	json_t *fitting = NULL;
-	char *text;
 
 	if (schema == NULL)
 		return content;
-	value = content_json(json_string_value(content));
+	value = content_json(&text, &len);
 	if (strcmp(finish, "length") == 0)
 		llm_reply_malformed(reply, "its content was cut at the token limit");
 	else if (value == NULL)
@@ -115,11 +125,7 @@ fit_content(const LlmAsk *ask, LlmReply *reply, json_t *content,
 	else if (!llm_schema_fits(schema, value, &reply->problem))
 		llm_reply_fault(reply, LLM_FAULT_MALFORMED, LLM_PERMANENT);
 	else
-	{
-		text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-		fitting = text != NULL ? json_string(text) : NULL;
-		free(text);
-	}
+		fitting = json_stringn(text, len);
 	if (reply->outcome == LLM_PERMANENT && strcmp(finish, "stop") == 0)
 		reply->rejected = strdup(json_string_value(content));
 	json_decref(value);
@@ -162,7 +168,7 @@ llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 	if (reply->certainty > 0)
 		json_object_set_new(result, "certainty", json_real(reply->certainty));
 
-	reply->result = json_dumps(result, JSON_COMPACT);
+	reply->result = json_dump(result, JSON_COMPACT);
 	json_decref(result);
 	if (reply->result != NULL)
 		llm_reply_fault(reply, LLM_FAULT_NONE, LLM_SUCCEEDED);

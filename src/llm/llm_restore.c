@@ -18,6 +18,7 @@
 
 #include "base/jansson_memory.h"
 #include "base/json.h"
+#include "base/json_dump.h"
 #include "base/placeholder.h"
 #include "llm/llm_restore.h"
 
@@ -104,7 +105,7 @@ restore_document(const LlmRestore *restore, const json_t *text)
 		return restore_text(restore, text);
 	json_adopt(doc);
 	restored = json_adopt(restore_value(restore, "", doc));
-	dumped = json_dumps(restored, JSON_COMPACT | JSON_ENCODE_ANY);
+	dumped = json_dump(restored, JSON_COMPACT | JSON_ENCODE_ANY);
 	result = dumped != NULL ? json_string(dumped) : NULL;
 	free(dumped);
 	return result;

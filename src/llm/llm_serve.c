@@ -28,6 +28,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_dump.h"
 #include "llm/llm_cache.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_limit.h"
@@ -102,7 +103,7 @@ llm_given_fallback(LlmTask task, Jsonb *request)
 		content = json_incref(value);
 	else
 	{
-		char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		char *text = json_dump(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
 		content = text != NULL ? json_string(text) : NULL;
 		free(text);

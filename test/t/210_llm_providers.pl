@@ -283,6 +283,31 @@ sql(q{UPDATE intel.model SET options = '{"dimensions": 5}', dimensions = 5 WHERE
 is(sql(q{SELECT intel.vector_dims(intel.embed('x', 'openai-embed'))}), '5', 'dimensions of the model');
 is(request()->{json}{dimensions}, 5, 'are asked for');
 
+# ---- numbers are as somebody wrote them -------------------------------------------
+
+my %pays = (
+	openai => '{"choices":[{"message":{"content":null,"tool_calls":[{"id":"call_x","type":"function","function":{"name":"pay","arguments":"{\"amount\":19.99}"}}]}}]}',
+	anthropic => '{"content":[{"type":"tool_use","id":"call_x","name":"pay","input":{"amount":19.99}}],"stop_reason":"tool_use"}',
+	gemini => '{"candidates":[{"content":{"parts":[{"functionCall":{"name":"pay","args":{"amount":19.99}}}]},"finishReason":"STOP"}]}',
+	ollama => '{"message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"pay","arguments":{"amount":19.99}}}]},"done":true}');
+foreach my $kind (@kinds)
+{
+	foreach my $call ('chat', 'stream_chat')
+	{
+		next if $call eq 'stream_chat' && $kind !~ /gemini|ollama/;
+		$mock->control({ do => [ { kind => 'body', body => ($call eq 'stream_chat' && $kind eq 'gemini' ? 'data: ' : '') . $pays{$kind} } ] });
+		is(sql("SELECT r #>> '{message,tool_calls,0,function,arguments}' FROM intel.$call('[{\"role\": \"user\", \"content\": \"x\"}]', '$kind-chat') r"),
+			'{"amount":19.99}', "$kind: arguments of $call");
+		$mock->reset;
+	}
+	$node->psql('postgres', "SELECT intel.chat('[{\"role\": \"user\", \"content\": \"x\"}, {\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"id\": \"call_1a\", \"type\": \"function\", \"function\": {\"name\": \"pay\", \"arguments\": \"{\\\"amount\\\": 4.35}\"}}]}, {\"role\": \"tool\", \"tool_call_id\": \"call_1a\", \"content\": \"x\"}]', '$kind-chat', '{\"schema\": {\"type\": \"object\", \"properties\": {\"a\": {\"enum\": [19.99, 0.7]}}}, \"temperature\": 0.7}')");
+	my $body = $mock->requests->[0]{body};
+	$mock->reset;
+	like($body, qr/"enum":\[19\.99,0\.7\]/, "$kind: numbers of a schema");
+	like($body, qr/4\.35/, "$kind: arguments that are sent");
+	like($body, qr/"temperature":0\.7\b/, "$kind: options");
+}
+
 # ---- ranking, and kinds that differ by little ------------------------------------
 
 $node->safe_psql('postgres', <<"SQL");

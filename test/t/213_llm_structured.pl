@@ -64,6 +64,14 @@ foreach my $kind (@kinds)
 	$mock->reset;
 }
 
+# What is checked is what is given: the bytes that came, also where jsonb makes them one value.
+$mock->control({ do => [ { kind => 'ok', content => "```json\n{\"a\": 19.99, \"b\": [0.10, 4.35, 1234567890.123456789]}\n```" } ], always => JSON::PP::true });
+is(sql(q{SELECT intel.extract('x', '{"type": "object", "properties": {"a": {"enum": [19.99, 0.7]}}}', 'openai')}),
+	'{"a": 19.99, "b": [0.10, 4.35, 1234567890.123456789]}', 'decimals are as they were');
+is(sql(q{SELECT intel.complete('x', 'openai', '{"schema": {"type": "object"}}')}), '{"a": 19.99, "b": [0.10, 4.35, 1234567890.123456789]}', 'the text, too');
+like($mock->requests->[0]{body}, qr/"enum":\[19\.99,0\.7\]/, 'and those of the schema');
+$mock->reset;
+
 # Tokens of both calls count.
 my $body = '{"choices":[{"message":{"content":"%s"},"finish_reason":"%s"}],"usage":{"prompt_tokens":10,"completion_tokens":3}}';
 # An answer that was cut, or refused, is not sent back for repair.

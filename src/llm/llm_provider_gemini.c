@@ -29,19 +29,25 @@ text_part(json_t *text)
 	return json_pack("{s:O}", "text", text);
 }
 
-/* Name of the function that a tool message answers: calls have no ids here. */
+/*
+ * Name of the function that the tool message at an index answers. Calls have
+ * no ids here, and those that are made up come again in each answer, so the
+ * last one before the message is meant.
+ */
 static const char *
-called_function(const LlmAsk *ask, const json_t *message)
+called_function(const LlmAsk *ask, size_t index)
 {
-	const char *id =
-		json_string_value(json_object_get(message, "tool_call_id"));
-	size_t i, j;
-	json_t *other;
+	const char *id = json_string_value(json_object_get(
+		json_array_get(ask->messages, index), "tool_call_id"));
+	size_t i;
 	json_t *call;
 
-	json_array_foreach (ask->messages, i, other)
+	while (index-- > 0)
 	{
-		json_array_foreach (json_object_get(other, "tool_calls"), j, call)
+		json_array_foreach (json_object_get(json_array_get(ask->messages,
+														   index),
+											"tool_calls"),
+							i, call)
 		{
 			if (strcmp(json_string_value(json_object_get(call, "id")), id) ==
 				0)
@@ -52,8 +58,24 @@ called_function(const LlmAsk *ask, const json_t *message)
 	return "unknown";
 }
 
+static bool
+is_tool_result(const json_t *message)
+{
+	return strcmp(json_string_value(json_object_get(message, "role")),
+				  "tool") == 0;
+}
+
 static json_t *
-convert_message(const LlmAsk *ask, const json_t *message)
+result_part(const LlmAsk *ask, size_t index)
+{
+	return json_pack(
+		"{s:{s:s, s:{s:O}}}", "functionResponse", "name",
+		called_function(ask, index), "response", "result",
+		json_object_get(json_array_get(ask->messages, index), "content"));
+}
+
+static json_t *
+convert_message(const json_t *message)
 {
 	const char *role = json_string_value(json_object_get(message, "role"));
 	json_t *content = json_object_get(message, "content");
@@ -61,11 +83,6 @@ convert_message(const LlmAsk *ask, const json_t *message)
 	size_t i;
 	json_t *call;
 
-	if (strcmp(role, "tool") == 0)
-		return json_pack("{s:s, s:[{s:{s:s, s:{s:O}}}]}", "role", "user",
-						 "parts", "functionResponse", "name",
-						 called_function(ask, message), "response", "result",
-						 content);
 	parts = json_array();
 	if (json_string_length(content) > 0 ||
 		json_object_get(message, "tool_calls") == NULL)
@@ -84,17 +101,34 @@ convert_message(const LlmAsk *ask, const json_t *message)
 					 "parts", parts);
 }
 
+/* Results of calls that were made together stand in one content. */
 static json_t *
 convert_messages(const LlmAsk *ask)
 {
 	json_t *contents = json_array();
+	json_t *results = NULL; /* parts of the content of results begun */
 	size_t i;
 	json_t *message;
 
 	json_array_foreach (ask->messages, i, message)
 	{
-		if (!llm_is_system(message))
-			json_array_append_new(contents, convert_message(ask, message));
+		if (llm_is_system(message))
+			continue;
+		if (!is_tool_result(message))
+		{
+			json_array_append_new(contents, convert_message(message));
+			results = NULL;
+			continue;
+		}
+		if (results == NULL)
+		{
+			json_t *content =
+				json_pack("{s:s, s:[]}", "role", "user", "parts");
+
+			json_array_append_new(contents, content);
+			results = json_object_get(content, "parts");
+		}
+		json_array_append_new(results, result_part(ask, i));
 	}
 	return contents;
 }

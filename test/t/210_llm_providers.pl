@@ -168,6 +168,18 @@ foreach my $kind (@kinds)
 	}
 }
 
+# Results of calls that were made together go together; ids that come again mean the last call.
+my @asks = map { my $n = $_; map { { id => "call_g$_", type => 'function', function => { name => "f$n$_", arguments => '{}' } } } 1, 2 } 1, 2;
+my $turns = encode_json([ { role => 'user', content => 'x' },
+	{ role => 'assistant', content => '', tool_calls => [ @asks[ 0, 1 ] ] },
+	{ role => 'tool', tool_call_id => 'call_g2', content => 'a' }, { role => 'tool', tool_call_id => 'call_g1', content => 'b' },
+	{ role => 'assistant', content => '', tool_calls => [ @asks[ 2, 3 ] ] },
+	{ role => 'tool', tool_call_id => 'call_g1', content => 'c' }, { role => 'system', content => 's' },
+	{ role => 'tool', tool_call_id => 'call_g2', content => 'd' } ]);
+sql("SELECT intel.chat('$turns', 'gemini-chat')");
+is_deeply([ map { [ map { my $r = $_->{functionResponse}; $r ? "$r->{name} $r->{response}{result}" : () } @{ $_->{parts} } ] } @{ request()->{json}{contents} } ],
+	[ [], [], [ 'f12 a', 'f11 b' ], [], [ 'f21 c', 'f22 d' ] ], 'gemini: results of tools');
+
 # A tool call that a model makes, in each form, comes back in one form.
 my %calls = (
 	openai => '{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_x","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rom\"}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":11,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":5},"completion_tokens_details":{"reasoning_tokens":3}}}',

@@ -21,6 +21,7 @@
 
 #define MAX_MESSAGES 10000
 #define MAX_NAME 64
+#define MAX_SIGNATURE 65536
 #define NAME_CHARACTERS                                                       \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
@@ -316,11 +317,26 @@ content_string(const json_t *content)
 	return result;
 }
 
-/* [{id, type: function, function: {name, arguments: string}}] */
+/* Base64, of either alphabet. */
+static bool
+is_signature(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	size_t len = json_string_length(value);
+
+	return text != NULL && len > 0 && len <= MAX_SIGNATURE &&
+		   strspn(text, NAME_CHARACTERS "+/=") == len;
+}
+
+/*
+ * [{id, type: function, function: {name, arguments: string},
+ * thought_signature?}]
+ */
 static bool
 is_tool_calls(const json_t *calls)
 {
-	static const char *const outer[] = {"id", "type", "function", NULL};
+	static const char *const outer[] = {"id", "type", "function",
+										"thought_signature", NULL};
 	static const char *const inner[] = {"name", "arguments", NULL};
 	size_t i;
 	json_t *call;
@@ -332,8 +348,10 @@ is_tool_calls(const json_t *calls)
 	{
 		const json_t *type = json_object_get(call, "type");
 		const json_t *function = json_object_get(call, "function");
+		const json_t *signature = json_object_get(call, "thought_signature");
 
 		if (!has_only(call, outer) || !is_name(json_object_get(call, "id")) ||
+			(signature != NULL && !is_signature(signature)) ||
 			!json_is_string(type) ||
 			strcmp(json_string_value(type), "function") != 0 ||
 			!has_only(function, inner) ||
@@ -718,6 +736,38 @@ is_machine_id(const json_t *value)
 	return false;
 }
 
+/*
+ * A signature of thoughts is encrypted, so it looks as random. It goes unseen
+ * only where what it encodes is no text: base64 hides nothing here.
+ */
+static bool
+is_machine_signature(const json_t *value)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+	const char *text = json_string_value(value);
+	uint32_t bits = 0;
+	int nbits = 0;
+	size_t n = 0;
+	size_t strange = 0;
+
+	for (; *text != '\0' && *text != '='; text++)
+	{
+		unsigned at = (unsigned) (strchr(digits, *text) - digits);
+
+		bits = bits << 6 | (at < 64 ? at : at - 2);
+		nbits += 6;
+		if (nbits >= 8)
+		{
+			unsigned byte = bits >> (nbits -= 8) & 0xff;
+
+			n++;
+			strange += byte < 32 || byte > 126;
+		}
+	}
+	return n >= 24 && strange >= n / 4;
+}
+
 static void
 collect_name(const json_t *value, json_t *fixed)
 {
@@ -741,6 +791,10 @@ collect_message(const json_t *message, json_t *texts, json_t *fixed)
 	{
 		const json_t *function = json_object_get(call, "function");
 
+		const json_t *signature = json_object_get(call, "thought_signature");
+
+		if (signature != NULL && !is_machine_signature(signature))
+			json_array_append(fixed, (json_t *) signature);
 		collect_name(json_object_get(call, "id"), fixed);
 		collect_name(json_object_get(function, "name"), fixed);
 		if (json_array_append(texts, json_object_get(function, "arguments")) !=

@@ -91,10 +91,15 @@ convert_message(const json_t *message)
 	{
 		json_t *name =
 			json_object_get(json_object_get(call, "function"), "name");
+		json_t *signature = json_object_get(call, "thought_signature");
+		json_t *part =
+			json_pack("{s:{s:O, s:o}}", "functionCall", "name", name, "args",
+					  llm_call_arguments(call));
 
-		json_array_append_new(
-			parts, json_pack("{s:{s:O, s:o}}", "functionCall", "name", name,
-							 "args", llm_call_arguments(call)));
+		/* without it newer models refuse their own call */
+		if (signature != NULL)
+			json_object_set(part, "thoughtSignature", signature);
+		json_array_append_new(parts, part);
 	}
 	return json_pack("{s:s, s:o}", "role",
 					 strcmp(role, "assistant") == 0 ? "model" : "user",
@@ -333,16 +338,17 @@ read_part(const json_t *part, size_t number, json_t **content, json_t *calls)
 		const char *name = json_string_value(json_object_get(call, "name"));
 		const json_t *args = json_object_get(call, "args");
 		json_t *none = args == NULL ? json_pack("{}") : NULL;
+		json_t *signature = json_object_get(part, "thoughtSignature");
+		json_t *made = NULL;
 		char id[32];
-		bool ok;
 
 		snprintf(id, sizeof(id), "call_g%zu", number);
-		ok = name != NULL &&
-			 json_array_append_new(
-				 calls, llm_tool_call(id, name, none != NULL ? none : args)) ==
-				 0;
+		if (name != NULL)
+			made = llm_tool_call(id, name, none != NULL ? none : args);
 		json_decref(none);
-		return ok;
+		if (made != NULL && json_is_string(signature))
+			json_object_set(made, "thought_signature", signature);
+		return json_array_append_new(calls, made) == 0;
 	}
 	return true;
 }
@@ -408,6 +414,9 @@ event_part(LlmStream *stream, const json_t *part)
 	llm_stream_add_call(stream, llm_stream_calls(stream), NULL,
 						json_string_value(json_object_get(call, "name")),
 						text);
+	llm_stream_sign_call(stream, llm_stream_calls(stream) - 1,
+						 json_string_value(
+							 json_object_get(part, "thoughtSignature")));
 	free(text);
 }
 

@@ -72,7 +72,10 @@ extern int64_t llm_count(const json_t *object, const char *key);
 extern void llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 						   json_t *tool_calls, const char *finish,
 						   const char *model);
-/* A tool call in the shape of OpenAI; arguments is any JSON. Owned. */
+/*
+ * A tool call in the shape of OpenAI; arguments is any JSON. Owned. A kind may
+ * add "thought_signature", base64 that it wants back with the call.
+ */
 extern json_t *llm_tool_call(const char *id, const char *name,
 							 const json_t *arguments);
 
@@ -95,6 +98,9 @@ extern void llm_stream_add_refusal(LlmStream *stream, const json_t *text);
 extern void llm_stream_add_call(LlmStream *stream, size_t index,
 								const char *id, const char *name,
 								const char *arguments);
+/* What a kind wants back with a call that has begun; NULL for nothing. */
+extern void llm_stream_sign_call(LlmStream *stream, size_t index,
+								 const char *signature);
 /* How many tool calls have begun. */
 extern size_t llm_stream_calls(const LlmStream *stream);
 extern void llm_stream_set_model(LlmStream *stream, const json_t *model);

@@ -29,6 +29,23 @@ finish_word(const char *reason)
 	return "other";
 }
 
+/* Messages have this shape; only what another kind put into them goes. */
+static json_t *
+convert_messages(const LlmAsk *ask)
+{
+	json_t *messages = json_deep_copy(ask->messages);
+	size_t i, j;
+	json_t *message;
+	json_t *call;
+
+	json_array_foreach (messages, i, message)
+	{
+		json_array_foreach (json_object_get(message, "tool_calls"), j, call)
+			json_object_del(call, "thought_signature");
+	}
+	return messages;
+}
+
 static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
@@ -38,8 +55,8 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		"tool_choice",		 "tools",	 "top_k",	 "top_p"};
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
-	json_t *body = json_pack("{s:s, s:O}", "model", ask->model_id, "messages",
-							 ask->messages);
+	json_t *body = json_pack("{s:s, s:o}", "model", ask->model_id, "messages",
+							 convert_messages(ask));
 
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");

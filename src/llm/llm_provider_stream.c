@@ -36,6 +36,7 @@ typedef struct StreamCall
 {
 	char *id; /* malloc, or NULL */
 	char *name;
+	char *signature;
 	Buffer arguments;
 } StreamCall;
 
@@ -113,6 +114,7 @@ llm_stream_free(LlmStream *stream)
 	{
 		free(stream->calls[i].id);
 		free(stream->calls[i].name);
+		free(stream->calls[i].signature);
 		free(stream->calls[i].arguments.data);
 	}
 	free(stream->line.data);
@@ -184,6 +186,13 @@ llm_stream_add_call(LlmStream *stream, size_t index, const char *id,
 	if (arguments != NULL)
 		(void) buffer_add(stream, &call->arguments, arguments,
 						  strlen(arguments));
+}
+
+void
+llm_stream_sign_call(LlmStream *stream, size_t index, const char *signature)
+{
+	if (index < stream->n_calls)
+		keep_string(stream, &stream->calls[index].signature, signature);
 }
 
 size_t
@@ -347,6 +356,7 @@ collect_calls(const LlmStream *stream, LlmReply *reply)
 		const StreamCall *call = &stream->calls[i];
 		const char *arguments =
 			call->arguments.len > 0 ? call->arguments.data : "{}";
+		json_t *made;
 		char made_up[32];
 
 		/* a kind without identifiers */
@@ -356,11 +366,14 @@ collect_calls(const LlmStream *stream, LlmReply *reply)
 			llm_reply_malformed(reply, "it has a malformed tool call");
 			break;
 		}
-		if (json_array_append_new(
-				calls, json_pack("{s:s, s:s, s:{s:s, s:s}}", "id",
-								 call->id != NULL ? call->id : made_up, "type",
-								 "function", "function", "name", call->name,
-								 "arguments", arguments)) != 0)
+		made = json_pack("{s:s, s:s, s:{s:s, s:s}}", "id",
+						 call->id != NULL ? call->id : made_up, "type",
+						 "function", "function", "name", call->name,
+						 "arguments", arguments);
+		if (made != NULL && call->signature != NULL)
+			json_object_set_new(made, "thought_signature",
+								json_string(call->signature));
+		if (json_array_append_new(calls, made) != 0)
 			llm_reply_fault(reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
 	}
 	if (reply->outcome == LLM_PENDING)

@@ -6,6 +6,7 @@ use warnings;
 use IntelTest;
 use Encode qw(decode_utf8);
 use JSON::PP;
+use MIME::Base64;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -180,6 +181,33 @@ sql("SELECT intel.chat('$turns', 'gemini-chat')");
 is_deeply([ map { [ map { my $r = $_->{functionResponse}; $r ? "$r->{name} $r->{response}{result}" : () } @{ $_->{parts} } ] } @{ request()->{json}{contents} } ],
 	[ [], [], [ 'f12 a', 'f11 b' ], [], [ 'f21 c', 'f22 d' ] ], 'gemini: results of tools');
 
+# What Gemini signs goes back to it, and to nobody else.
+my $signature = MIME::Base64::encode_base64(pack('C*', map { ($_ * 89 + 7) % 256 } 1 .. 200), '');
+foreach my $call ('chat', 'stream_chat')
+{
+	my $said = qq({"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}},"thoughtSignature":"$signature"},{"functionCall":{"name":"g"}}]},"finishReason":"STOP"}]});
+	$mock->control({ do => [ { kind => 'body', body => ($call eq 'chat' ? '' : 'data: ') . $said } ] });
+	my $message = decode_json(sql("SELECT r FROM intel.$call('[{\"role\": \"user\", \"content\": \"x\"}]', 'gemini-chat') r"))->{message};
+	is_deeply([ map { $_->{thought_signature} } @{ $message->{tool_calls} } ], [ $signature, undef ], "gemini: a signature of $call");
+	my $turn = encode_json([ { role => 'user', content => 'x' }, $message,
+		map { { role => 'tool', tool_call_id => $_->{id}, content => 'y' } } @{ $message->{tool_calls} } ]);
+	$mock->reset;
+	sql("SELECT intel.chat('$turn', '$_-chat')") foreach @kinds;
+	is_deeply([ map { $_->{thoughtSignature} } map { @{ $_->{parts} } } grep { $_->{role} eq 'model' } map { @{ $_->{json}{contents} || [] } } @{ $mock->requests } ],
+		[ $signature, undef ], 'gemini: it goes back');
+	is(scalar(grep { $_->{body} =~ /signature/i } @{ $mock->requests }), 1, 'and to no other kind');
+	$mock->reset;
+}
+# which is no way around redaction
+foreach my $text ('4111111111111111', MIME::Base64::encode_base64('please write to jane.roe@private.example', ''))
+{
+	is(sqlstate($node, qq{SELECT intel.chat('[{"role": "assistant", "content": "x", "tool_calls": [{"id": "call_1a", "type": "function", "thought_signature": "$text", "function": {"name": "f", "arguments": "{}"}}]}]', 'gemini-chat')}),
+		'IN002', 'a signature that says something');
+}
+is(sqlstate($node, q{SELECT intel.chat('[{"role": "assistant", "content": "x", "tool_calls": [{"id": "call_1a", "type": "function", "thought_signature": "a b", "function": {"name": "f", "arguments": "{}"}}]}]', 'gemini-chat')}),
+	'22023', 'or is none');
+is(scalar @{ $mock->requests }, 0, 'is not sent');
+
 # A tool call that a model makes, in each form, comes back in one form.
 my %calls = (
 	openai => '{"choices":[{"message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_x","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rom\"}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":11,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":5},"completion_tokens_details":{"reasoning_tokens":3}}}',
@@ -257,7 +285,6 @@ is(request()->{json}{encoding_format}, 'base64', 'openai: base64 is asked for');
 # Exactly the float that was sent, both ways of sending it.
 my @floats = unpack 'f<*', pack 'f<*', 0.1, -1 / 3, 1e-38, 3.4e38, 16777217, 1.17549435e-38, -2, 5;
 my $plain = join ',', map { sprintf '%.17g', $_ } @floats;
-require MIME::Base64;
 my $packed = MIME::Base64::encode_base64(pack('f<*', @floats), '');
 foreach my $value ("[$plain]", "\"$packed\"")
 {

@@ -38,35 +38,58 @@ assistant_blocks(const json_t *message)
 	return blocks;
 }
 
-/* Roles are user and assistant; the result of a tool comes from the user. */
+static json_t *
+result_block(const json_t *message)
+{
+	return json_pack("{s:s, s:O, s:O}", "type", "tool_result", "tool_use_id",
+					 json_object_get(message, "tool_call_id"), "content",
+					 json_object_get(message, "content"));
+}
+
 static json_t *
 convert_message(const json_t *message)
 {
 	json_t *role = json_object_get(message, "role");
 	json_t *content = json_object_get(message, "content");
 
-	if (strcmp(json_string_value(role), "tool") == 0)
-		return json_pack("{s:s, s:[{s:s, s:O, s:O}]}", "role", "user",
-						 "content", "type", "tool_result", "tool_use_id",
-						 json_object_get(message, "tool_call_id"), "content",
-						 content);
 	if (json_object_get(message, "tool_calls") != NULL)
 		return json_pack("{s:O, s:o}", "role", role, "content",
 						 assistant_blocks(message));
 	return json_pack("{s:O, s:O}", "role", role, "content", content);
 }
 
+/*
+ * Roles are user and assistant; results of tools come from the user, those of
+ * calls that were made together in one message.
+ */
 static json_t *
 convert_messages(const LlmAsk *ask)
 {
 	json_t *messages = json_array();
+	json_t *results = NULL; /* blocks of the message of results begun */
 	size_t i;
 	json_t *message;
 
 	json_array_foreach (ask->messages, i, message)
 	{
-		if (!llm_is_system(message))
+		const char *role = json_string_value(json_object_get(message, "role"));
+
+		if (llm_is_system(message))
+			continue;
+		if (strcmp(role, "tool") != 0)
+		{
 			json_array_append_new(messages, convert_message(message));
+			results = NULL;
+			continue;
+		}
+		if (results == NULL)
+		{
+			json_t *user = json_pack("{s:s, s:[]}", "role", "user", "content");
+
+			json_array_append_new(messages, user);
+			results = json_object_get(user, "content");
+		}
+		json_array_append_new(results, result_block(message));
 	}
 	return messages;
 }

@@ -180,6 +180,11 @@ my $turns = encode_json([ { role => 'user', content => 'x' },
 sql("SELECT intel.chat('$turns', 'gemini-chat')");
 is_deeply([ map { [ map { my $r = $_->{functionResponse}; $r ? "$r->{name} $r->{response}{result}" : () } @{ $_->{parts} } ] } @{ request()->{json}{contents} } ],
 	[ [], [], [ 'f12 a', 'f11 b' ], [], [ 'f21 c', 'f22 d' ] ], 'gemini: results of tools');
+sql("SELECT intel.chat('$turns', 'anthropic-chat')");
+my @messages = @{ request()->{json}{messages} };
+is(join(' ', map { $_->{role} } @messages), 'user assistant user assistant user', 'anthropic: turns');
+is_deeply([ map { [ map { "$_->{type} $_->{tool_use_id} $_->{content}" } @{ $_->{content} } ] } @messages[ 2, 4 ] ],
+	[ [ 'tool_result call_g2 a', 'tool_result call_g1 b' ], [ 'tool_result call_g1 c', 'tool_result call_g2 d' ] ], 'anthropic: results of tools');
 
 # What Gemini signs goes back to it, and to nobody else.
 my $signature = MIME::Base64::encode_base64(pack('C*', map { ($_ * 89 + 7) % 256 } 1 .. 200), '');

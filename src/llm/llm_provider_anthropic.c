@@ -132,6 +132,101 @@ convert_choice(const json_t *choice)
 	return json_pack("{s:s, s:s}", "type", "tool", "name", word);
 }
 
+/* Keywords that structured outputs refuse; the answer is checked here. */
+static const char *const not_sent[] = {
+	"exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength",
+	"maximum",			"minItems",			"minLength", "minimum"};
+
+static json_t *convert_schema(const json_t *schema);
+
+/* The schemas of an array or of the members of an object, converted. */
+static json_t *
+convert_schemas(const json_t *schemas)
+{
+	json_t *converted;
+	const char *name;
+	size_t i;
+	json_t *schema;
+
+	if (json_is_array(schemas))
+	{
+		converted = json_array();
+		json_array_foreach (schemas, i, schema)
+			json_array_append_new(converted, convert_schema(schema));
+		return converted;
+	}
+	converted = json_pack("{}");
+	json_object_foreach ((json_t *) schemas, name, schema)
+		json_object_set_new(converted, name, convert_schema(schema));
+	return converted;
+}
+
+static bool
+is_word_of(const char *word, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		if (strcmp(words[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_object_schema(const json_t *schema)
+{
+	const json_t *type = json_object_get(schema, "type");
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (type, i, item)
+	{
+		if (json_is_string(item) &&
+			strcmp(json_string_value(item), "object") == 0)
+			return true;
+	}
+	return (json_is_string(type) &&
+			strcmp(json_string_value(type), "object") == 0) ||
+		   json_object_get(schema, "properties") != NULL ||
+		   json_object_get(schema, "additionalProperties") != NULL;
+}
+
+/*
+ * A schema as structured outputs take it: without bounds, one of several as any
+ * of them, and with closed objects. Depth is that of a schema which
+ * llm_schema_check let pass. Owned.
+ */
+static json_t *
+convert_schema(const json_t *schema)
+{
+	static const char *const of_schemas[] = {
+		"$defs", "allOf", "anyOf", "definitions", "oneOf", "properties"};
+	json_t *converted;
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(schema))
+		return json_incref((json_t *) schema);
+	converted = json_pack("{}");
+	json_object_foreach ((json_t *) schema, key, value)
+	{
+		if (is_word_of(key, not_sent, sizeof(not_sent) / sizeof(not_sent[0])))
+			continue;
+		if (is_word_of(key, of_schemas,
+					   sizeof(of_schemas) / sizeof(of_schemas[0])))
+			json_object_set_new(
+				converted, strcmp(key, "oneOf") == 0 ? "anyOf" : key,
+				convert_schemas(value));
+		else if (strcmp(key, "items") == 0)
+			json_object_set_new(converted, key, convert_schema(value));
+		else
+			json_object_set(converted, key, value);
+	}
+	if (is_object_schema(schema))
+		json_object_set_new(converted, "additionalProperties", json_false());
+	return converted;
+}
+
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
@@ -177,8 +272,8 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 
 		if (schema != NULL)
 			json_object_set_new(config, "format",
-								json_pack("{s:s, s:O}", "type", "json_schema",
-										  "schema", schema));
+								json_pack("{s:s, s:o}", "type", "json_schema",
+										  "schema", convert_schema(schema)));
 		if (effort != NULL)
 			json_object_set(config, "effort", effort);
 		json_object_set_new(body, "output_config", config);

@@ -261,8 +261,28 @@ foreach my $kind (@kinds)
 	sql("SELECT intel.complete('x', '$kind-chat', '{\"schema\": {\"type\": \"object\"}}')");
 	my $at = request()->{json};
 	$at = $at->{$_} foreach @{ $schema{$kind} };
-	is_deeply($at, { type => 'object' }, "$kind: schema");
+	# Anthropic wants objects closed
+	is_deeply($at, { type => 'object', $kind eq 'anthropic' ? (additionalProperties => JSON::PP::false) : () }, "$kind: schema");
 }
+
+# Anthropic refuses bounds: the rest of a schema goes there, and the answer is checked here.
+my $bounded = '{"type": "object", "description": "minimum", "required": ["score", "minimum"], "properties": {
+	"score": {"type": "number", "minimum": 0, "maximum": 1, "exclusiveMinimum": -1, "exclusiveMaximum": 2},
+	"minimum": {"type": "string", "minLength": 1, "maxLength": 9, "enum": ["maximum"]},
+	"list": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": ["object", "null"], "properties": {}, "additionalProperties": {"type": "string"}}},
+	"either": {"oneOf": [{"$ref": "#/$defs/a"}, {"const": {"minimum": 1}}]}},
+	"$defs": {"a": {"type": "string", "minLength": 2}}}';
+$mock->control({ do => [ { kind => 'ok', content => '{"score": 7, "minimum": "maximum"}' }, { kind => 'ok', content => '{"score": 0.7, "minimum": "maximum"}' } ] });
+is(sql("SELECT intel.extract('x', '$bounded', 'anthropic-chat')"), '{"score": 0.7, "minimum": "maximum"}', 'anthropic: bounds are checked');
+my @tries = @{ $mock->requests };
+is(scalar @tries, 2, 'anthropic: and an answer beyond them is mended');
+is_deeply($tries[0]{json}{output_config}{format}{schema}, { type => 'object', description => 'minimum', required => [ 'score', 'minimum' ],
+	additionalProperties => JSON::PP::false,
+	properties => { score => { type => 'number' }, minimum => { type => 'string', enum => ['maximum'] },
+		list => { type => 'array', items => { type => [ 'object', 'null' ], properties => {}, additionalProperties => JSON::PP::false } },
+		either => { anyOf => [ { '$ref' => '#/$defs/a' }, { const => { minimum => 1 } } ] } },
+	'$defs' => { a => { type => 'string' } } }, 'anthropic: a schema without bounds');
+$mock->reset;
 
 # Options that a provider does not have are refused before anything is sent.
 is(sqlstate($node, "SELECT intel.complete('x', '$_->[0]-chat', '{\"$_->[1]\": $_->[2]}')"), '22023', "$_->[0]: no $_->[1]")

@@ -313,6 +313,9 @@ read_usage(const json_t *doc, LlmUsage *usage)
 	usage->reasoning = llm_count(given, "thoughtsTokenCount");
 	if (usage->input >= 0 && tool > 0)
 		usage->input += tool;
+	/* who only thought, up to the limit, has no count of an answer */
+	if (usage->output < 0 && usage->input >= 0)
+		usage->output = 0;
 	if (usage->output >= 0 && usage->reasoning > 0)
 		usage->output += usage->reasoning;
 }

@@ -296,6 +296,16 @@ event(LlmStream *stream, const json_t *doc)
 		llm_stream_set_finish(stream, finish_word(reason));
 }
 
+/* Where only input is counted, it may be under the name of the total. */
+static void
+read_input_usage(const json_t *doc, LlmUsage *usage)
+{
+	read_usage(doc, usage);
+	if (usage->input < 0)
+		usage->input =
+			llm_count(json_object_get(doc, "usage"), "total_tokens");
+}
+
 static void
 parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
@@ -304,7 +314,7 @@ parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	size_t i;
 	json_t *item;
 
-	read_usage(doc, &reply->usage);
+	read_input_usage(doc, &reply->usage);
 	if (!json_is_array(data))
 	{
 		llm_reply_malformed(reply, "it has no data");
@@ -331,7 +341,7 @@ parse_embed(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 					   json_string_value(json_object_get(doc, "model")));
 }
 
-/* The list has one of two names; the count of tokens too. */
+/* The list has one of two names. */
 static void
 parse_rerank(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
@@ -339,10 +349,7 @@ parse_rerank(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 
 	if (items == NULL)
 		items = json_object_get(doc, "data");
-	read_usage(doc, &reply->usage);
-	if (reply->usage.input < 0)
-		reply->usage.input =
-			llm_count(json_object_get(doc, "usage"), "total_tokens");
+	read_input_usage(doc, &reply->usage);
 	llm_reply_scores(ask, reply, items,
 					 json_string_value(json_object_get(doc, "model")));
 }

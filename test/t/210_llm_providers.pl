@@ -233,6 +233,21 @@ foreach my $kind (@kinds)
 	is($json->{usage}{cached_tokens}, $kind eq 'ollama' ? undef : 5, "$kind: cached tokens");
 }
 
+# Tokens under other names, or not at all, are tokens that cost.
+foreach my $stream ('', 'data: ')
+{
+	foreach my $case ([ '"promptTokenCount":9,"thoughtsTokenCount":5', '9 5 5' ], [ '"promptTokenCount":9', '9 0 -' ], [ '"thoughtsTokenCount":5', '- - 5' ])
+	{
+		$mock->control({ do => [ { kind => 'body', body => $stream . qq({"candidates":[{"content":{"role":"model"},"finishReason":"MAX_TOKENS"}],"usageMetadata":{$case->[0]}}) } ] });
+		my $usage = decode_json(sql(q{SELECT r -> 'usage' FROM intel.} . ($stream ? 'stream_chat' : 'chat') . q{('[{"role": "user", "content": "x"}]', 'gemini-chat') r WHERE r ? 'usage'}));
+		is(join(' ', map { $usage->{"${_}_tokens"} // '-' } qw(input output reasoning)), $case->[1], "gemini: usage of $stream$case->[0]");
+		$mock->reset;
+	}
+}
+$mock->control({ do => [ { kind => 'body', body => '{"data":[{"embedding":[1,2,3,4,5,6,7,8],"index":0}],"usage":{"total_tokens":12}}' } ] });
+is(sql(q{SELECT intel._call('embed', '{"contents": ["x"], "model": "openai-embed"}') #>> '{usage,input_tokens}'}), '12', 'openai: total tokens of embeddings');
+$mock->reset;
+
 # Text answers: refusals, limits, filters.
 my @finishes = (
 	[ openai => '{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}', 'no', 'refusal' ],

@@ -308,6 +308,7 @@ static const struct
 	const char *code;
 	int status;
 } known_codes[] = {
+	{"API_KEY_INVALID", 401},
 	{"api_error", 500},
 	{"authentication_error", 401},
 	{"billing_error", 402},
@@ -363,11 +364,34 @@ error_object(const json_t *doc)
 	return json_object_get(doc, "error");
 }
 
+/*
+ * Gemini says INVALID_ARGUMENT of a key that is none, with status 400, and
+ * what it means in the details.
+ */
+static const char *
+detailed_code(const json_t *error)
+{
+	size_t i;
+	json_t *detail;
+
+	json_array_foreach (json_object_get(error, "details"), i, detail)
+	{
+		const char *code = known_code(json_object_get(detail, "reason"));
+
+		if (code != NULL)
+			return code;
+	}
+	return NULL;
+}
+
 static const char *
 error_code(const json_t *error)
 {
 	static const char *const members[] = {"code", "type", "status"};
+	const char *detailed = detailed_code(error);
 
+	if (detailed != NULL)
+		return detailed;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 	{
 		const char *code = known_code(json_object_get(error, members[i]));
@@ -431,11 +455,12 @@ static void
 classify(LlmReply *reply, int status, const LlmHeaders *headers)
 {
 	if (code_is(reply, "insufficient_quota") ||
-		code_is(reply, "billing_error"))
+		code_is(reply, "billing_error") || status == 402)
 		llm_reply_fault(reply, LLM_FAULT_QUOTA, LLM_PERMANENT);
 	else if (status == 429)
 		llm_reply_fault(reply, LLM_FAULT_RATE_LIMITED, LLM_RETRYABLE);
-	else if (status == 401 || status == 403)
+	else if (status == 401 || status == 403 ||
+			 code_is(reply, "API_KEY_INVALID"))
 		llm_reply_fault(reply, LLM_FAULT_KEY, LLM_PERMANENT);
 	else if (status == 408 || status == 504)
 		llm_reply_fault(reply, LLM_FAULT_TIMEOUT, LLM_RETRYABLE);

@@ -97,6 +97,12 @@ foreach my $kind (@kinds)
 	fails($kind, { kind => 'status', status => 400, code => 'SECRETWORD' }, '38000', qr/rejected the request \(status 400/);
 	fails($kind, { kind => 'status', status => 401 }, '28000', qr/did not accept the key \(status 401/);
 	fails($kind, { kind => 'status', status => 403 }, '28000', qr/status 403/);
+	fails($kind, { kind => 'status', status => 402 }, 'IN006', qr/status 402/);
+	fails($kind, { kind => 'status', status => 402, code => 'invalid_request_error' }, 'IN006', qr/status 402/);
+	fails($kind, { kind => 'body', status => 400, body => '{"error":{"code":400,"message":"SECRETWORD","status":"INVALID_ARGUMENT","details":[{"@type":"x","reason":"API_KEY_INVALID"}]}}' },
+		'28000', qr/did not accept the key \(status 400/);
+	fails($kind, { kind => 'body', status => 400, body => '{"error":{"code":400,"message":"SECRETWORD","status":"INVALID_ARGUMENT","details":[{"reason":"SECRETWORD"},"x",5]}}' },
+		'38000', qr/status 400/);
 	fails($kind, { kind => 'status', status => 404 }, '38000', qr/status 404/);
 	fails($kind, { kind => '429', retry_after => '7' }, 'IN003', qr/limits its rate/, detail => 'Retry after 7 seconds.');
 	fails($kind, { kind => '429', retry_after_ms => '1500' }, 'IN003', qr/limits its rate/, detail => 'Retry after 2 seconds.');

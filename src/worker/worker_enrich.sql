@@ -92,7 +92,9 @@ CREATE VIEW @extschema@._enrich_job WITH (security_barrier = true) AS
         j.error_code, j.error_message
     FROM @extschema@.enrichment e
         JOIN @extschema@.enrichment_row r ON r.enrichment = e.id
-        LEFT JOIN @extschema@.job_queue j ON j.id = r.job
+        -- whose number a role may write there itself
+        LEFT JOIN @extschema@.job_queue j ON j.id = r.job AND j.owner = e.owner AND j.task = 'enrich'
+            AND j.request ->> 'enrichment' = e.id::text
     WHERE e.owner = @extschema@._caller();
 COMMENT ON VIEW @extschema@._enrich_job IS 'internal: rows of the enrichments of the caller, with their jobs';
 

@@ -121,6 +121,19 @@ COMMENT ON VIEW @extschema@.enrichment_error IS
 
 -- ---- the row and its text --------------------------------------------------
 
+CREATE FUNCTION @extschema@._enrich_primary_key(source oid) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_index i
+            -- without the columns that it includes
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+        WHERE i.indrelid = source AND i.indisprimary);
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_primary_key(oid) IS 'internal: the columns of the primary key of a table, or null';
+
 -- In PL/pgSQL, whose plans are kept: six catalogs take longer to plan for than to read.
 CREATE FUNCTION @extschema@._enrich_where(e @extschema@.enrichment, key text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -415,7 +428,13 @@ BEGIN
     IF NOT FOUND THEN
         RETURN '{"result": {"skipped": "the enrichment was dropped, or its table"}}';
     END IF;
-    RETURN @extschema@._enrich_look(e, request -> 'keys', state, reply);
+    -- by part of a key, or another column of the name, an answer would get into other rows
+    IF e.key IS DISTINCT FROM @extschema@._enrich_primary_key(e.source) THEN
+        RAISE EXCEPTION 'the primary key of the table is not what it was when the enrichment was created'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Drop the enrichment and create it again.';
+    END IF;
+    -- each once: where the key is deferrable, a statement may have inserted two rows with the same
+    RETURN @extschema@._enrich_look(e, (SELECT jsonb_agg(DISTINCT k) FROM jsonb_array_elements(request -> 'keys') k), state, reply);
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_step(jsonb, jsonb, jsonb) IS
@@ -701,15 +720,12 @@ CREATE FUNCTION @extschema@.create_enrichment(name text, source regclass, inputs
 AS $$
 DECLARE
     e @extschema@.enrichment;
-    pk text[];
+    pk text[] := @extschema@._enrich_primary_key(source);
 BEGIN
     PERFORM @extschema@._enrich_check(source, inputs, target, kind, options);
     IF kind = 'embedding' THEN
         options := @extschema@._embedding_options(source, target, instruction, options);
     END IF;
-    SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO pk FROM pg_index i
-        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-        WHERE i.indrelid = source AND i.indisprimary;
     IF pk IS NULL OR target = ANY (pk) THEN
         RAISE EXCEPTION 'table % needs a primary key without the target in it', source
             USING ERRCODE = 'object_not_in_prerequisite_state';

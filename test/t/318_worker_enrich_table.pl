@@ -44,4 +44,33 @@ is(sql(q{SET ROLE mallory; CREATE TABLE public.m (id int PRIMARY KEY, a text, b 
 	SELECT count(*) FROM intel.enrichment_error}), "0\n0", 'is not seen by who writes its number into a row of his');
 sql(q{SET ROLE mallory; SELECT intel.drop_enrichment('m')});
 
+# ---- the key ------------------------------------------------------------------------------
+
+create('chunk', 'doc int, seq int, PRIMARY KEY (doc, seq)', q{INSERT INTO shop.chunk VALUES (1, 1, 'alpha beta'), (1, 2, 'gamma delta'), (1, 3, 'epsilon')});
+run();
+is(right('chunk'), '3 of 3', 'a key of two columns');
+my $before = sql(q{SELECT string_agg(md5(embedding::text), ' ' ORDER BY doc, seq) FROM shop.chunk});
+sql(qq{$as ALTER TABLE shop.chunk RENAME seq TO number; UPDATE shop.chunk SET body = 'changed' WHERE number = 2});
+run();
+is(sql(q{SELECT string_agg(md5(embedding::text), ' ' ORDER BY doc, number) FROM shop.chunk}), $before, 'a column of it is renamed: nothing is written into other rows');
+is(sql(qq{$as SELECT error_code, error_message FROM intel.enrichment_error WHERE name = 'chunk'}),
+	'55000|the primary key of the table is not what it was when the enrichment was created', 'and an error says so');
+
+create('moved', 'id int PRIMARY KEY, tenant text');
+sql(qq{$as ALTER TABLE shop.moved DROP CONSTRAINT moved_pkey, ADD PRIMARY KEY (tenant, id);
+	INSERT INTO shop.moved VALUES (1, 'a', 'text of a'), (1, 'b', 'secret of b')});
+run();
+is(sql(q{SELECT count(*) FROM shop.moved WHERE embedding IS NOT NULL}), '0', 'nor when another key makes more rows of one');
+
+create('noted', 'id int, note text, PRIMARY KEY (id) INCLUDE (note)');
+sql(qq{$as INSERT INTO shop.noted VALUES (1, 'n', 'first'), (2, NULL, 'second')});
+run();
+is(right('noted'), '2 of 2', 'included columns are not of the key');
+
+create('late', 'id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED');
+sql(qq{$as BEGIN; INSERT INTO shop.late VALUES (1, 'first'), (1, 'twice'); DELETE FROM shop.late WHERE body = 'twice'; COMMIT});
+run();
+is(right('late'), '1 of 1', 'a key that a statement had twice');
+is(sql(qq{$as SELECT result FROM intel.job ORDER BY id DESC LIMIT 1}), '{"written": 1}', 'is written once');
+
 done_testing();

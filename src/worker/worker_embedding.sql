@@ -138,10 +138,9 @@ CREATE FUNCTION @extschema@._successor(e @extschema@.enrichment) RETURNS @extsch
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    new @extschema@.enrichment;
+    new @extschema@.enrichment := @extschema@._replacement(e);
 BEGIN
-    SELECT * INTO new FROM @extschema@.enrichment x WHERE x.replaces = e.id;
-    IF NOT FOUND THEN
+    IF new.id IS NULL THEN
         RAISE EXCEPTION 'the model of enrichment "%" is not being changed', e.name
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'change_enrichment_model() begins that.';
     END IF;
@@ -181,7 +180,7 @@ BEGIN
         RAISE EXCEPTION 'enrichment "%" is not of kind embedding', name
             USING ERRCODE = 'wrong_object_type', HINT = 'Drop it and create it again with the other model.';
     END IF;
-    IF old.replaces IS NOT NULL OR EXISTS (SELECT FROM @extschema@.enrichment x WHERE x.replaces = old.id) THEN
+    IF old.replaces IS NOT NULL OR (@extschema@._replacement(old)).id IS NOT NULL THEN
         RAISE EXCEPTION 'the model of enrichment "%" is being changed', name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'End that with finish_enrichment_model() or abandon_enrichment_model().';

@@ -18,8 +18,9 @@ CREATE TABLE @extschema@.enrichment (
     paused boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     version integer NOT NULL DEFAULT 1,
-    replaces bigint UNIQUE,
-    UNIQUE (owner, name)
+    replaces bigint,
+    UNIQUE (owner, name),
+    UNIQUE (owner, replaces)
 );
 COMMENT ON TABLE @extschema@.enrichment IS
     'columns that are filled in the background; see create_enrichment()';
@@ -118,6 +119,21 @@ CREATE VIEW @extschema@.enrichment_error WITH (security_invoker = true, security
     WHERE j.error_code IS NOT NULL AND NOT j.pending;
 COMMENT ON VIEW @extschema@.enrichment_error IS
     'rows whose last attempt failed, and why; retry_enrichment() queues them again';
+
+CREATE FUNCTION @extschema@._replacement(e @extschema@.enrichment) RETURNS @extschema@.enrichment
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    new @extschema@.enrichment;
+BEGIN
+    -- whoever writes such a row for one that is not his, or for another table, replaces nothing
+    SELECT * INTO new FROM @extschema@.enrichment x WHERE x.replaces = e.id AND x.owner = e.owner AND x.source = e.source;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._replacement(@extschema@.enrichment) IS
+    'internal: the enrichment that will take the place of one, or null';
 
 -- ---- the row and its text --------------------------------------------------
 
@@ -853,7 +869,7 @@ AS $$
 DECLARE
     e @extschema@.enrichment := @extschema@._enrichment(name);
 BEGIN
-    IF e.replaces IS NOT NULL OR EXISTS (SELECT FROM @extschema@.enrichment x WHERE x.replaces = e.id) THEN
+    IF e.replaces IS NOT NULL OR (@extschema@._replacement(e)).id IS NOT NULL THEN
         RAISE EXCEPTION 'the model of enrichment "%" is being changed', name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'End that with finish_enrichment_model() or abandon_enrichment_model().';

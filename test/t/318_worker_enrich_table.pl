@@ -73,4 +73,21 @@ run();
 is(right('late'), '1 of 1', 'a key that a statement had twice');
 is(sql(qq{$as SELECT result FROM intel.job ORDER BY id DESC LIMIT 1}), '{"written": 1}', 'is written once');
 
+# ---- changes of models that somebody claims ---------------------------------------------------
+
+create('own', 'id int PRIMARY KEY');
+sql(q{SET ROLE mallory; INSERT INTO intel.enrichment (name, source, key, inputs, target, kind, instruction, replaces)
+	SELECT 'evil' || i, 'public.m', '{id}', '{a}', 'b', 'text', '', i FROM generate_series(1, 60) i});
+is(sql(qq{$as SELECT intel.change_enrichment_model('own', 'builtin-embedding', '{"prompt": "p {{body}}"}')}), 'own_v2', 'somebody else claims to replace all enrichments: the owner may change the model');
+is(state(qq{$as SELECT intel.abandon_enrichment_model('own')}), '00000', 'and give that up');
+create('whole', 'id int PRIMARY KEY');
+sql(q{CREATE TABLE public.whole (id int PRIMARY KEY, body text, embedding intel.vector(384));
+	SELECT intel.create_enrichment('whole', 'public.whole', '{body}', 'embedding', '', 'embedding');
+	SET ROLE mallory; INSERT INTO intel.enrichment (name, source, key, inputs, target, kind, instruction, replaces)
+		SELECT 'evil' || i, 'public.m', '{id}', '{a}', 'b', 'text', '', i FROM generate_series(61, 120) i});
+is(state(q{SELECT intel.abandon_enrichment_model('whole')}), '55000', 'also a superuser, who sees all, does not give up what is not his');
+is(state(q{SELECT intel.drop_enrichment('whole')}), '00000', 'and ends what is');
+is(sql(q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.m'::regclass AND attnum > 0 AND NOT attisdropped}), '3', 'nobody\'s column is dropped');
+sql(q{DELETE FROM intel.enrichment WHERE owner = 'mallory'::regrole});
+
 done_testing();

@@ -327,9 +327,9 @@ AS $$
 DECLARE
     found bigint;
 BEGIN
-    -- what the caller sees, and what he does not see but the old model has done
+    -- what the caller sees, and what he does not see but the old model has done, be it stale
     EXECUTE format('SELECT count(*) FROM (SELECT %s FROM ONLY %s t WHERE t.%I IS NOT NULL
-                UNION SELECT o.source_key FROM @extschema@.enrichment_row o WHERE o.enrichment = $1 AND o.done_hash IS NOT NULL) k(key)
+                UNION SELECT o.source_key FROM @extschema@.enrichment_row o WHERE o.enrichment = $1 AND o.done_at IS NOT NULL) k(key)
             WHERE NOT EXISTS (SELECT FROM @extschema@.enrichment_row n
                 WHERE n.enrichment = $2 AND n.source_key = k.key AND n.done_hash IS NOT NULL)',
             @extschema@._enrich_key_sql(old.source, old.key, 't'), old.source, old.target)
@@ -419,7 +419,7 @@ BEGIN
     -- nobody writes, searches or fills the table from here on, so what is true now stays so
     PERFORM @extschema@._successor(old);
     PERFORM @extschema@._change_check(old, (SELECT count(*) FROM @extschema@.enrichment_row n
-            JOIN @extschema@.enrichment_row o ON o.enrichment = old.id AND o.source_key = n.source_key AND o.done_hash IS NOT NULL
+            JOIN @extschema@.enrichment_row o ON o.enrichment = old.id AND o.source_key = n.source_key AND o.done_at IS NOT NULL
             WHERE n.enrichment = new.id AND n.done_hash IS NULL), 0,
         (SELECT count(*) FROM @extschema@._change_indexes(old, new) i WHERE i.valid IS NOT TRUE), @extschema@._change_holders(old));
     PERFORM @extschema@._copy_column_grants(old.source, old.target, new.target);

@@ -328,18 +328,21 @@ DECLARE
     there jsonb := (SELECT coalesce(jsonb_agg(i.key), '[]') FROM @extschema@._enrich_inputs(e, missing, false) i);
 BEGIN
     -- What a backfill noted of a row that was being deleted stays, unless it is removed here. Where
-    -- policies hold, the row may be there for others.
+    -- policies hold, the row may be there for others, and changed: it is to be done by a job of theirs.
     IF NOT row_security_active(e.source) THEN
         PERFORM @extschema@._delete_own('@extschema@.enrichment_row', ARRAY(
             SELECT x.ctid FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.job = @extschema@._job()
                 AND x.source_key IN (SELECT m FROM jsonb_array_elements(missing) m WHERE NOT there @> jsonb_build_array(m))
             FOR UPDATE));
+    ELSE
+        UPDATE @extschema@.enrichment_row x SET done_hash = NULL WHERE x.enrichment = e.id AND x.job = @extschema@._job()
+            AND x.source_key IN (SELECT m FROM jsonb_array_elements(missing) m WHERE NOT there @> jsonb_build_array(m));
     END IF;
     RETURN there <> '[]';
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_missing(@extschema@.enrichment, jsonb) IS
-    'internal: forget rows that are gone; true when some are there, locked by others';
+    'internal: forget rows that are gone, or what was done in rows that are not seen; true when some are there, locked by others';
 
 -- One look at all rows of a job. It ends with a look that has all of them locked
 -- or gone, and in order: what changes afterwards finds the job ended, and queues
@@ -597,10 +600,12 @@ BEGIN
     row_key := @extschema@._enrich_key(TG_RELID, e.key, NEW);
     SELECT * INTO r FROM @extschema@.enrichment_row x
         WHERE x.enrichment = e.id AND x.source_key = row_key FOR UPDATE;
-    -- A job that has not begun will read the new text; one that has will see that its answer is stale.
+    -- A job that has not begun will read the new text; one that has will see that its answer is stale;
+    -- but one with other claims may not see the row.
     -- A snapshot of before may show a job that has ended since: then another finds nothing to do.
     IF NOT e.paused AND (current_setting('transaction_isolation') <> 'read committed'
-            OR NOT EXISTS (SELECT FROM @extschema@.job_queue j WHERE j.id = r.job AND j.status IN ('queued', 'running'))) THEN
+            OR NOT EXISTS (SELECT FROM @extschema@.job_queue j WHERE j.id = r.job AND j.status IN ('queued', 'running')
+                AND j.subject IS NOT DISTINCT FROM @extschema@.subject() AND j.tenant IS NOT DISTINCT FROM @extschema@.tenant())) THEN
         INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, owner)
             VALUES ('enrich', jsonb_build_object('enrichment', e.id, 'keys', jsonb_build_array(row_key)),
                 coalesce((e.options ->> 'priority')::smallint, 0),
@@ -798,12 +803,15 @@ AS $$
 DECLARE
     e @extschema@.enrichment := @extschema@._enrichment(name);
 BEGIN
-    -- besides what the caller sees, what the enrichment knows of that this one will replace
+    -- besides what the caller sees, what the enrichment knows of that this one will replace; where
+    -- policies hold, that is noted only: jobs with the claims of the caller would not see it
     INSERT INTO @extschema@.enrichment_row AS r (enrichment, source_key, pending)
-        SELECT e.id, k, true FROM (SELECT @extschema@._enrich_keys(e)
-            UNION SELECT o.source_key FROM @extschema@.enrichment_row o WHERE o.enrichment = e.replaces) keys(k)
+        SELECT e.id, k.key, bool_or(k.pending) FROM (SELECT @extschema@._enrich_keys(e), true
+            UNION ALL SELECT o.source_key, NOT row_security_active(e.source)
+                FROM @extschema@.enrichment_row o WHERE o.enrichment = e.replaces) k(key, pending)
+        GROUP BY k.key
         ON CONFLICT (enrichment, source_key) DO UPDATE SET pending = true
-            WHERE r.done_hash IS NULL AND NOT EXISTS (SELECT FROM @extschema@._enrich_job j
+            WHERE EXCLUDED.pending AND r.done_hash IS NULL AND NOT EXISTS (SELECT FROM @extschema@._enrich_job j
                 WHERE j.enrichment = r.enrichment AND j.source_key = r.source_key AND j.status IN ('queued', 'running'));
     IF e.paused THEN
         RETURN 0;

@@ -90,4 +90,47 @@ is(state(q{SELECT intel.drop_enrichment('whole')}), '00000', 'and ends what is')
 is(sql(q{SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.m'::regclass AND attnum > 0 AND NOT attisdropped}), '3', 'nobody\'s column is dropped');
 sql(q{DELETE FROM intel.enrichment WHERE owner = 'mallory'::regrole});
 
+# ---- rows that a job does not see ---------------------------------------------------------------
+
+my $forced = 'ALTER TABLE shop.%1$s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY p ON shop.%1$s USING (tenant = intel.tenant());';
+create('hidden', 'id int PRIMARY KEY, tenant text', sprintf $forced, 'hidden');
+sql(as_tenant('t0') . q{INSERT INTO shop.hidden VALUES (1, 't0', 'first'), (2, 't0', 'other')});
+run();
+is(right('hidden'), '2 of 2', 'rows of a tenant');
+sql(q{UPDATE shop.hidden SET body = 'second' WHERE id = 1});
+run();
+is(status('hidden'), '2|1|0', 'a row that was changed by somebody whose claims do not show it is not counted as done');
+is(sql(as_tenant('t0') . q{SELECT intel.backfill_enrichment('hidden')}), '1', 'and queued by a backfill with those of its tenant');
+run();
+is(right('hidden'), '2 of 2', 'which does it');
+sql(q{UPDATE shop.hidden SET body = 'third' WHERE id = 2});
+sql(as_tenant('t0') . q{UPDATE shop.hidden SET body = 'fourth' WHERE id = 2});
+run();
+is(right('hidden'), '2 of 2', 'a change by the tenant does not rely on a job that will not see the row');
+sql(qq{$as SELECT intel.pause_enrichment('hidden')});
+sql(as_tenant('t0') . q{UPDATE shop.hidden SET body = 'while paused' WHERE id = 1});
+sql(qq{$as SELECT intel.resume_enrichment('hidden')});
+run();
+is(status('hidden'), '2|1|0', 'nor is a row done that was changed during a pause which the owner ended');
+sql(as_tenant('t0') . q{SELECT intel.backfill_enrichment('hidden')});
+run();
+is(right('hidden'), '2 of 2', 'until its tenant comes');
+sql(as_tenant('t0') . q{UPDATE shop.hidden SET body = body || i FROM generate_series(1, 3) i});
+is(sql(q{SELECT count(*) FROM intel.job_queue WHERE status = 'queued'}), '2', 'one job for changes with the same claims');
+run();
+
+create('shared', 'id int PRIMARY KEY, tenant text', sprintf $forced, 'shared');
+sql(as_tenant("t$_") . "INSERT INTO shop.shared SELECT $_ * 100 + i, 't$_', 'body ' || i FROM generate_series(1, 3) i") foreach 0, 1;
+run();
+sql(qq{$as SELECT intel.change_enrichment_model('shared', 'builtin-embedding', '{"prompt": "p {{body}}"}')});
+is(sql(as_tenant("t$_") . q{SELECT intel.backfill_enrichment('shared_v2')}), '3', "a backfill by tenant $_ queues what it sees") foreach 0, 1;
+run();
+is(sql(q{SELECT count(embedding_v2) FROM shop.shared}), '6', 'and the other one\'s does not wait for its jobs');
+sql(q{UPDATE shop.shared SET body = 'unseen' WHERE id = 101; UPDATE shop.shared SET embedding_v2 = NULL WHERE id = 101});
+run();
+is(state(as_tenant('t0') . q{SELECT intel.finish_enrichment_model('shared')}), '55000', 'a row that neither model could see is not forgotten');
+sql(as_tenant('t1') . q{SELECT intel.backfill_enrichment('shared_v2')});
+run();
+is(state(as_tenant('t0') . q{SELECT intel.finish_enrichment_model('shared')}), '00000', 'once it is done all are');
+
 done_testing();

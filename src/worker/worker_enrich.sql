@@ -702,9 +702,9 @@ AS $$
 BEGIN
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_ins AFTER INSERT ON %2$s REFERENCING NEW TABLE AS new_rows
             FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._enrich_inserted(%1$L)', e.id, e.source);
-    EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_upd AFTER UPDATE OF %3$s ON %2$s FOR EACH ROW
-            WHEN (%4$s) EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source,
-        (SELECT string_agg(quote_ident(c), ', ') FROM (SELECT DISTINCT unnest(e.key || e.inputs)) s(c)),
+    -- of all columns: what a BEFORE trigger changes is not in the list of an UPDATE
+    EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_upd AFTER UPDATE ON %2$s FOR EACH ROW
+            WHEN (%3$s) EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source,
         (SELECT string_agg(format('pg_catalog.format(''%%s'', OLD.%1$I) IS DISTINCT FROM pg_catalog.format(''%%s'', NEW.%1$I)', c), ' OR ') FROM unnest(e.key || e.inputs) c));
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_del AFTER DELETE ON %2$s FOR EACH ROW
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source);

@@ -133,4 +133,17 @@ sql(as_tenant('t1') . q{SELECT intel.backfill_enrichment('shared_v2')});
 run();
 is(state(as_tenant('t0') . q{SELECT intel.finish_enrichment_model('shared')}), '00000', 'once it is done all are');
 
+# ---- triggers of the table ------------------------------------------------------------------------
+
+create('page', 'id int PRIMARY KEY, html text', q{CREATE FUNCTION shop.strip() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN NEW.body := regexp_replace(NEW.html, '<[^>]*>', '', 'g'); RETURN NEW; END $$;
+	CREATE TRIGGER strip BEFORE INSERT OR UPDATE ON shop.page FOR EACH ROW EXECUTE FUNCTION shop.strip();});
+sql(qq{$as INSERT INTO shop.page (id, html) VALUES (1, '<b>first</b>')});
+run();
+sql(qq{$as UPDATE shop.page SET html = '<i>second</i>'});
+run();
+is(right('page'), '1 of 1', 'an input that only a trigger changes');
+sql(qq{$as UPDATE shop.page SET html = '<u>second</u>'});
+is(sql(q{SELECT count(*) FROM intel.job_queue WHERE status = 'queued'}), '0', 'no job when it stays as it was');
+
 done_testing();

@@ -392,7 +392,12 @@ BEGIN
             END IF;
             written := written + 1;
         ELSIF NOT EXISTS (SELECT FROM jsonb_each_text(item.inputs) i WHERE i.value <> '') THEN
-            PERFORM @extschema@._enrich_write(e, write, item.key, NULL, item.hash);
+            IF NOT several THEN
+                PERFORM @extschema@._enrich_write(e, write, item.key, NULL, item.hash);
+            ELSIF NOT @extschema@._enrich_write_or_not(e, write, item.key, NULL, item.hash) THEN
+                PERFORM @extschema@._enrich_alone(e, item.key);
+                CONTINUE;
+            END IF;
             why := 'the inputs are empty';
         ELSIF several AND reply IS NOT NULL THEN
             -- no answer, or one to something else: others need not wait for this row

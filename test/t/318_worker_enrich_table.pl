@@ -146,4 +146,12 @@ is(right('page'), '1 of 1', 'an input that only a trigger changes');
 sql(qq{$as UPDATE shop.page SET html = '<u>second</u>'});
 is(sql(q{SELECT count(*) FROM intel.job_queue WHERE status = 'queued'}), '0', 'no job when it stays as it was');
 
+create('archive', 'id int PRIMARY KEY', q{CREATE FUNCTION shop.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF OLD.id = 7 THEN RAISE 'archived'; END IF; RETURN NEW; END $$;
+	CREATE TRIGGER refuse BEFORE UPDATE ON shop.archive FOR EACH ROW EXECUTE FUNCTION shop.refuse();});
+sql(qq{$as INSERT INTO shop.archive SELECT i, CASE WHEN i <> 7 THEN 'body ' || i ELSE '' END FROM generate_series(1, 32) i});
+run();
+is(right('archive'), '31 of 32', 'an empty row that cannot be written does not hold up the others of its job');
+is(status('archive'), '32|31|1', 'and fails alone');
+
 done_testing();

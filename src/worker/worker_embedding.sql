@@ -323,6 +323,7 @@ REVOKE ALL ON FUNCTION @extschema@.enrichment_model_indexes(text) FROM PUBLIC;
 CREATE FUNCTION @extschema@._change_rows(old @extschema@.enrichment, new @extschema@.enrichment) RETURNS bigint
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
 AS $$
 DECLARE
     found bigint;

@@ -176,6 +176,7 @@ CREATE FUNCTION @extschema@._enrich_inputs(e @extschema@.enrichment, keys jsonb,
     RETURNS SETOF record
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 32
     SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format('SELECT k.key, jsonb_build_object(%s) FROM jsonb_array_elements($1) k(key), ONLY %s t WHERE %s %s',
@@ -552,6 +553,7 @@ REVOKE ALL ON FUNCTION @extschema@._enrich_of_trigger(text, oid) FROM PUBLIC;
 CREATE FUNCTION @extschema@._enrich_inserted() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
 AS $$
 DECLARE
     e @extschema@.enrichment := @extschema@._enrich_of_trigger(TG_ARGV[0], TG_RELID);
@@ -581,6 +583,7 @@ REVOKE ALL ON FUNCTION @extschema@._enrich_inserted() FROM PUBLIC;
 CREATE FUNCTION @extschema@._enrich_changed() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
 AS $$
 DECLARE
     e @extschema@.enrichment := @extschema@._enrich_of_trigger(TG_ARGV[0], TG_RELID);
@@ -793,6 +796,7 @@ COMMENT ON FUNCTION @extschema@._enrichment(text) IS 'internal: an enrichment of
 CREATE FUNCTION @extschema@._enrich_keys(e @extschema@.enrichment) RETURNS SETOF jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
+    SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format('SELECT %s FROM ONLY %s t', @extschema@._enrich_key_sql(e.source, e.key, 't'), e.source);

@@ -154,4 +154,20 @@ run();
 is(right('archive'), '31 of 32', 'an empty row that cannot be written does not hold up the others of its job');
 is(status('archive'), '32|31|1', 'and fails alone');
 
+# ---- settings -------------------------------------------------------------------------------------
+
+create('event', 'at timestamptz, span interval, mark bytea, PRIMARY KEY (at, span, mark)',
+	q{SET TimeZone = 'UTC'; INSERT INTO shop.event SELECT '2026-01-01'::timestamptz + i * interval '1 day', i * interval '1 hour', '\x01', 'body ' || i FROM generate_series(1, 5) i;});
+run();
+my $elsewhere = "$as SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'escape';";
+is(sql("$elsewhere SELECT intel.backfill_enrichment('event')"), '0', 'keys are the same whatever the settings of a session');
+sql(qq{$elsewhere UPDATE shop.event SET body = 'changed' WHERE body = 'body 2'; DELETE FROM shop.event WHERE body = 'body 1'});
+run();
+is(right('event'), '4 of 4', 'also those of a change');
+is(status('event'), '4|4|0', 'and of a row that goes');
+is(sql(qq{$as SELECT intel.change_enrichment_model('event', 'builtin-embedding', '{"prompt": "p {{body}}"}') \\g /dev/null
+	SELECT intel.backfill_enrichment('event_v2')}), '4', 'a change of model');
+run();
+is(state("$elsewhere SELECT intel.finish_enrichment_model('event')"), '00000', 'knows its rows in every session');
+
 done_testing();

@@ -29,6 +29,10 @@ SELECT source_key, vector_rank, text_rank FROM intel._search('ctx.many', 'xyloph
 WHERE text_rank IS NOT NULL;
 -- a view has no key but a column named id
 SELECT source_key FROM intel._search('ctx.doc_view', 'statistics', '{0,1,0}', 1, 'vector', NULL, NULL, NULL);
+-- which need not be unique: rows with the same are several
+CREATE TABLE ctx.parts (id int, content text, embedding intel.vector(2));
+INSERT INTO ctx.parts VALUES (1, 'apples are red', '[1,0]'), (1, 'bananas are yellow', '[1,0.1]'), (1, 'cherries are dark', '[0,1]');
+SELECT source_key, content, vector_rank, text_rank FROM intel._search('ctx.parts', 'bananas', '{1,0}', 5, 'hybrid', NULL, NULL, NULL);
 
 -- step 1: the embedding of the question
 SELECT intel._ask_step(intel._ask_request('What does VACUUM reclaim?', 'ctx.doc', 2, 'gpt', 'emb', 4000, 'hybrid', NULL, NULL, NULL), NULL, NULL);

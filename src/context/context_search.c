@@ -157,28 +157,38 @@ typedef struct HitTable
 	int max;
 } HitTable;
 
-/* What identifies a row: its key, or its content where it has none. */
+/*
+ * What identifies a row: its key and its content. A key that is only a column
+ * named id need not be unique, as in a view.
+ */
 typedef struct RowEntry
 {
 	uint64 hash;
 	int hit;
 } RowEntry;
 
+static uint64
+text_hash(const char *text, uint64 seed)
+{
+	return DatumGetUInt64(hash_any_extended((const unsigned char *) text,
+											(int) strlen(text), seed));
+}
+
 static ContextHit *
 add_hit(HitTable *table, const QueryResult *rows, uint64 row)
 {
 	char *key = query_text(rows, row, 0);
 	char *content = query_text(rows, row, 1);
-	const char *id = key != NULL ? key : content;
-	uint64 hash;
+	uint64 hash = 0;
 	RowEntry *entry;
 	ContextHit *hit;
 	bool found;
 
 	if (content == NULL)
 		return NULL;
-	hash = DatumGetUInt64(
-		hash_any_extended((const unsigned char *) id, (int) strlen(id), 0));
+	if (key != NULL)
+		hash = text_hash(key, hash);
+	hash = text_hash(content, hash);
 	entry = hash_search(table->by_row, &hash, HASH_ENTER, &found);
 	if (found)
 		return &table->hits[entry->hit];

@@ -169,7 +169,8 @@ take_back_lost(TimestampTz now, const List *in_flight)
 		"	AND NOT (r.lease_pid = $2 AND r.lease_start = $3"
 		"		AND r.id = ANY ($4))"
 		"	FOR UPDATE SKIP LOCKED))"
-		" RETURNING q.id",
+		" RETURNING q.id, CASE WHEN q.status = 'dead' THEN"
+		"	pg_catalog.pg_notify('intel_job', q.id::text)::text END",
 		args, 4));
 }
 

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_extension.h"
+#include "commands/async.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -238,6 +239,16 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 									 values, nulls);
 }
 
+/* As the engine's statements do for the ends that they write. */
+static void
+notify_end(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	int64 id = DatumGetInt64(column(row, desc, "id", &isnull));
+
+	Async_Notify("intel_job", psprintf(INT64_FORMAT, id));
+}
+
 /*
  * Can it be added to the time at which a job ends? Each part by itself, since
  * parts of different signs that make little together may be too much for the
@@ -344,6 +355,8 @@ intel_job_guard(PG_FUNCTION_ARGS)
 				 errmsg("a job cannot be changed from %s to %s", from, to),
 				 errhint("Jobs can be cancelled while queued or running, and "
 						 "retried after they failed or were cancelled.")));
+	if (strcmp(to, "cancelled") == 0)
+		notify_end(trigger->tg_trigtuple, desc);
 	return PointerGetDatum(transition(trigger->tg_trigtuple, desc, to));
 }
 

@@ -127,6 +127,22 @@ is(column($id, q{status || (lease_until IS NULL)}), 'cancelledtrue', 'at once');
 is($node->safe_psql('postgres', "SELECT intel.cancel($id)"), 'f', 'and only once');
 $mock->reset;
 
+# psql shows a notification after the answer to a command
+my $listen = q{LISTEN intel_job; SELECT intel.submit('complete', '{"prompt": "hang", "model": "chat"}', '{"max_attempts": 1}') AS job \gset
+};
+$mock->control({ match => { path => '/chat/' }, do => ['hang'], always => \1 });
+($rc, $out, $err) = $node->psql('postgres', $listen . q{SELECT intel.cancel(:job); SELECT 'job ' || :job});
+($id) = $out =~ /^job (\d+)/m;
+like($out, qr/notification "intel_job" with payload "$id"/, 'the end of a job that is cancelled is notified');
+my $dead = q{DO $$ BEGIN LOOP COMMIT; EXIT WHEN EXISTS (SELECT FROM intel.job WHERE status = 'running'); END LOOP; END $$;
+	SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'intel worker';
+	SELECT (intel.wait(:job, '20 s')).status; SELECT 'job ' || :job};
+($rc, $out, $err) = $node->psql('postgres', $listen . $dead);
+($id) = $out =~ /^job (\d+)/m;
+like($out, qr/^dead$/m, 'a job whose worker ended has used its last attempt');
+like($out, qr/notification "intel_job" with payload "$id"/, 'and its end is notified');
+$mock->reset;
+
 $mock->control({ match => { path => '/chat/' }, do => ['hang'] });
 $id = $node->safe_psql('postgres', q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "never mind", "model": "chat"}')});
 $mock->wait_requests(1);

@@ -62,7 +62,8 @@ extern int worker_shared_take_wake(void);
 extern bool worker_shared_asked_to_leave(void);
 /*
  * Leave the slot; false when a wake came in the meantime. forget drops the
- * database from the table, since it has no use for a worker, and never fails.
+ * database from the table, since it has no use for a worker, and never fails:
+ * after a wake the slot stays for another worker.
  */
 extern bool worker_shared_leave(bool forget);
 /*

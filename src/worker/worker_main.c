@@ -62,6 +62,7 @@ typedef struct Worker
 	bool is_leaving;  /* work was left for another turn */
 	bool is_deferred; /* flush_commits waits for the disk, not commits */
 	uint64 flights;	  /* llm_cache_flights when it was last looked at */
+	int woken;		  /* WAKE_ bits taken before the first look */
 	bool has_ended;	  /* a job has ended, and its waiters have not been told */
 	TimestampTz prune_at; /* when to remove old rows next */
 } Worker;
@@ -546,7 +547,8 @@ run(Worker *worker)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 
-		woken = worker_shared_take_wake();
+		woken = worker->woken | worker_shared_take_wake();
+		worker->woken = 0;
 		if (woken)
 		{
 			look_for_extension(worker);
@@ -620,6 +622,8 @@ intel_worker_main(Datum arg)
 	worker.cxt = AllocSetContextCreate(TopMemoryContext, "intel worker",
 									   ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(worker.cxt);
+	/* a wake from now on is for an extension that the look may not see */
+	worker.woken = worker_shared_take_wake();
 	look_for_extension(&worker);
 	worker.http = llm_http_create();
 	llm_spend_set_writer();

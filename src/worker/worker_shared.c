@@ -498,7 +498,8 @@ worker_shared_leave(bool forget)
 	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
 	if (forget || !s->wake)
 	{
-		if (forget)
+		/* what came since the look is for another worker */
+		if (forget && !s->wake)
 			slot_free(s);
 		launcher = leave_slot(s);
 		left = true;

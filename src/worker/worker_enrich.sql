@@ -171,7 +171,7 @@ $$;
 COMMENT ON FUNCTION @extschema@._enrich_where(@extschema@.enrichment, text) IS
     'internal: condition that finds the row of a key, which is an expression';
 
-CREATE FUNCTION @extschema@._enrich_inputs(e @extschema@.enrichment, keys jsonb, lock boolean,
+CREATE FUNCTION @extschema@._enrich_inputs(e @extschema@.enrichment, keys jsonb, lock text,
         OUT key jsonb, OUT inputs jsonb)
     RETURNS SETOF record
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 32
@@ -182,12 +182,12 @@ BEGIN
     RETURN QUERY EXECUTE format('SELECT k.key, jsonb_build_object(%s) FROM jsonb_array_elements($1) k(key), ONLY %s t WHERE %s %s',
             (SELECT string_agg(format('%L, t.%I::text', i, i), ', ') FROM unnest(e.inputs) i),
             e.source, @extschema@._enrich_where(e, 'k.key'),
-            CASE WHEN lock THEN 'FOR NO KEY UPDATE OF t SKIP LOCKED' ELSE '' END)
+            'FOR NO KEY UPDATE OF t ' || lock)
         USING keys;
 END
 $$;
-COMMENT ON FUNCTION @extschema@._enrich_inputs(@extschema@.enrichment, jsonb, boolean) IS
-    'internal: the inputs of rows as they are now, of those that are there; with lock it locks them, and leaves out those that others have locked';
+COMMENT ON FUNCTION @extschema@._enrich_inputs(@extschema@.enrichment, jsonb, text) IS
+    'internal: the inputs of rows as they are now, of those that are there; with lock (SKIP LOCKED, NOWAIT) it locks them';
 
 CREATE FUNCTION @extschema@._enrich_hash(e @extschema@.enrichment, inputs jsonb) RETURNS bytea
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -326,7 +326,7 @@ CREATE FUNCTION @extschema@._enrich_missing(e @extschema@.enrichment, missing js
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    there jsonb := (SELECT coalesce(jsonb_agg(i.key), '[]') FROM @extschema@._enrich_inputs(e, missing, false) i);
+    there jsonb := (SELECT coalesce(jsonb_agg(i.key), '[]') FROM @extschema@._enrich_inputs(e, missing, NULL) i);
 BEGIN
     -- What a backfill noted of a row that was being deleted stays, unless it is removed here. Where
     -- policies hold, the row may be there for others, and changed: it is to be done by a job of theirs.
@@ -344,6 +344,32 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_missing(@extschema@.enrichment, jsonb) IS
     'internal: forget rows that are gone, or what was done in rows that are not seen; true when some are there, locked by others';
+
+-- Where a policy lets the owner see a row but not update it, it is not to be
+-- had for ever, and nothing is gained by waiting.
+CREATE FUNCTION @extschema@._enrich_barred(e @extschema@.enrichment, missing jsonb) RETURNS SETOF jsonb
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key jsonb;
+BEGIN
+    IF NOT row_security_active(e.source) THEN
+        RETURN;
+    END IF;
+    FOR key IN SELECT jsonb_array_elements(missing) LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM @extschema@._enrich_inputs(e, jsonb_build_array(key), 'NOWAIT')) THEN
+                RETURN QUERY SELECT i.key FROM @extschema@._enrich_inputs(e, jsonb_build_array(key), NULL) i;
+            END IF;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL; -- locked by others
+        END;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_barred(@extschema@.enrichment, jsonb) IS
+    'internal: those rows that the caller sees but may not update by the policies of the table';
 
 -- One look at all rows of a job. It ends with a look that has all of them locked
 -- or gone, and in order: what changes afterwards finds the job ended, and queues
@@ -367,7 +393,7 @@ DECLARE
     is_held boolean;
 BEGIN
     SELECT coalesce(jsonb_agg(jsonb_build_object('key', i.key, 'inputs', i.inputs)), '[]') INTO locked
-        FROM @extschema@._enrich_inputs(e, keys, true) i;
+        FROM @extschema@._enrich_inputs(e, keys, 'SKIP LOCKED') i;
     FOR item IN
         SELECT k.key, l.l -> 'inputs' AS inputs, @extschema@._enrich_hash(e, l.l -> 'inputs') AS hash, r.done_hash,
             decode(a.a ->> 'hash', 'hex') AS asked_hash, answers -> (a.n::integer - 1) AS answer
@@ -409,6 +435,15 @@ BEGIN
             texts := texts || jsonb_build_array(@extschema@._enrich_text(e, item.inputs));
         END IF;
         mine := mine || jsonb_build_array(item.key);
+    END LOOP;
+    FOR item IN SELECT b.key FROM @extschema@._enrich_barred(e, missing) b(key) LOOP
+        IF NOT several THEN
+            RAISE EXCEPTION 'policies of the table do not let the owner of the enrichment update the row'
+                USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        PERFORM @extschema@._enrich_alone(e, item.key);
+        missing := (SELECT coalesce(jsonb_agg(m), '[]') FROM jsonb_array_elements(missing) m WHERE m <> item.key);
+        mine := (SELECT coalesce(jsonb_agg(m), '[]') FROM jsonb_array_elements(mine) m WHERE m <> item.key);
     END LOOP;
     is_held := missing <> '[]' AND @extschema@._enrich_missing(e, missing);
     IF asked <> '[]' THEN

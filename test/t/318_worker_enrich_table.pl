@@ -133,6 +133,25 @@ sql(as_tenant('t1') . q{SELECT intel.backfill_enrichment('shared_v2')});
 run();
 is(state(as_tenant('t0') . q{SELECT intel.finish_enrichment_model('shared')}), '00000', 'once it is done all are');
 
+# ---- rows that may be seen and not updated -----------------------------------------------------------
+
+create('barred', 'id int PRIMARY KEY, is_closed bool', q{ALTER TABLE shop.barred ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+	CREATE POLICY s ON shop.barred FOR SELECT USING (true); CREATE POLICY i ON shop.barred FOR INSERT WITH CHECK (true);
+	CREATE POLICY u ON shop.barred FOR UPDATE USING (NOT is_closed)});
+sql(qq{$as INSERT INTO shop.barred SELECT i, i = 2, 'body ' || i FROM generate_series(1, 3) i});
+run();
+is(right('barred'), '2 of 3', 'the others of its job are done');
+is(sql(qq{$as SELECT source_key, status, error_code FROM intel.enrichment_error WHERE name = 'barred'}), '{"id": 2}|failed|42501', 'and it fails');
+my $writer = $node->background_psql('postgres');
+sql(qq{$as UPDATE shop.barred SET body = 'changed' WHERE id = 1});
+$writer->query_safe('BEGIN; SELECT FROM shop.barred WHERE id = 1 FOR UPDATE');
+is(state(q{SET statement_timeout = '1s'; CALL intel.run_jobs()}), '57014', 'a row that somebody has locked is waited for');
+$writer->query_safe('COMMIT');
+$writer->quit;
+run();
+is(right('barred'), '2 of 3', 'and then done');
+is(sql(q{SELECT body FROM shop.barred WHERE id = 1}), 'changed', 'as it is');
+
 # ---- triggers of the table ------------------------------------------------------------------------
 
 create('page', 'id int PRIMARY KEY, html text', q{CREATE FUNCTION shop.strip() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -508,12 +508,12 @@ INSERT INTO @extschema@.task (name, step, description) VALUES
 -- owner of a type may have given it a cast to json or text, which jsonb
 -- functions or a cast would call. So values of types that are not built in go
 -- through their output function, as format() does it: only superusers write
--- those.
+-- those. Arrays do, too, because what jsonb makes of them is no input of theirs.
 CREATE FUNCTION @extschema@._enrich_key_sql(source oid, key text[], source_row text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('pg_catalog.jsonb_build_object(%s)', string_agg(format(CASE WHEN a.atttypid < 16384
+    SELECT format('pg_catalog.jsonb_build_object(%s)', string_agg(format(CASE WHEN a.atttypid < 16384 AND format_type(a.atttypid, NULL) NOT LIKE '%[]'
             THEN '%1$L, %2$s.%3$I' ELSE '%1$L, pg_catalog.format(''%%s'', %2$s.%3$I)' END,
             a.attname, source_row, a.attname), ', '))
     FROM pg_attribute a WHERE a.attrelid = source AND a.attname = ANY (key) AND a.attnum > 0 AND NOT a.attisdropped;

@@ -73,6 +73,11 @@ run();
 is(right('late'), '1 of 1', 'a key that a statement had twice');
 is(sql(qq{$as SELECT result FROM intel.job ORDER BY id DESC LIMIT 1}), '{"written": 1}', 'is written once');
 
+create('listed', 'id int[], names text[], PRIMARY KEY (id, names)');
+sql(qq{$as INSERT INTO shop.listed VALUES ('{1,2}', '{a,"b, c"}', 'first')});
+run();
+is(right('listed'), '1 of 1', 'a key of arrays');
+
 # ---- changes of models that somebody claims ---------------------------------------------------
 
 create('own', 'id int PRIMARY KEY');
@@ -145,11 +150,14 @@ is(sql(qq{$as SELECT source_key, status, error_code FROM intel.enrichment_error 
 my $writer = $node->background_psql('postgres');
 sql(qq{$as UPDATE shop.barred SET body = 'changed' WHERE id = 1});
 $writer->query_safe('BEGIN; SELECT FROM shop.barred WHERE id = 1 FOR UPDATE');
-is(state(q{SET statement_timeout = '1s'; CALL intel.run_jobs()}), '57014', 'a row that somebody has locked is waited for');
+my $runner = $node->background_psql('postgres');
+$runner->query_until(qr/go/, "\\echo go\nCALL intel.run_jobs();\n");
+wait_for_sql($node, q{SELECT count(*) > 0 FROM intel.job_queue WHERE status = 'running'}, 'its job to look');
 $writer->query_safe('COMMIT');
 $writer->quit;
+$runner->quit;
 run();
-is(right('barred'), '2 of 3', 'and then done');
+is(right('barred'), '2 of 3', 'a row that somebody has locked is waited for');
 is(sql(q{SELECT body FROM shop.barred WHERE id = 1}), 'changed', 'as it is');
 
 # ---- triggers of the table ------------------------------------------------------------------------

@@ -59,7 +59,11 @@ typedef struct Block6
 } Block6;
 
 static const Block6 blocks6[] = {
-	{{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54},
+	{{0xfd, 0x00, 0x0e, 0xc2}, 32, LLM_ADDRESS_FORBIDDEN}, /* metadata, time */
+	{{0xfd, 0x00, 0, 0xc1, 0, 0, 0, 0, 0, 0, 0, 0, 0xa9, 0xfe, 0xa9, 0xfe},
+	 128,
+	 LLM_ADDRESS_FORBIDDEN}, /* metadata */
+	{{0xfd, 0x00, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x42},
 	 128,
 	 LLM_ADDRESS_FORBIDDEN}, /* metadata */
 	{{0xfd, 0x20, 0, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54},

@@ -77,9 +77,6 @@ llm_restore_begin(LlmCall *call, Jsonb *mapping)
 
 /* ---- whole answers -------------------------------------------------------- */
 
-static json_t *restore_value(const LlmRestore *restore, const char *key,
-							 const json_t *value);
-
 static json_t *
 restore_text(const LlmRestore *restore, const json_t *text)
 {
@@ -92,28 +89,9 @@ restore_text(const LlmRestore *restore, const json_t *text)
 	return json_stringn(out.data, out.len);
 }
 
-/* A text that is JSON itself: values must not break its quoting. */
+/* A copy of value with all texts in it restored; owned. */
 static json_t *
-restore_document(const LlmRestore *restore, const json_t *text)
-{
-	json_t *doc = json_loads(json_string_value(text), JSON_DECODE_ANY, NULL);
-	json_t *restored;
-	char *dumped;
-	json_t *result;
-
-	if (doc == NULL)
-		return restore_text(restore, text);
-	json_adopt(doc);
-	restored = json_adopt(restore_value(restore, "", doc));
-	dumped = json_dump(restored, JSON_COMPACT | JSON_ENCODE_ANY);
-	result = dumped != NULL ? json_string(dumped) : NULL;
-	free(dumped);
-	return result;
-}
-
-/* A copy of value with all that stands under key in it restored; owned. */
-static json_t *
-restore_value(const LlmRestore *restore, const char *key, const json_t *value)
+restore_value(const LlmRestore *restore, const json_t *value)
 {
 	json_t *copy;
 
@@ -125,7 +103,7 @@ restore_value(const LlmRestore *restore, const char *key, const json_t *value)
 		copy = json_pack("{}");
 		json_object_foreach ((json_t *) value, member, item)
 			json_object_set_new(copy, member,
-								restore_value(restore, member, item));
+								restore_value(restore, item));
 		return copy;
 	}
 	if (json_is_array(value))
@@ -135,16 +113,78 @@ restore_value(const LlmRestore *restore, const char *key, const json_t *value)
 
 		copy = json_array();
 		json_array_foreach (value, i, item)
-			json_array_append_new(copy, restore_value(restore, key, item));
+			json_array_append_new(copy, restore_value(restore, item));
 		return copy;
 	}
 	if (!json_is_string(value))
 		return json_incref((json_t *) value);
-	/* arguments of a tool, and what was asked for in a shape */
-	if (strcmp(key, "arguments") == 0 ||
-		(restore->has_schema && strcmp(key, "content") == 0))
-		return restore_document(restore, value);
 	return restore_text(restore, value);
+}
+
+/*
+ * A text that is JSON itself: values must not break its quoting. What has no
+ * placeholder keeps its bytes.
+ */
+static json_t *
+restore_document(const LlmRestore *restore, const json_t *text)
+{
+	json_t *doc = json_loads(json_string_value(text), JSON_DECODE_ANY, NULL);
+	json_t *restored;
+	char *dumped;
+	json_t *result;
+
+	if (doc == NULL)
+		return restore_text(restore, text);
+	json_adopt(doc);
+	restored = json_adopt(restore_value(restore, doc));
+	if (json_equal(restored, doc))
+		return json_incref((json_t *) text);
+	dumped = json_dump(restored, JSON_COMPACT | JSON_ENCODE_ANY);
+	result = dumped != NULL ? json_string(dumped) : NULL;
+	free(dumped);
+	return result;
+}
+
+/* Restore the member key, JSON in a text, of the answer's object into copy. */
+static void
+restore_member(const LlmRestore *restore, json_t *copy, const json_t *object,
+			   const char *key)
+{
+	const json_t *text = json_object_get(object, key);
+
+	if (json_is_string(text))
+		json_object_set_new(copy, key, restore_document(restore, text));
+}
+
+/*
+ * A copy of an answer, restored; owned. JSON in texts is what was asked for in
+ * a shape, and the arguments of tools; in what these hold, such names are
+ * those of the user's own members.
+ */
+static json_t *
+restore_answer(const LlmRestore *restore, const json_t *answer)
+{
+	json_t *copy = restore_value(restore, answer);
+	const json_t *message = json_object_get(answer, "message");
+	json_t *message_copy = json_object_get(copy, "message");
+	const json_t *calls = json_object_get(message, "tool_calls");
+	size_t i;
+	json_t *call;
+
+	if (restore->has_schema)
+	{
+		restore_member(restore, copy, answer, "content");
+		restore_member(restore, message_copy, message, "content");
+	}
+	json_array_foreach (calls, i, call)
+	{
+		json_t *call_copy = json_array_get(
+			json_object_get(message_copy, "tool_calls"), i);
+
+		restore_member(restore, json_object_get(call_copy, "function"),
+					   json_object_get(call, "function"), "arguments");
+	}
+	return copy;
 }
 
 char *
@@ -157,7 +197,7 @@ llm_restore_result(const LlmCall *call, const char *result)
 	if (restore == NULL)
 		return pstrdup(result);
 	doc = json_adopt(
-		restore_value(restore, "", json_parse(result, strlen(result))));
+		restore_answer(restore, json_parse(result, strlen(result))));
 	/* a member that found no memory is missing, and nothing else says so */
 	if (failures != jansson_memory_failures())
 		ereport(ERROR,

@@ -55,6 +55,23 @@ $mock->control({ do => [ { kind => 'ok', content => 'no JSON <CUSTOM_1>' }, { ki
 is(value(qq{SELECT intel.extract('Please say "hello" there', '$schema', 'chat', '{"restore": true}') ->> 'to'}), 'say "hello"', 'an answer that was mended');
 unlike($mock->raw, qr/hello/, 'what stood there was not sent with the second try');
 
+# a member of the user's own that is called like one of the answer is a text like any other
+my $own = '{"type": "object", "properties": {"content": {"type": "string"}, "arguments": {"type": "array"}, "price": {"type": "number"}}}';
+foreach my $case (
+	[ '{"content": "1.10", "arguments": ["{\"a\": 1.10 }", "<CUSTOM_1>"], "price": 19.99}',
+		'{"price": 19.99, "content": "1.10", "arguments": ["{\"a\": 1.10 }", "say \"hello\""]}' ],
+	[ '{"content": "{\"a\": \"<CUSTOM_1>\"}", "price": 4.350}', '{"price": 4.35, "content": "{\"a\": \"say \"hello\"\"}"}' ],
+	[ '{"content": "[1.10, 2]", "price": 4.350}', '{"price": 4.350, "content": "[1.10, 2]"}' ])
+{
+	my ($content, $want) = @$case;
+	$mock->control({ do => [ { kind => 'ok', content => $content } ] });
+	is(value(qq{SELECT intel.extract('Please say "hello" there', '$own', 'chat', '{"restore": true}')}), $want, "restored: $content");
+}
+my $quoted = '{\"content\": \"1.10\", \"arguments\": \"2.50\", \"q\": \"<CUSTOM_1>\", \"p\": 19.99}';
+$mock->control({ do => [ { kind => 'body', body => qq({"choices": [{"message": {"role": "assistant", "content": "1.10 <CUSTOM_1>", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "$quoted"}}]}, "finish_reason": "tool_calls"}]}) } ] });
+is(value(q{SELECT (m ->> 'content') || ' ' || (m #>> '{tool_calls,0,function,arguments}') FROM (SELECT intel.chat('[{"role": "user", "content": "Please say \"hello\" there"}]', 'chat', '{"restore": true}') -> 'message' AS m) c}),
+	'1.10 say "hello" {"content":"1.10","arguments":"2.50","q":"say \"hello\"","p":19.99}', 'and in the arguments of a tool');
+
 # ---- the cache keeps placeholders, and gives each caller his own ------------------------
 
 $mock->reset;

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * llm_provider.c
- *		What all providers have in common: errors, headers, waiting times.
+ *		What all providers have in common: pieces of requests, errors, headers,
+ *		waiting times.
  *
  * An answer of a provider is read like a page from disk: nothing in it is
  * trusted. Of an error's own words only codes that are listed here are ever
@@ -18,6 +19,7 @@
 #include <time.h>
 
 #include "base/jansson_memory.h"
+#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 /* A wait beyond a day is as good as a day. */
@@ -53,6 +55,101 @@ llm_wire_build(const LlmKind *kind, const LlmAsk *ask, LlmWire *wire,
 	if (!built)
 		llm_wire_free(wire);
 	return built;
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+void
+llm_copy_option(const LlmAsk *ask, const char *from, json_t *body,
+				const char *to)
+{
+	json_t *value = json_object_get(ask->options, from);
+
+	if (value != NULL)
+		json_object_set(body, to, value);
+}
+
+bool
+llm_reject_options(const LlmAsk *ask, const char *kind,
+				   const char *const *names, LlmProblem *problem)
+{
+	for (size_t i = 0; names[i] != NULL; i++)
+	{
+		if (json_object_get(ask->options, names[i]) != NULL)
+			return llm_problem(problem,
+							   "providers of kind \"%s\" have no option "
+							   "\"%s\"",
+							   kind, names[i]);
+	}
+	return true;
+}
+
+bool
+llm_is_system(const json_t *message)
+{
+	const char *role = json_string_value(json_object_get(message, "role"));
+
+	return strcmp(role, "system") == 0 || strcmp(role, "developer") == 0;
+}
+
+json_t *
+llm_system_text(const LlmAsk *ask)
+{
+	json_t *text = NULL;
+	size_t i;
+	json_t *message;
+
+	json_array_foreach (ask->messages, i, message)
+	{
+		json_t *content = json_object_get(message, "content");
+		json_t *joined;
+
+		if (!llm_is_system(message))
+			continue;
+		if (text == NULL)
+		{
+			text = json_incref(content);
+			continue;
+		}
+		joined = json_pack("s++", json_string_value(text), "\n\n",
+						   json_string_value(content));
+		json_decref(text);
+		text = joined;
+	}
+	return text;
+}
+
+json_t *
+llm_call_arguments(const json_t *tool_call)
+{
+	const json_t *arguments =
+		json_object_get(json_object_get(tool_call, "function"), "arguments");
+	json_t *parsed = json_loadb(json_string_value(arguments),
+								json_string_length(arguments), 0, NULL);
+
+	if (json_is_object(parsed))
+		return parsed;
+	json_decref(parsed);
+	return json_pack("{}");
+}
+
+bool
+llm_wire_set(LlmWire *wire, const char *path, json_t *body,
+			 LlmProblem *problem)
+{
+	wire->path = strdup(path);
+	wire->body = json_dump(body, JSON_COMPACT);
+	json_decref(body);
+	return (wire->path != NULL && wire->body != NULL) ||
+		   llm_problem(problem, "out of memory");
+}
+
+void
+llm_wire_free(LlmWire *wire)
+{
+	free(wire->path);
+	free(wire->body);
+	wire->path = wire->body = NULL;
 }
 
 /* ---- headers ------------------------------------------------------------ */

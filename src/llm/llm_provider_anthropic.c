@@ -134,7 +134,7 @@ convert_choice(const json_t *choice)
 
 /* Keywords that structured outputs refuse; the answer is checked here. */
 static const char *const not_sent[] = {
-	"exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength",
+	"exclusiveMaximum", "exclusiveMinimum", "maxItems",	 "maxLength",
 	"maximum",			"minItems",			"minLength", "minimum"};
 
 static json_t *convert_schema(const json_t *schema);
@@ -214,9 +214,9 @@ convert_schema(const json_t *schema)
 			continue;
 		if (is_word_of(key, of_schemas,
 					   sizeof(of_schemas) / sizeof(of_schemas[0])))
-			json_object_set_new(
-				converted, strcmp(key, "oneOf") == 0 ? "anyOf" : key,
-				convert_schemas(value));
+			json_object_set_new(converted,
+								strcmp(key, "oneOf") == 0 ? "anyOf" : key,
+								convert_schemas(value));
 		else if (strcmp(key, "items") == 0)
 			json_object_set_new(converted, key, convert_schema(value));
 		else

@@ -37,17 +37,17 @@ text_part(json_t *text)
 static const char *
 called_function(const LlmAsk *ask, size_t index)
 {
-	const char *id = json_string_value(json_object_get(
-		json_array_get(ask->messages, index), "tool_call_id"));
+	const char *id = json_string_value(
+		json_object_get(json_array_get(ask->messages, index), "tool_call_id"));
 	size_t i;
 	json_t *call;
 
 	while (index-- > 0)
 	{
-		json_array_foreach (json_object_get(json_array_get(ask->messages,
-														   index),
-											"tool_calls"),
-							i, call)
+		json_array_foreach (
+			json_object_get(json_array_get(ask->messages, index),
+							"tool_calls"),
+			i, call)
 		{
 			if (strcmp(json_string_value(json_object_get(call, "id")), id) ==
 				0)
@@ -92,9 +92,8 @@ convert_message(const json_t *message)
 		json_t *name =
 			json_object_get(json_object_get(call, "function"), "name");
 		json_t *signature = json_object_get(call, "thought_signature");
-		json_t *part =
-			json_pack("{s:{s:O, s:o}}", "functionCall", "name", name, "args",
-					  llm_call_arguments(call));
+		json_t *part = json_pack("{s:{s:O, s:o}}", "functionCall", "name",
+								 name, "args", llm_call_arguments(call));
 
 		/* without it newer models refuse their own call */
 		if (signature != NULL)
@@ -417,9 +416,9 @@ event_part(LlmStream *stream, const json_t *part)
 	llm_stream_add_call(stream, llm_stream_calls(stream), NULL,
 						json_string_value(json_object_get(call, "name")),
 						text);
-	llm_stream_sign_call(stream, llm_stream_calls(stream) - 1,
-						 json_string_value(
-							 json_object_get(part, "thoughtSignature")));
+	llm_stream_sign_call(
+		stream, llm_stream_calls(stream) - 1,
+		json_string_value(json_object_get(part, "thoughtSignature")));
 	free(text);
 }
 

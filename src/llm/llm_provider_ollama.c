@@ -191,7 +191,7 @@ event(LlmStream *stream, const json_t *doc)
 	{
 		const json_t *function = json_object_get(item, "function");
 		char *arguments = json_dump(json_object_get(function, "arguments"),
-									 JSON_COMPACT | JSON_ENCODE_ANY);
+									JSON_COMPACT | JSON_ENCODE_ANY);
 
 		llm_stream_add_call(
 			stream, llm_stream_calls(stream), NULL,

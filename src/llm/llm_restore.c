@@ -102,8 +102,7 @@ restore_value(const LlmRestore *restore, const json_t *value)
 
 		copy = json_pack("{}");
 		json_object_foreach ((json_t *) value, member, item)
-			json_object_set_new(copy, member,
-								restore_value(restore, item));
+			json_object_set_new(copy, member, restore_value(restore, item));
 		return copy;
 	}
 	if (json_is_array(value))
@@ -178,8 +177,8 @@ restore_answer(const LlmRestore *restore, const json_t *answer)
 	}
 	json_array_foreach (calls, i, call)
 	{
-		json_t *call_copy = json_array_get(
-			json_object_get(message_copy, "tool_calls"), i);
+		json_t *call_copy =
+			json_array_get(json_object_get(message_copy, "tool_calls"), i);
 
 		restore_member(restore, json_object_get(call_copy, "function"),
 					   json_object_get(call, "function"), "arguments");

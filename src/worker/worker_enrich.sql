@@ -184,6 +184,13 @@ BEGIN
             e.source, @extschema@._enrich_where(e, 'k.key'),
             'FOR NO KEY UPDATE OF t ' || lock)
         USING keys;
+EXCEPTION
+    -- as of _enrich_write: a cast or a policy may say what is in the row
+    WHEN lock_not_available OR transaction_rollback OR insufficient_resources OR operator_intervention THEN
+        RAISE;
+    WHEN OTHERS OR assert_failure THEN
+        RAISE EXCEPTION 'the inputs of enrichment "%" cannot be read from table %', e.name, e.source
+            USING ERRCODE = SQLSTATE;
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_inputs(@extschema@.enrichment, jsonb, text) IS
@@ -271,40 +278,45 @@ $$;
 COMMENT ON FUNCTION @extschema@._enrich_update(@extschema@.enrichment) IS
     'internal: statement that writes the target of the row with key $1; $2 is a text';
 
-CREATE FUNCTION @extschema@._enrich_write(e @extschema@.enrichment, write text, key jsonb, answer jsonb, hash bytea) RETURNS void
+-- Errors of casts show the value, and a trigger may say what it likes, but the
+-- owner of the enrichment need not be allowed to see the row. So of errors that
+-- come with a row only the code is passed on. Those that another attempt may
+-- not meet are the server's, and stay as they are.
+CREATE FUNCTION @extschema@._enrich_write(e @extschema@.enrichment, write text, key jsonb, answer jsonb, hash bytea,
+        several boolean) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     value text := answer #>> '{}';
+    violated text;
 BEGIN
-    IF value IS NOT NULL AND e.kind NOT IN ('text', 'summary', 'embedding') THEN
-        value := value::jsonb ->> 'value';
-    END IF;
-    EXECUTE write USING key, value;
+    BEGIN
+        IF value IS NOT NULL AND e.kind NOT IN ('text', 'summary', 'embedding') THEN
+            value := value::jsonb ->> 'value';
+        END IF;
+        EXECUTE write USING key, value;
+    EXCEPTION
+        WHEN lock_not_available OR transaction_rollback OR insufficient_resources OR operator_intervention THEN
+            RAISE;
+        WHEN OTHERS OR assert_failure THEN
+            IF several THEN
+                RETURN false;
+            END IF;
+            GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
+            -- a trigger can give its error any name
+            violated := (SELECT format(', because of constraint "%s"', c.conname) FROM pg_constraint c
+                WHERE c.conname = violated AND (c.conrelid = e.source OR c.contypid <> 0) LIMIT 1);
+            RAISE EXCEPTION 'the answer cannot be written to column "%" of table %', e.target, concat(e.source, violated)
+                USING ERRCODE = SQLSTATE;
+    END;
     UPDATE @extschema@.enrichment_row x SET done_hash = hash, done_at = clock_timestamp()
         WHERE x.enrichment = e.id AND x.source_key = key;
-END
-$$;
-COMMENT ON FUNCTION @extschema@._enrich_write(@extschema@.enrichment, text, jsonb, jsonb, bytea) IS
-    'internal: write what an answer says, or null, into the target of a row, and that it is done';
-
-CREATE FUNCTION @extschema@._enrich_write_or_not(e @extschema@.enrichment, write text, key jsonb, answer jsonb, hash bytea) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM @extschema@._enrich_write(e, write, key, answer, hash);
     RETURN true;
-EXCEPTION
-    WHEN lock_not_available OR deadlock_detected OR serialization_failure OR insufficient_resources THEN
-        RAISE;
-    WHEN OTHERS THEN
-        RETURN false;
 END
 $$;
-COMMENT ON FUNCTION @extschema@._enrich_write_or_not(@extschema@.enrichment, text, jsonb, jsonb, bytea) IS
-    'internal: the same; false when the row cannot be written, for what its triggers or constraints say';
+COMMENT ON FUNCTION @extschema@._enrich_write(@extschema@.enrichment, text, jsonb, jsonb, bytea, boolean) IS
+    'internal: write what an answer says, or null, into the target of a row, and that it is done; false when the row cannot be written and is one of several';
 
 CREATE FUNCTION @extschema@._enrich_alone(e @extschema@.enrichment, key jsonb) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -411,17 +423,13 @@ BEGIN
             why := coalesce(why, 'unchanged');
         ELSIF item.asked_hash = item.hash AND NOT (several AND jsonb_typeof(item.answer) = 'null') THEN
             -- an answer, and to what is there
-            IF NOT several THEN
-                PERFORM @extschema@._enrich_write(e, write, item.key, item.answer, item.hash);
-            ELSIF NOT @extschema@._enrich_write_or_not(e, write, item.key, item.answer, item.hash) THEN
+            IF NOT @extschema@._enrich_write(e, write, item.key, item.answer, item.hash, several) THEN
                 PERFORM @extschema@._enrich_alone(e, item.key);
                 CONTINUE;
             END IF;
             written := written + 1;
         ELSIF NOT EXISTS (SELECT FROM jsonb_each_text(item.inputs) i WHERE i.value <> '') THEN
-            IF NOT several THEN
-                PERFORM @extschema@._enrich_write(e, write, item.key, NULL, item.hash);
-            ELSIF NOT @extschema@._enrich_write_or_not(e, write, item.key, NULL, item.hash) THEN
+            IF NOT @extschema@._enrich_write(e, write, item.key, NULL, item.hash, several) THEN
                 PERFORM @extschema@._enrich_alone(e, item.key);
                 CONTINUE;
             END IF;
@@ -468,6 +476,9 @@ AS $$
 DECLARE
     e @extschema@.enrichment;
 BEGIN
+    IF (request ->> 'enrichment' ~ '^[0-9]{1,18}$') IS NOT TRUE OR jsonb_typeof(request -> 'keys') IS DISTINCT FROM 'array' THEN
+        RAISE EXCEPTION 'request does not name an enrichment and keys' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     SELECT * INTO e FROM @extschema@.enrichment x WHERE x.id = (request ->> 'enrichment')::bigint;
     IF e.paused THEN
         -- whoever resumes it waits, and finds what is noted here

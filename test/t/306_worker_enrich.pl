@@ -303,4 +303,52 @@ SKIP:
 }
 sql(q{SET ROLE shop; SELECT intel.drop_enrichment('trap')});
 
+# ---- what a row says stays in the row ----------------------------------------------------
+
+# the owner of the enrichment may not see the row, but he sees the error
+sub told
+{
+	my ($name) = @_;
+	idle();
+	is(sql(q{SELECT count(*) FROM intel.job_queue WHERE error_message ~ 'HIV'}), '0', "no message of $name has text of a row");
+	return sql(qq{SET ROLE shop; SELECT error_code, status, error_message FROM intel.enrichment_error WHERE name = '$name'});
+}
+sql(q{SET ROLE shop;
+	CREATE DOMAIN shop.brief AS text CONSTRAINT is_brief CHECK (length(value) < 5);
+	CREATE TYPE shop.note AS (note text);
+	CREATE FUNCTION shop.tell(shop.note) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE '%', ($1).note USING ERRCODE = '22004'; END $$;
+	CREATE CAST (shop.note AS text) WITH FUNCTION shop.tell(shop.note);
+	CREATE TABLE shop.secret (id int PRIMARY KEY, body text, note shop.note, number int, brief shop.brief, checked text CONSTRAINT is_short CHECK (length(checked) < 5), told text);
+	CREATE FUNCTION shop.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		RAISE '%', NEW.told USING ERRCODE = TG_ARGV[0], CONSTRAINT = NEW.told; END $$;
+	CREATE TRIGGER tell BEFORE UPDATE OF told ON shop.secret FOR EACH ROW EXECUTE FUNCTION shop.tell('P0001');
+	INSERT INTO shop.secret VALUES (1, 'patient has HIV', '("patient has HIV")')});
+foreach my $case ([ 'number', 'body', qr/^22P02\|failed\|the answer cannot be written to column "number" of table shop.secret$/ ],
+	[ 'brief', 'body', qr/^23514\|failed\|the answer .* column "brief" of table shop.secret, because of constraint "is_brief"$/ ],
+	[ 'checked', 'body', qr/^23514\|failed\|the answer .* column "checked" of table shop.secret, because of constraint "is_short"$/ ],
+	[ 'told', 'body', qr/^P0001\|failed\|the answer cannot be written to column "told" of table shop.secret$/ ],
+	[ 'told', 'note', qr/^22004\|failed\|the inputs of enrichment "told" cannot be read from table shop.secret$/ ])
+{
+	my ($target, $input, $message) = @$case;
+	sql(qq{SET ROLE shop; SELECT intel.create_enrichment('$target', 'shop.secret', '{$input}', '$target', 'Say it.', options => '{"model": "chat"}')});
+	like(told($target), $message, "of $input for $target: the code and what is wrong");
+	sql(qq{SET ROLE shop; SELECT intel.drop_enrichment('$target')});
+}
+# what another attempt may not meet is tried again
+sql(q{SET ROLE shop; DROP TRIGGER tell ON shop.secret;
+	CREATE SEQUENCE shop.attempt;
+	CREATE FUNCTION shop.fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('shop.attempt') % 2 = 1 THEN RAISE 'once' USING ERRCODE = TG_ARGV[0]; END IF; RETURN NEW; END $$});
+foreach my $code (qw(55P03 40001 40P01 53100))
+{
+	sql(qq{SET ROLE shop; CREATE TRIGGER fail BEFORE UPDATE OF told ON shop.secret FOR EACH ROW EXECUTE FUNCTION shop.fail_once('$code');
+		SELECT intel.create_enrichment('told', 'shop.secret', '{body}', 'told', 'Say it $code.', options => '{"model": "chat"}')});
+	idle();
+	is(sql(q{SELECT told, (SELECT last_value FROM shop.attempt) % 2 FROM shop.secret}), 'echo: patient has HIV|0', "after error $code the answer is written");
+	sql(q{SET ROLE shop; SELECT intel.drop_enrichment('told'); DROP TRIGGER fail ON shop.secret; UPDATE shop.secret SET told = NULL});
+}
+is(sql(q{SELECT count(*) FROM intel.job_queue WHERE error_message ~ 'HIV'}), '0', 'and nothing is told');
+like(fails(q{SELECT intel.run_task('enrich', '{"enrichment": "patient has HIV", "keys": []}')}), qr/ERROR:  request does not name an enrichment and keys$/m,
+	'nor by a request of the task');
+
 done_testing();

@@ -31,3 +31,20 @@ CREATE FUNCTION @extschema@.version() RETURNS text
     LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.version() IS
     'version of the loaded library';
+
+-- What stands in a message must not be text of a user, so a value is not shown.
+CREATE FUNCTION @extschema@._integer_option(options jsonb, name text, low integer, high integer, whose text) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (CASE WHEN options ->> name ~ '^-?[0-9]{1,9}$' THEN (options ->> name)::integer NOT BETWEEN low AND high
+            ELSE options ->> name IS NOT NULL END) THEN
+        RAISE EXCEPTION 'option "%" of % must be an integer from % to %', name, whose, low, high
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN (options ->> name)::integer;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._integer_option(jsonb, text, integer, integer, text) IS
+    'internal: an option that is an integer, or null when it is not given; raises for everything else';

@@ -5,7 +5,7 @@
 
 -- ---- one model for one column ----------------------------------------------
 
-CREATE FUNCTION @extschema@._embedding_model(model text) RETURNS @extschema@.model
+CREATE FUNCTION @extschema@._model_for(model text, task text) RETURNS @extschema@.model
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -17,15 +17,16 @@ BEGIN
         RAISE EXCEPTION 'model "%" does not exist', model
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, provider, task FROM intel.model lists the models.';
     END IF;
-    IF m.task <> 'embed' THEN
-        RAISE EXCEPTION 'model "%" is not one for embeddings', model
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT name FROM intel.model WHERE task = ''embed'' lists those.';
+    IF m.task <> _model_for.task THEN
+        RAISE EXCEPTION 'model "%" is not one for %', model, CASE _model_for.task WHEN 'embed' THEN 'embeddings' ELSE 'texts' END
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('SELECT name FROM intel.model WHERE task = %L lists those.', _model_for.task);
     END IF;
     RETURN m;
 END
 $$;
-COMMENT ON FUNCTION @extschema@._embedding_model(text) IS
-    'internal: a model for embeddings by name; raises for everything else';
+COMMENT ON FUNCTION @extschema@._model_for(text, text) IS
+    'internal: a model for chat or embed by name; raises for everything else';
 
 CREATE FUNCTION @extschema@._embedding_options(source regclass, target text, instruction text, options jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -33,8 +34,8 @@ CREATE FUNCTION @extschema@._embedding_options(source regclass, target text, ins
 AS $$
 DECLARE
     -- the default of today: another one tomorrow must not fill the same column
-    m @extschema@.model := @extschema@._embedding_model(
-        coalesce(options ->> 'model', current_setting('intel.default_embedding_model')));
+    m @extschema@.model := @extschema@._model_for(
+        coalesce(options ->> 'model', current_setting('intel.default_embedding_model')), 'embed');
     a pg_attribute;
 BEGIN
     SELECT * INTO a FROM pg_attribute x WHERE x.attrelid = source AND x.attname = target;
@@ -167,15 +168,21 @@ COMMENT ON FUNCTION @extschema@._add_column_like(regclass, text, text, integer) 
     'internal: add a column of the same type and storage as another, of so many dimensions';
 
 CREATE FUNCTION @extschema@.change_enrichment_model(name text, model text, options jsonb DEFAULT '{}') RETURNS text
-    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '2s'
 AS $$
 DECLARE
     old @extschema@.enrichment := @extschema@._enrichment(name);
-    m @extschema@.model := @extschema@._embedding_model(model);
+    m @extschema@.model := @extschema@._model_for(model, 'embed');
     new @extschema@.enrichment := old;
 BEGIN
+    IF num_nulls(name, model) > 0 THEN
+        RETURN NULL;
+    END IF;
+    IF jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION 'options of an enrichment must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     IF old.kind <> 'embedding' THEN
         RAISE EXCEPTION 'enrichment "%" is not of kind embedding', name
             USING ERRCODE = 'wrong_object_type', HINT = 'Drop it and create it again with the other model.';
@@ -192,9 +199,9 @@ BEGIN
     new.version := old.version + 1;
     new.name := @extschema@._versioned(name, new.version);
     new.target := @extschema@._versioned(old.target, new.version);
-    new.options := old.options || options || jsonb_build_object('model', model);
+    new.options := old.options || coalesce(options, '{}') || jsonb_build_object('model', model);
     PERFORM @extschema@._add_column_like(old.source, old.target, new.target, m.dimensions);
-    PERFORM @extschema@._enrich_check(new.source, new.inputs, new.target, new.kind, new.options);
+    new.options := @extschema@._enrich_check(new.source, new.inputs, new.target, new.kind, new.options);
     PERFORM @extschema@._embedding_options(new.source, new.target, new.instruction, new.options);
     INSERT INTO @extschema@.enrichment (name, source, key, inputs, target, kind, instruction, options, version, replaces)
         VALUES (new.name, new.source, new.key, new.inputs, new.target, new.kind, new.instruction, new.options,

@@ -698,8 +698,63 @@ REVOKE ALL ON FUNCTION @extschema@._enrich_queue(@extschema@.enrichment, integer
 
 -- ---- what users call ---------------------------------------------------------
 
+-- Options are read by triggers and jobs, long after: what is wrong is said when they are given.
+CREATE FUNCTION @extschema@._enrich_check_options(inputs text[], kind text, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    whose CONSTANT text := 'an enrichment';
+    wrong text;
+BEGIN
+    PERFORM @extschema@._integer_option(options, 'priority', -32768, 32767, whose),
+        @extschema@._integer_option(options, 'max_attempts', 1, 100, whose),
+        @extschema@._integer_option(options, 'words', 1, 1000000, whose);
+    SELECT format('option "%s" of an enrichment must be %s', o.name, o.must) INTO wrong
+        FROM (VALUES ('model', 'string', 'a text'), ('query_prompt', 'string', 'a text'), ('backfill', 'boolean', 'true or false'),
+            ('minimum', 'number', 'a number'), ('maximum', 'number', 'a number')) o(name, type, must)
+        WHERE jsonb_typeof(options -> o.name) <> o.type LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF kind = 'score' AND coalesce(options -> 'minimum', '0') > coalesce(options -> 'maximum', '1') THEN
+        RAISE EXCEPTION 'the minimum of an enrichment must not be above its maximum'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'They are 0 and 1 when they are not given.';
+    END IF;
+    IF options ? 'labels' AND (jsonb_typeof(options -> 'labels') <> 'array' OR options -> 'labels' = '[]'
+            OR jsonb_path_exists(options, 'strict $.labels[*] ? (@.type() != "string" || @ == "")')
+            OR (SELECT count(*) <> count(DISTINCT l) FROM jsonb_array_elements(options -> 'labels') l)) THEN
+        RAISE EXCEPTION 'labels of an enrichment must be an array of different texts'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give options such as {"labels": ["billing", "bug"]}.';
+    END IF;
+    IF kind <> 'embedding' THEN
+        PERFORM @extschema@._model_for(options ->> 'model', 'chat');
+    END IF;
+    IF kind <> 'embedding' AND jsonb_typeof(options -> 'prompt') NOT IN ('string', 'object') THEN
+        RAISE EXCEPTION 'option "prompt" of an enrichment must be a text or name a prompt'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- every section of a template is rendered once
+    IF jsonb_typeof(options -> 'prompt') = 'string' THEN
+        PERFORM @extschema@.render(options ->> 'prompt', jsonb_object_agg(i, to_jsonb(v)))
+            FROM unnest(inputs) i, (VALUES (1, NULL), (2, 'x')) s(n, v) GROUP BY s.n;
+    END IF;
+    PERFORM @extschema@.render(options ->> 'query_prompt', '{"query": "x"}'),
+        @extschema@.render(options ->> 'query_prompt', '{"query": ""}');
+    -- its calls are made with the claims of whoever writes a row
+    IF jsonb_typeof(options -> 'prompt') = 'object' THEN
+        IF NOT (@extschema@._prompt_find(options -> 'prompt')).shared THEN
+            RAISE EXCEPTION 'the prompt of an enrichment must be shared'
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'share_prompt() shares it; give its text otherwise.';
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_check_options(text[], text, jsonb) IS
+    'internal: raises for everything that is wrong with an option of an enrichment';
+
 CREATE FUNCTION @extschema@._enrich_check(source regclass, inputs text[], target text, kind text, options jsonb)
-    RETURNS void
+    RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -726,6 +781,11 @@ BEGIN
         RAISE EXCEPTION 'unknown kind of enrichment'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Kinds are text, summary, class, tags, score, boolean and embedding.';
     END IF;
+    IF jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION 'options of an enrichment must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- null is the default
+    options := (SELECT coalesce(jsonb_object_agg(o.key, o.value), '{}') FROM jsonb_each(options) o WHERE o.value <> 'null');
     IF kind = 'class' AND jsonb_typeof(options -> 'labels') IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'an enrichment of kind class needs labels'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Give options such as {"labels": ["billing", "bug"]}.';
@@ -737,17 +797,12 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Options are model, labels, minimum, maximum, words, prompt, query_prompt, priority, max_attempts and backfill.';
     END IF;
-    -- its calls are made with the claims of whoever writes a row
-    IF jsonb_typeof(options -> 'prompt') = 'object' THEN
-        IF NOT (@extschema@._prompt_find(options -> 'prompt')).shared THEN
-            RAISE EXCEPTION 'the prompt of an enrichment must be shared'
-                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'share_prompt() shares it; give its text otherwise.';
-        END IF;
-    END IF;
+    PERFORM @extschema@._enrich_check_options(inputs, kind, options);
+    RETURN options;
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_check(regclass, text[], text, text, jsonb) IS
-    'internal: raises for everything that is wrong with an enrichment';
+    'internal: raises for everything that is wrong with an enrichment; its options, without those that are null';
 
 CREATE FUNCTION @extschema@._enrich_follow(e @extschema@.enrichment) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -790,14 +845,21 @@ COMMENT ON FUNCTION @extschema@._enrich_forget(@extschema@.enrichment) IS
 
 CREATE FUNCTION @extschema@.create_enrichment(name text, source regclass, inputs text[], target text,
         instruction text, kind text DEFAULT 'text', options jsonb DEFAULT '{}') RETURNS bigint
-    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     e @extschema@.enrichment;
     pk text[] := @extschema@._enrich_primary_key(source);
 BEGIN
-    PERFORM @extschema@._enrich_check(source, inputs, target, kind, options);
+    IF num_nulls(name, source, inputs, target, instruction, kind) > 0 THEN
+        RETURN NULL;
+    END IF;
+    IF name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+        RAISE EXCEPTION 'name of the enrichment is not valid'
+            USING ERRCODE = 'invalid_name', HINT = 'Use up to 63 lower-case letters, digits and underscores.';
+    END IF;
+    options := @extschema@._enrich_check(source, inputs, target, kind, coalesce(options, '{}'));
     IF kind = 'embedding' THEN
         options := @extschema@._embedding_options(source, target, instruction, options);
     END IF;
@@ -872,7 +934,7 @@ BEGIN
         RETURN 0;
     END IF;
     -- behind what is written from now on
-    RETURN @extschema@._enrich_queue(e, coalesce((e.options ->> 'priority')::integer, 0) - 10);
+    RETURN @extschema@._enrich_queue(e, greatest(coalesce((e.options ->> 'priority')::integer, 0) - 10, -32768));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.backfill_enrichment(text) IS

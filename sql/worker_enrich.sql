@@ -1,0 +1,60 @@
+-- enrichments: options are checked when they are given, not when rows are written
+CREATE SCHEMA enr;
+CREATE TABLE enr.doc (id int PRIMARY KEY, title text, body text, out text, embedding intel.vector(384));
+\set SHOW_CONTEXT never
+CREATE FUNCTION enr.attempt(options jsonb, kind text DEFAULT 'text', OUT code text, OUT message text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM intel.create_enrichment('x', 'enr.doc', '{title,body}', CASE kind WHEN 'embedding' THEN 'embedding' ELSE 'out' END,
+        '', kind, options);
+    -- what is accepted can be written, too
+    INSERT INTO enr.doc VALUES (1, '', '');
+    UPDATE enr.doc SET title = NULL;
+    RAISE EXCEPTION 'accepted' USING ERRCODE = '00001';
+EXCEPTION
+    WHEN OTHERS THEN
+        code := SQLSTATE;
+        message := SQLERRM;
+END
+$$;
+SELECT o.options, a.* FROM unnest(ARRAY['5', '[]', '{"priority": 100000}', '{"priority": "high"}', '{"priority": 1.5}', '{"priority": [1]}',
+    '{"priority": -32769}', '{"max_attempts": 0}', '{"max_attempts": 101}', '{"max_attempts": true}', '{"words": "many"}', '{"words": 0}',
+    '{"words": {"ann": 1}}', '{"backfill": "x"}', '{"backfill": 1}', '{"model": 5}', '{"model": {"a": 1}}', '{"model": "none"}',
+    '{"model": "builtin-embedding"}', '{"labels": []}', '{"labels": "a"}', '{"minimum": "x"}', '{"maximum": [1]}', '{"prompt": 5}',
+    '{"prompt": ["a"]}', '{"prompt": {}}', '{"prompt": "{{title"}', '{"prompt": "{{#title}}"}', '{"prompt": "{{other}}"}',
+    '{"prompt": "{{^title}}{{other}}{{/title}}"}', '{"prompt": "{{#title}}{{other}}{{/title}}"}', '{"query_prompt": 5}',
+    '{"query_prompt": "{{title}}"}', '{"query_prompt": "{{"}', '{"mood": 1}']::jsonb[]) WITH ORDINALITY o(options, n), enr.attempt(o.options) a ORDER BY n;
+SELECT o.kind, o.options, a.* FROM (VALUES (1, 'class', jsonb '{}'), (2, 'class', '{"labels": []}'), (3, 'class', '{"labels": [1, 2]}'),
+    (4, 'class', '{"labels": ["a", "a"]}'), (5, 'class', '{"labels": [["a"]]}'), (6, 'tags', '{"labels": [""]}'), (7, 'tags', '{"labels": {"a": 1}}'),
+    (8, 'score', '{"minimum": 2}'), (9, 'score', '{"minimum": 3, "maximum": -3}'), (10, 'score', '{"maximum": false}'),
+    (11, 'embedding', '{"model": "builtin-answer"}'), (12, 'embedding', '{"model": [1]}'), (13, 'embedding', '{"prompt": "{{none}}"}'),
+    (14, 'embedding', '{"query_prompt": "{{#query}}"}')) o(n, kind, options), enr.attempt(o.options, o.kind) a ORDER BY n;
+
+-- what is right, with nulls that mean the default
+SELECT o.kind, o.options, a.code FROM (VALUES (1, 'text', NULL::jsonb), (2, 'text', '{"priority": -32768, "max_attempts": 100}'),
+    (3, 'text', '{"priority": 32767, "backfill": false, "model": "builtin-answer", "prompt": "{{#title}}{{title}}{{/title}} {{body}}"}'),
+    (4, 'tags', '{"labels": null, "prompt": null, "model": null, "words": null, "backfill": null, "priority": null}'),
+    (5, 'summary', '{"words": 5, "priority": "7"}'), (6, 'score', '{"minimum": -1.5, "maximum": 1e3}'), (7, 'class', '{"labels": ["a", "b"]}'),
+    (8, 'embedding', '{"prompt": "{{title}}", "query_prompt": "{{#query}}q: {{query}}{{/query}}"}'))
+    o(n, kind, options), enr.attempt(o.options, o.kind) a ORDER BY n;
+SELECT intel.create_enrichment(NULL, 'enr.doc', '{title}', 'out', '') AS strict;
+SELECT intel.create_enrichment('Ann''s own', 'enr.doc', '{title}', 'out', '');
+
+-- a backfill is behind other rows, as far as numbers go
+INSERT INTO enr.doc VALUES (1);
+SELECT intel.create_enrichment('low', 'enr.doc', '{title}', 'out', '', options => '{"priority": -32768}') IS NOT NULL AS created;
+INSERT INTO enr.doc VALUES (2);
+SELECT priority, count(*) FROM intel.job_queue WHERE task = 'enrich' GROUP BY 1;
+SELECT intel.drop_enrichment('low');
+
+-- also with another model
+SELECT intel.create_enrichment('emb', 'enr.doc', '{title}', 'embedding', '', 'embedding', NULL) IS NOT NULL AS created;
+SELECT intel.change_enrichment_model('emb', 'builtin-embedding', '{"max_attempts": 0}');
+SELECT intel.change_enrichment_model('emb', 'builtin-embedding', '{"prompt": "{{title"}');
+SELECT intel.change_enrichment_model('emb', 'builtin-embedding', '[]');
+SELECT intel.change_enrichment_model('emb', 'builtin-embedding', NULL);
+SELECT intel.change_enrichment_model('emb', NULL) AS strict;
+SELECT options FROM intel.enrichment WHERE name = 'emb_v2';
+SELECT intel.abandon_enrichment_model('emb');
+SELECT intel.drop_enrichment('emb');
+DROP SCHEMA enr CASCADE;
+DELETE FROM intel.job_queue;

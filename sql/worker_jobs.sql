@@ -9,6 +9,14 @@ SELECT intel.submit('complete', '{}', '{"urgent": true}');
 SELECT intel.submit('complete', '{}', '{"max_attempts": 0}');
 SELECT intel.submit('complete', '{"prompt": "x", "model": "no-such-model"}');
 SELECT intel.submit(NULL, '{}') IS NULL AS strict;
+SELECT intel.submit('complete', NULL) IS NULL AS no_request, (SELECT count(*) FROM intel.submit_each(NULL, '{"{}"}')) AS no_task,
+    (SELECT count(*) FROM intel.submit_each('complete', NULL)) AS no_requests;
+-- no options are given by null, too
+BEGIN;
+SELECT intel.submit('complete', '{"prompt": "x"}', NULL) IS NOT NULL AS queued;
+SELECT request, job IS NOT NULL AS queued FROM intel.submit_each('complete', '{"{\"prompt\": \"x\"}"}', NULL);
+SELECT task, priority, max_attempts FROM intel.job;
+ROLLBACK;
 
 CREATE ROLE intel_test_a;
 CREATE ROLE intel_test_b;

@@ -184,7 +184,7 @@ GRANT SELECT ON @extschema@.tenant_weight TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.tenant_weight', '');
 
 CREATE FUNCTION @extschema@.submit(task text, request jsonb, options jsonb DEFAULT '{}') RETURNS bigint
-    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -195,6 +195,10 @@ DECLARE
     needs bigint[];
     model text := request ->> 'model';
 BEGIN
+    IF num_nulls(task, request) > 0 THEN
+        RETURN NULL;
+    END IF;
+    options := coalesce(options, '{}');
     IF NOT EXISTS (SELECT FROM @extschema@.task t WHERE t.name = submit.task) THEN
         RAISE EXCEPTION 'task "%" does not exist', task
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, description FROM intel.task lists the tasks.';
@@ -252,11 +256,11 @@ REVOKE EXECUTE ON FUNCTION @extschema@.submit(text, jsonb, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.submit_each(task text, requests jsonb[], options jsonb DEFAULT '{}')
     RETURNS TABLE (request jsonb, job bigint)
-    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    FOR request IN SELECT DISTINCT r FROM unnest(requests) r LOOP
+    FOR request IN SELECT DISTINCT r FROM unnest(requests) r WHERE task IS NOT NULL LOOP
         job := @extschema@.submit(submit_each.task, request, options);
         RETURN NEXT;
     END LOOP;

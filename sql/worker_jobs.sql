@@ -8,6 +8,30 @@ SELECT intel.submit('complete', '[]');
 SELECT intel.submit('complete', '{}', '{"urgent": true}');
 SELECT intel.submit('complete', '{}', '{"max_attempts": 0}');
 SELECT intel.submit('complete', '{"prompt": "x", "model": "no-such-model"}');
+-- no message has text of a user
+\set SHOW_CONTEXT never
+SELECT intel.submit('Dear Ann, ...', '{}');
+SELECT intel.run_task('Dear Ann, ...', '{}');
+SELECT intel.submit('complete', '{"prompt": "x", "model": {"secret": "ann@example.com"}}');
+SELECT intel.submit('complete', '{"prompt": "x", "model": "ann@example.com"}');
+SELECT intel.run_task('complete', '{"prompt": "x", "model": "ann@example.com"}');
+CREATE FUNCTION pg_temp.attempt(options jsonb, OUT code text, OUT message text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM intel.submit('complete', '{"prompt": "x"}', options);
+    RAISE 'queued' USING ERRCODE = '00001';
+EXCEPTION
+    WHEN OTHERS THEN
+        code := SQLSTATE;
+        message := SQLERRM;
+END
+$$;
+SELECT name, value, a.* FROM unnest('{priority,max_attempts,run_at,after,after_failure,expires_at,retention,"Dear Ann"}'::text[]) WITH ORDINALITY n(name, i),
+    unnest('{"\"ann@example.com\"","{\"ann@example.com\": 1}","[\"ann@example.com\"]","null"}'::jsonb[]) WITH ORDINALITY v(value, j),
+    pg_temp.attempt(jsonb_build_object(name, value)) a ORDER BY i, j;
+SELECT o.options, a.* FROM unnest(ARRAY['{"priority": 32768}', '{"priority": "-5"}', '{"max_attempts": 1.5}', '{"after": []}', '{"after": [1, null]}',
+    '{"after": "12345678901234567890"}', '{"after": "-1"}', '{"expires_at": 7}', '{"run_at": "294277-01-01"}', '{"retention": 5}']::jsonb[])
+    WITH ORDINALITY o(options, n), pg_temp.attempt(o.options) a ORDER BY n;
+\set SHOW_CONTEXT errors
 SELECT intel.submit(NULL, '{}') IS NULL AS strict;
 SELECT intel.submit('complete', NULL) IS NULL AS no_request, (SELECT count(*) FROM intel.submit_each(NULL, '{"{}"}')) AS no_task,
     (SELECT count(*) FROM intel.submit_each('complete', NULL)) AS no_requests;

@@ -32,7 +32,18 @@ CREATE FUNCTION @extschema@.version() RETURNS text
 COMMENT ON FUNCTION @extschema@.version() IS
     'version of the loaded library';
 
--- What stands in a message must not be text of a user, so a value is not shown.
+-- What stands in a message must not be text of a user: a name is shown when it
+-- could be one (as intel.model has it), a value not at all.
+CREATE FUNCTION @extschema@._does_not_exist(what text, name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(CASE WHEN name ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$' THEN '%s "%s" does not exist'
+        ELSE '%s of this name does not exist' END, what, name);
+$$;
+COMMENT ON FUNCTION @extschema@._does_not_exist(text, text) IS
+    'internal: a message';
+
 CREATE FUNCTION @extschema@._integer_option(options jsonb, name text, low integer, high integer, whose text) RETURNS integer
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

@@ -24,7 +24,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -489,6 +488,18 @@ ensure_loaded(void)
 	PG_END_TRY();
 }
 
+/* Whether it could be a name of intel.model; all else may be text of a user. */
+static bool
+is_model_name(const char *name)
+{
+	static const char *const letters =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	size_t len = strlen(name);
+
+	return len > 0 && len < NAMEDATALEN && strspn(name, letters) > 0 &&
+		   strspn(name, psprintf("%s_.:/-", letters)) == len;
+}
+
 const LlmModel *
 llm_catalog_model(const char *name)
 {
@@ -502,8 +513,9 @@ llm_catalog_model(const char *name)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("model \"%.*s\" does not exist",
-					pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1), name),
+			 is_model_name(name)
+				 ? errmsg("model \"%s\" does not exist", name)
+				 : errmsg("model of this name does not exist"),
 			 errhint("Models are in the table intel.model.")));
 	if (!is_granted(model))
 		ereport(ERROR,

@@ -191,7 +191,9 @@ DECLARE
     id bigint;
     unknown text;
     missing bigint;
-    run_at timestamptz;
+    run_at timestamptz := now();
+    expires_at timestamptz;
+    retention interval;
     needs bigint[];
     model text := request ->> 'model';
 BEGIN
@@ -200,16 +202,19 @@ BEGIN
     END IF;
     options := coalesce(options, '{}');
     IF NOT EXISTS (SELECT FROM @extschema@.task t WHERE t.name = submit.task) THEN
-        RAISE EXCEPTION 'task "%" does not exist', task
+        RAISE EXCEPTION '%', @extschema@._does_not_exist('task', task)
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, description FROM intel.task lists the tasks.';
     END IF;
     IF jsonb_typeof(options) <> 'object' THEN
         RAISE EXCEPTION 'options of a job must be a JSON object'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF jsonb_typeof(request -> 'model') NOT IN ('string', 'null') THEN
+        RAISE EXCEPTION 'model of a request must be a text' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     -- the gate asks again when the job runs; this spares a wait for a typing error
     IF model IS NOT NULL AND NOT EXISTS (SELECT FROM @extschema@.model m WHERE m.name = model) THEN
-        RAISE EXCEPTION 'model "%" does not exist', model
+        RAISE EXCEPTION '%', @extschema@._does_not_exist('model', model)
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, provider, task FROM intel.model lists the models.';
     END IF;
     SELECT k INTO unknown FROM jsonb_object_keys(options) k
@@ -219,14 +224,23 @@ BEGIN
         RAISE EXCEPTION 'unknown option in the options of a job'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are priority, max_attempts, run_at, after, after_failure, expires_at and retention.';
     END IF;
-    run_at := coalesce((options ->> 'run_at')::timestamptz, now());
-    IF options ? 'after' THEN
-        IF jsonb_typeof(options -> 'after') = 'array' THEN
-            SELECT nullif(array_agg(DISTINCT j.id), '{}') INTO needs
-                FROM jsonb_array_elements_text(options -> 'after') a CROSS JOIN LATERAL (SELECT a::bigint) j(id);
-        ELSE
-            needs := ARRAY[(options ->> 'after')::bigint];
+    IF options ?| '{run_at,expires_at,retention}' THEN
+        BEGIN
+            run_at := coalesce((options ->> 'run_at')::timestamptz, run_at);
+            expires_at := options ->> 'expires_at';
+            retention := options ->> 'retention';
+        EXCEPTION
+            WHEN data_exception THEN
+                RAISE EXCEPTION 'options "run_at" and "expires_at" of a job must be times, and "retention" an interval'
+                    USING ERRCODE = 'invalid_parameter_value';
+        END;
+    END IF;
+    IF options ->> 'after' IS NOT NULL THEN
+        IF EXISTS (SELECT FROM jsonb_path_query(options, '$.after[*]') j WHERE j #>> '{}' ~ '^-?[0-9]{1,18}$' IS NOT TRUE) THEN
+            RAISE EXCEPTION 'option "after" of a job must be a job or an array of jobs'
+                USING ERRCODE = 'invalid_parameter_value';
         END IF;
+        SELECT nullif(array_agg(DISTINCT (j #>> '{}')::bigint), '{}') INTO needs FROM jsonb_path_query(options, '$.after[*]') j;
         SELECT n INTO missing FROM unnest(needs) n
             WHERE NOT EXISTS (SELECT FROM @extschema@.job_queue q WHERE q.id = n) LIMIT 1;
         IF FOUND THEN
@@ -242,10 +256,9 @@ BEGIN
     END IF;
     INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, next_attempt_at,
             needs, run_anyway, expires_at, retention)
-        VALUES (task, request, coalesce((options ->> 'priority')::smallint, 0),
-            coalesce((options ->> 'max_attempts')::integer, 5), run_at, needs,
-            coalesce(options ->> 'after_failure', '') = 'run',
-            (options ->> 'expires_at')::timestamptz, (options ->> 'retention')::interval)
+        VALUES (task, request, coalesce(@extschema@._integer_option(options, 'priority', -32768, 32767, 'a job'), 0),
+            coalesce(@extschema@._integer_option(options, 'max_attempts', 1, 100, 'a job'), 5), run_at, needs,
+            coalesce(options ->> 'after_failure', '') = 'run', expires_at, retention)
         RETURNING job_queue.id INTO id;
     RETURN id;
 END
@@ -376,7 +389,7 @@ DECLARE
 BEGIN
     SELECT * INTO kind FROM @extschema@.task t WHERE t.name = run_task.task;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'task "%" does not exist', task
+        RAISE EXCEPTION '%', @extschema@._does_not_exist('task', task)
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, description FROM intel.task lists the tasks.';
     END IF;
     IF kind.step IS NULL THEN

@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     SELECT * INTO m FROM @extschema@.model x WHERE x.name = model;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'model "%" does not exist', model
+        RAISE EXCEPTION '%', @extschema@._does_not_exist('model', model)
             USING ERRCODE = 'undefined_object', HINT = 'SELECT name, provider, task FROM intel.model lists the models.';
     END IF;
     IF m.task <> _model_for.task THEN

@@ -894,7 +894,7 @@ BEGIN
     SELECT * INTO e FROM @extschema@.enrichment x
         WHERE x.name = _enrichment.name AND x.owner = @extschema@._caller();
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'enrichment "%" does not exist', name USING ERRCODE = 'undefined_object';
+        RAISE EXCEPTION '%', @extschema@._does_not_exist('enrichment', name) USING ERRCODE = 'undefined_object';
     END IF;
     RETURN e;
 END

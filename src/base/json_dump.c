@@ -52,16 +52,19 @@ shorten(char *text, size_t len)
 	return len;
 }
 
-/* Behind the string that begins at text. */
+/*
+ * Behind the string that begins at text. It may have no end: jansson leaves
+ * pieces out when memory runs out, and callers look for that.
+ */
 static char *
 end_of_string(char *text)
 {
-	for (text++; *text != '"'; text++)
+	for (text++; *text != '"' && *text != '\0'; text++)
 	{
-		if (*text == '\\')
+		if (*text == '\\' && text[1] != '\0')
 			text++;
 	}
-	return text + 1;
+	return *text != '\0' ? text + 1 : text;
 }
 
 char *

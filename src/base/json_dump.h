@@ -13,7 +13,8 @@
 /*
  * json_dumps with each real in the fewest digits, of 15 to 17, that are read
  * as the same number again: 19.99 where jansson alone prints
- * 19.989999999999998. malloc'd; NULL when memory runs out.
+ * 19.989999999999998. malloc'd; NULL, or text with pieces missing, when memory
+ * runs out: see base/jansson_memory.h.
  */
 extern char *json_dump(const json_t *doc, size_t flags);
 

@@ -510,13 +510,11 @@ llm_catalog_model(const char *name)
 	if (strlcpy(key, name, NAMEDATALEN) < NAMEDATALEN)
 		model = hash_search(models, key, HASH_FIND, NULL);
 	if (model == NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 is_model_name(name)
-				 ? errmsg("model \"%s\" does not exist", name)
-				 : errmsg("model of this name does not exist"),
-			 errhint("Models are in the table intel.model.")));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						is_model_name(name)
+							? errmsg("model \"%s\" does not exist", name)
+							: errmsg("model of this name does not exist"),
+						errhint("Models are in the table intel.model.")));
 	if (!is_granted(model))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

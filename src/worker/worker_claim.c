@@ -41,8 +41,10 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -578,6 +580,48 @@ purge(void)
 			   TimestampTzPlusMilliseconds(now, PURGE_INTERVAL_MS));
 }
 
+/*
+ * Do something in a subtransaction in which no lock is waited for for long:
+ * false, and nothing is done, when there was one. Other errors are raised.
+ */
+static bool
+try_briefly(void (*work)(void *arg), void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		int level = NewGUCNestLevel();
+
+		(void) set_config_option("lock_timeout", LOCK_WAIT, PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+		work(arg);
+		AtEOXact_GUC(true, level);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
 static void
 purge_into(void *next)
 {
@@ -589,7 +633,7 @@ engine_purge(void)
 {
 	TimestampTz next;
 
-	if (engine_try(purge_into, &next))
+	if (try_briefly(purge_into, &next))
 		return next;
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 									   PURGE_INTERVAL_MS);
@@ -610,5 +654,5 @@ engine_prune(void)
 {
 	int64 n;
 
-	return engine_try(prune_into, &n) && n >= BATCH_ROWS;
+	return try_briefly(prune_into, &n) && n >= BATCH_ROWS;
 }

@@ -63,8 +63,6 @@
 
 /* longest error message that is kept with a job */
 #define MESSAGE_MAX_BYTES 1000
-/* how long SQL of a job's may wait for a lock, and all other jobs with it */
-#define LOCK_WAIT "10ms"
 /* how long a job is left that has met a lock many times; at first LOCKED_MS */
 #define ASIDE_MAX_MS 5000
 
@@ -761,44 +759,6 @@ run_guarded(Job *job, bool (*body)(Job *), bool *to_send)
 	CurrentResourceOwner = owner;
 	llm_origin_set(NULL);
 	return error;
-}
-
-bool
-engine_try(void (*work)(void *arg), void *arg)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		int level = NewGUCNestLevel();
-
-		(void) set_config_option("lock_timeout", LOCK_WAIT, PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
-		work(arg);
-		AtEOXact_GUC(true, level);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return done;
 }
 
 void

@@ -150,6 +150,8 @@ typedef struct Job
 
 /* until jobs are looked at again that others have locked */
 #define LOCKED_MS 100
+/* how long SQL of a job's may wait for a lock, and all other jobs with it */
+#define LOCK_WAIT "10ms"
 
 /*
  * engine_step, engine_renew and the functions of worker_claim.c need an open
@@ -265,12 +267,6 @@ extern TimestampTz engine_purge(void);
  * answers that are not to be kept: true when there may be more of them.
  */
 extern bool engine_prune(void);
-
-/*
- * Do something in a subtransaction in which no lock is waited for for long:
- * false, and nothing is done, when there was one. Other errors are raised.
- */
-extern bool engine_try(void (*work)(void *arg), void *arg);
 
 /*
  * A job has ended, so the next claim looks at those that need it; raises

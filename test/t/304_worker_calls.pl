@@ -95,7 +95,7 @@ $mock->reset;
 $mock->control({ do => [ { kind => 'ok', content => $bad }, { kind => 'ok', content => '{"age": 5}' } ] });
 $id = sql($job);
 is(ended($id), 'succeeded', 'an answer that does not fit is mended');
-is(sql("SELECT result ->> 'content', attempts FROM intel.job WHERE id = $id"), '{"age":5}|1', 'in the same attempt')
+is(sql("SELECT result ->> 'content', attempts FROM intel.job WHERE id = $id"), '{"age": 5}|1', 'in the same attempt')
   or diag(sql("SELECT result FROM intel.job WHERE id = $id"));
 my @requests = @{ $mock->requests };
 is(scalar @requests, 2, 'by one more request');

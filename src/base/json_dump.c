@@ -19,6 +19,22 @@
 
 #define NUMBER_CHARACTERS "+-.0123456789Ee"
 
+/* Write an exponent as jansson does, without plus and zeros in front; the new length. */
+static size_t
+plain_exponent(char *number)
+{
+	char *e = strchr(number, 'e');
+	char *digits;
+
+	if (e != NULL)
+	{
+		digits = e + 1 + strspn(e + 1, "+-0");
+		e += e[1] == '-' ? 2 : 1;
+		memmove(e, digits, strlen(digits) + 1);
+	}
+	return strlen(number);
+}
+
 /* Shorten the number of len bytes at text, if it is a real; its new length. */
 static size_t
 shorten(char *text, size_t len)
@@ -36,9 +52,10 @@ shorten(char *text, size_t len)
 	value = strtod(given, NULL);
 	for (int digits = 15; digits < 17; digits++)
 	{
-		size_t n = (size_t) snprintf(shorter, sizeof(shorter) - 2, "%.*g",
-									 digits, value);
+		size_t n;
 
+		snprintf(shorter, sizeof(shorter) - 2, "%.*g", digits, value);
+		n = plain_exponent(shorter);
 		if (strtod(shorter, NULL) != value)
 			continue;
 		/* a real stays one */

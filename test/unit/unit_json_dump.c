@@ -70,7 +70,8 @@ main(void)
 	dumps("1.10", "1.1");
 	dumps("10.000", "10.0");
 	dumps("19.989999999999998", "19.99"); /* the same double */
-	dumps("1e300", "1e+300");
+	dumps("1e+300", "1e300");
+	dumps("1.0E-07", "1e-7");
 	for (int i = 0; i < 20000; i++)
 	{
 		char text[64];

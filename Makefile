@@ -18,6 +18,7 @@ SQL_FRAGMENTS = \
 	src/redact/redact_vault.sql \
 	src/text/text.sql \
 	src/llm/llm.sql \
+	src/llm/llm_answer.sql \
 	src/llm/llm_prompt.sql \
 	src/llm/llm_cascade.sql \
 	src/llm/llm_log.sql \

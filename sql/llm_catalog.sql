@@ -55,6 +55,7 @@ INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', '
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"temprature": 0}');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"temperature": "warm"}');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"cache": "long"}');
+INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"fallback": "x"}');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'chat', '{"dimensions": 8}');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'embed', '{"max_tokens": 8}');
 INSERT INTO intel.model (name, provider, model_id, task, options) VALUES ('m', 'cloud', 'x', 'rerank', '{"max_tokens": 8}');

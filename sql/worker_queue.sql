@@ -53,6 +53,9 @@ SELECT intel.submit('embed', '{"contents": ["a"]}', '{"retention": "1 hour"}') A
 SELECT (w).purge_at - (w).finished_at AS kept FROM intel.wait(:brief) w;
 SELECT purge_at - finished_at AS kept FROM intel.job WHERE id = :a;
 SELECT purge_at FROM intel.job WHERE id = :late;
+-- who retries what has expired wants it all the same
+SELECT intel.retry(:late);
+SELECT (w).status, (w).attempts FROM intel.wait(:late) w;
 SELECT intel.submit('embed', '{"contents": ["a"]}', '{"retention": "0"}') AS gone \gset
 SELECT (w).status FROM intel.wait(:gone) w;
 SELECT intel.purge_jobs() IN (0, 1) AS by_us_or_the_worker;

@@ -26,6 +26,12 @@ CREATE FUNCTION @extschema@._delete_own(relation regclass, rows tid[]) RETURNS b
 COMMENT ON FUNCTION @extschema@._delete_own(regclass, tid[]) IS
     'internal: delete those of these rows that the caller may change; returns how many';
 
+CREATE FUNCTION @extschema@._setting(name text) RETURNS text
+    AS 'MODULE_PATHNAME', 'intel__setting'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@._setting(text) IS
+    'internal: value of a setting intel.name, which current_setting() does not know in a session that has not loaded the extension';
+
 CREATE FUNCTION @extschema@.version() RETURNS text
     AS 'MODULE_PATHNAME', 'intel_version'
     LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -13,9 +13,13 @@
 #include <limits.h>
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "base/compat.h"
 #include "base/guc.h"
+
+INTEL_FUNCTION(_setting);
 
 int guc_breaker_failures = 5;
 int guc_breaker_open_time = 10000;
@@ -363,4 +367,13 @@ guc_init(void)
 		GUC_UNIT_MS, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("intel");
+}
+
+Datum
+intel__setting(PG_FUNCTION_ARGS)
+{
+	char *name = psprintf("intel.%s", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	PG_RETURN_TEXT_P(
+		cstring_to_text(GetConfigOptionByName(name, NULL, false)));
 }

@@ -46,7 +46,7 @@ CREATE FUNCTION @extschema@._prune_calls(max integer) RETURNS bigint
     SET search_path = pg_catalog, pg_temp
 AS $$
     WITH age (oldest) AS MATERIALIZED (
-        SELECT clock_timestamp() - nullif(current_setting('intel.inference_retention'), '-1')::interval
+        SELECT clock_timestamp() - nullif(@extschema@._setting('inference_retention'), '-1')::interval
     ), cascades AS (
         DELETE FROM @extschema@.cascade WHERE started_at < (SELECT oldest FROM age)
     ), old AS MATERIALIZED (

@@ -12,8 +12,9 @@
  * and Lowenstein, "Optimal probabilistic cache stampede prevention", 2015), by
  * one session at a time; and where there is none, one session calls and the
  * others wait for its commit. They ask for the lock again and again instead of
- * queueing for it, so that no wait is part of a deadlock, and for no longer
- * than a call may take. A job has no transaction while its call is in flight,
+ * queueing for it, so that no wait is part of a deadlock, for no longer than a
+ * call may take, and not while they have such a lock themselves: two sessions
+ * with many questions would wait for each other. A job has no transaction while its call is in flight,
  * so its lock is the process's own until the answer is written, and then the
  * transaction's that writes it; jobs of one process, which the lock does not
  * keep apart, are in a list.
@@ -425,6 +426,8 @@ llm_cache_wait(LlmCall *call)
 		find(call, &found);
 		if (found.result != NULL && found.expires_at > GetCurrentTimestamp())
 			take(call, &found, COUNT_HITS);
+		else if (!state->has_flight && nlocks > 0)
+			return;
 		else if (!state->has_flight)
 		{
 			if (!waited)
@@ -457,7 +460,7 @@ llm_cache_board(LlmCall *call)
 		take(call, &found, COUNT_HITS);
 		return true;
 	}
-	if (state->has_flight)
+	if (state->has_flight || (state->job == 0 && nlocks > 0))
 		return true;
 	if (state->give_up_at == 0)
 	{

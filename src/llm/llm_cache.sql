@@ -36,7 +36,7 @@ CREATE FUNCTION @extschema@.prune_cache() RETURNS bigint
             DELETE FROM @extschema@.cache c
              WHERE c.expires_at < clock_timestamp() - interval '1 day'
                 OR c.stored_at <= (SELECT o.stored_at FROM @extschema@.cache o ORDER BY o.stored_at DESC
-                                   OFFSET current_setting('intel.cache_max_entries')::integer LIMIT 1)
+                                   OFFSET @extschema@._setting('cache_max_entries')::integer LIMIT 1)
                 OR EXISTS (SELECT FROM @extschema@.cache n
                             WHERE n.key = c.key AND n.stored_at > c.stored_at)
             RETURNING 1)

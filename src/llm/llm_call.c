@@ -338,16 +338,18 @@ backend_http(void)
  * happened is in the calls themselves.
  */
 static void
-wait_backend(void)
+wait_backend(long timeout_ms)
 {
 	LlmHttp *http = backend_http();
+	LlmCall *call;
 
-	llm_http_wait(http, -1);
+	llm_http_wait(http, timeout_ms);
 	CHECK_FOR_INTERRUPTS();
 	while (llm_http_next_part(http) != NULL)
 		;
-	while (llm_http_next(http) != NULL)
-		;
+	/* whoever waits for it may be busy with another one for a while */
+	while ((call = llm_http_next(http)) != NULL)
+		llm_call_settle(call);
 }
 
 void
@@ -360,11 +362,20 @@ llm_call_start(LlmCall *call)
 }
 
 void
-llm_call_run(LlmCall *call)
+llm_call_finish(LlmCall *call)
 {
-	llm_call_start(call);
 	while (call->outcome == LLM_PENDING)
-		wait_backend();
+		wait_backend(-1);
+}
+
+void
+llm_call_pause(int64 ms)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+
+	while ((ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+												 until)) > 0)
+		wait_backend((long) ms);
 }
 
 /* ---- streams ---------------------------------------------------------------- */
@@ -420,7 +431,7 @@ llm_call_next_part(LlmCall *call)
 	{
 		/* the client shall see what there is before this waits for more */
 		client_flush();
-		wait_backend();
+		wait_backend(-1);
 	}
 	return part;
 }

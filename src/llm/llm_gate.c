@@ -381,23 +381,47 @@ copy_provider(const LlmProvider *provider)
 }
 
 /*
+ * What a request gives in place of an answer must be one, or null. A message
+ * that it gives as a whole (chat) is its own.
+ */
+static void
+check_fallback(const LlmCall *call, const json_t *fallback)
+{
+	const json_t *schema = json_object_get(call->state->ask.options, "schema");
+	LlmProblem ignored;
+
+	if (schema == NULL || fallback == NULL || json_is_null(fallback) ||
+		(call->task == LLM_TASK_CHAT && json_is_object(fallback)))
+		return;
+	if (!llm_schema_fits(schema, fallback, &ignored))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("request cannot be sent: \"fallback\" does not "
+							   "fit \"schema\"")));
+}
+
+/*
  * Take out of the request what is not for the model, and check the rest.
  * Returns whether the answer is to be restored.
  */
 static bool
 take_request(LlmCall *call, json_t *request)
 {
+	json_t *fallback = NULL;
 	bool restore = false;
 	LlmProblem problem;
 
 	llm_log_take_members(call, request);
 	if (call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT)
 	{
+		fallback = json_object_get(request, "fallback");
+		if (fallback != NULL)
+			fallback = json_adopt(json_incref(fallback));
 		json_object_del(request, "fallback");
 		restore = take_restore(request);
 	}
 	if (!llm_ask_check(call->task, request, &call->state->ask, &problem))
 		refuse_request(&problem);
+	check_fallback(call, fallback);
 	return restore;
 }
 
@@ -554,6 +578,7 @@ llm_call_again(LlmCall *call)
 	call->state->started_at = 0;
 	call->state->usage_of_try = LLM_NO_USAGE;
 	call->outcome = LLM_PENDING;
+	call->sqlstate = 0;
 	call->message = NULL;
 	call->http_status = 0;
 	call->retry_after_ms = -1;

@@ -130,15 +130,39 @@ extern void llm_call_fail(LlmCall *call, LlmFault fault, LlmOutcome outcome,
 						  const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Run a call to its end in this backend, interruptibly. */
-extern void llm_call_run(LlmCall *call);
-
 /*
- * The same in steps: start, then the text of a streamed call as it arrives,
- * in the current context; NULL when the call has finished.
+ * Run a call in this backend: start it, and wait for its end, interruptibly.
+ * Others can be started meanwhile. next_part gives the text of a streamed call
+ * as it arrives, in the current context; NULL when the call has finished.
  */
 extern void llm_call_start(LlmCall *call);
+extern void llm_call_finish(LlmCall *call);
 extern char *llm_call_next_part(LlmCall *call);
+
+/* Let calls that were started go on for so long, interruptibly. */
+extern void llm_call_pause(int64 ms);
+
+/*
+ * llm_serve in steps, for many requests of one statement that are on their way
+ * at once. begin prepares the first model's call; it and all that follows live
+ * in the current context, and the request is the caller's until the end. send
+ * sends it if nothing has to be waited for, and else says false; it can be
+ * called again when another one has ended. end gives what llm_serve gives; with
+ * refusal it fills that in and returns NULL where nobody answers, instead of
+ * raising. One that was not sent may wait for things that others of this
+ * session hold, so it is to be ended when they have. A patient one waits for
+ * rates that limits and providers allow, up to a minute at a time. places is
+ * how many of this kind one statement may have on their way, so that it leaves
+ * half of what its provider takes to others.
+ */
+typedef struct LlmServing LlmServing;
+
+extern LlmServing *llm_serving_begin(LlmTask task, Jsonb *request,
+									 bool is_patient);
+extern int llm_serving_places(const LlmServing *serving);
+extern bool llm_serving_send(LlmServing *serving);
+extern char *llm_serving_end(LlmServing *serving, const char **model,
+							 LlmRefusal *refusal);
 
 /*
  * A stream with all that llm_serve does for a call. begin raises when nobody

@@ -126,7 +126,7 @@ CREATE FUNCTION @extschema@.prune_inference(older_than interval DEFAULT NULL) RE
     DECLARE
         present timestamptz := clock_timestamp();
         oldest timestamptz := present - coalesce(older_than,
-            nullif(current_setting('intel.inference_retention'), '-1')::interval);
+            nullif(@extschema@._setting('inference_retention'), '-1')::interval);
         removed bigint;
     BEGIN
         IF oldest > present THEN

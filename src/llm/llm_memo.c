@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * llm_memo.c
- *		Answers of one statement, so that no input is asked about twice.
+ *		Answers of one statement: no input is asked about twice, and many at
+ *		once.
  *
  * classify, extract, is_true, summarize and translate are meant for queries
  * over many rows, where the same text often stands in many of them. What was
@@ -14,9 +15,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/json.h"
@@ -24,12 +28,14 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/error.h"
 #include "base/guc.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_int.h"
 #include "llm/llm_log.h"
 
 INTEL_FUNCTION(_call_memo);
+INTEL_FUNCTION(_complete_each);
 
 /* A request and its answer. */
 typedef struct Answer
@@ -119,35 +125,12 @@ remember(uint64 hash, const Jsonb *request, const Jsonb *result)
 	memo.bytes += VARSIZE(request) + VARSIZE(result) + sizeof(Answer);
 }
 
-/* What llm_serve gives, with the name of the model as "answered_by". */
+/* The answer to a request in this statement, or NULL. */
 static Jsonb *
-serve(LlmTask task, Jsonb *request)
+recall(uint64 hash, const Jsonb *request)
 {
-	const char *model;
-	char *result = llm_serve(task, request, &model);
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendBinaryStringInfo(&text, result, strlen(result) - 1);
-	appendStringInfoString(&text, ",\"answered_by\":");
-	if (model != NULL)
-		escape_json(&text, model);
-	else
-		appendStringInfoString(&text, "null");
-	appendStringInfoChar(&text, '}');
-	return DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
-}
-
-Datum
-intel__call_memo(PG_FUNCTION_ARGS)
-{
-	Jsonb *request = PG_GETARG_JSONB_P(1);
-	uint64 hash = DatumGetUInt64(hash_any_extended(
-		(unsigned char *) VARDATA(request), VARSIZE(request) - VARHDRSZ, 0));
 	char *origin = llm_log_origin();
 	Answer *answer;
-	Jsonb *result;
 
 	if (!memo_is_current(origin))
 		begin_memo(origin);
@@ -156,13 +139,190 @@ intel__call_memo(PG_FUNCTION_ARGS)
 		if (answer->request != NULL &&
 			VARSIZE(answer->request) == VARSIZE(request) &&
 			memcmp(answer->request, request, VARSIZE(request)) == 0)
-			PG_RETURN_JSONB_P(answer->result);
+			return answer->result;
+	return NULL;
+}
 
-	result = serve(llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
-				   request);
+static uint64
+hash_request(const Jsonb *request)
+{
+	return DatumGetUInt64(
+		hash_any_extended((const unsigned char *) VARDATA(request),
+						  VARSIZE(request) - VARHDRSZ, 0));
+}
+
+/*
+ * What ends a serving, with the name of the model as "answered_by", which is
+ * remembered; NULL with *refusal, where one is given.
+ */
+static Jsonb *
+take_answer(LlmServing *serving, const Jsonb *request, LlmRefusal *refusal)
+{
+	const char *model;
+	char *result = llm_serving_end(serving, &model, refusal);
+	char *origin = llm_log_origin();
+	StringInfoData text;
+	Jsonb *answer;
+
+	if (result == NULL)
+		return NULL;
+	initStringInfo(&text);
+	appendBinaryStringInfo(&text, result, strlen(result) - 1);
+	appendStringInfoString(&text, ",\"answered_by\":");
+	if (model != NULL)
+		escape_json(&text, model);
+	else
+		appendStringInfoString(&text, "null");
+	appendStringInfoChar(&text, '}');
+	answer = DatumGetJsonbP(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 	/* the call may have run statements of others' in this session */
 	if (!memo_is_current(origin))
 		begin_memo(origin);
-	remember(hash, request, result);
-	PG_RETURN_JSONB_P(result);
+	remember(hash_request(request), request, answer);
+	return answer;
+}
+
+Datum
+intel__call_memo(PG_FUNCTION_ARGS)
+{
+	LlmTask task = llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Jsonb *request = PG_GETARG_JSONB_P(1);
+	Jsonb *answer = recall(hash_request(request), request);
+
+	if (answer == NULL)
+		answer = take_answer(llm_serving_begin(task, request, false), request,
+							 NULL);
+	PG_RETURN_JSONB_P(answer);
+}
+
+/* ---- many at once --------------------------------------------------------- */
+
+/* Calls of one statement that are on their way at once. */
+#define MAX_IN_FLIGHT 32
+
+/* A text that is asked about; all of it in a context of its own. */
+typedef struct Question
+{
+	MemoryContext cxt; /* NULL: not begun */
+	Jsonb *request;
+	LlmServing *serving; /* NULL: the answer is known */
+} Question;
+
+/* What is asked of every text, with the text of this one. */
+static Jsonb *
+request_about(Datum request, Datum content)
+{
+	Datum member = DirectFunctionCall2(
+		jsonb_object_two_arg,
+		PointerGetDatum(
+			construct_array((Datum[]){CStringGetTextDatum("prompt")}, 1,
+							TEXTOID, -1, false, TYPALIGN_INT)),
+		PointerGetDatum(
+			construct_array(&content, 1, TEXTOID, -1, false, TYPALIGN_INT)));
+
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, request, member));
+}
+
+static void
+begin_question(Question *question, Datum request, Datum content)
+{
+	MemoryContext old;
+
+	question->cxt = AllocSetContextCreate(
+		CurrentMemoryContext, "intel llm question", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(question->cxt);
+	question->request = request_about(request, content);
+	if (recall(hash_request(question->request), question->request) == NULL)
+		question->serving =
+			llm_serving_begin(LLM_TASK_COMPLETE, question->request, true);
+	MemoryContextSwitchTo(old);
+}
+
+/* May a statement go on without the answer of a call that was refused so? */
+static bool
+is_passing(int sqlstate)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_INTEL_TIMEOUT) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR) ||
+		   category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
+}
+
+/* The answer, in the current context, or NULL where it may be missing. */
+static Jsonb *
+end_question(Question *question, bool keep_going)
+{
+	MemoryContext old = MemoryContextSwitchTo(question->cxt);
+	LlmRefusal refusal = {0};
+	Jsonb *answer;
+
+	answer = question->serving == NULL
+				 ? recall(hash_request(question->request), question->request)
+				 : NULL;
+	/* the memo may have been emptied since it had the answer */
+	if (answer == NULL && question->serving == NULL)
+		question->serving =
+			llm_serving_begin(LLM_TASK_COMPLETE, question->request, true);
+	if (answer == NULL)
+		answer = take_answer(question->serving, question->request,
+							 keep_going ? &refusal : NULL);
+	if (answer == NULL && !is_passing(refusal.sqlstate))
+		llm_refusal_raise(&refusal);
+	MemoryContextSwitchTo(old);
+	if (answer != NULL)
+		answer = (Jsonb *) DatumGetPointer(
+			datumCopy(JsonbPGetDatum(answer), false, -1));
+	MemoryContextDelete(question->cxt);
+	return answer;
+}
+
+Datum
+intel__complete_each(PG_FUNCTION_ARGS)
+{
+	Datum request = PG_GETARG_DATUM(0);
+	bool keep_going = PG_GETARG_BOOL(2);
+	Datum *contents;
+	bool *nulls;
+	int n;
+	int begun = 0;
+	int places = 1;
+	Question *questions;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false,
+					  TYPALIGN_INT, &contents, &nulls, &n);
+	questions =
+		MemoryContextAllocExtended(CurrentMemoryContext, n * sizeof(Question),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < n; i++)
+	{
+		Jsonb *answer;
+
+		/* in their order, and none beyond one that has to wait */
+		for (; begun < n && begun < i + places; begun++)
+		{
+			Question *next = &questions[begun];
+
+			if (nulls[begun])
+				continue;
+			if (next->cxt == NULL)
+				begin_question(next, request, contents[begun]);
+			if (next->serving == NULL)
+				continue;
+			places = Min(llm_serving_places(next->serving), MAX_IN_FLIGHT);
+			if (!llm_serving_send(next->serving))
+				break;
+		}
+		if (nulls[i])
+			continue;
+		answer = end_question(&questions[i], keep_going);
+		nulls[i] = answer == NULL;
+		if (answer != NULL)
+			contents[i] = JsonbPGetDatum(answer);
+		begun = Max(begun, i + 1);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(contents, nulls, 1, &n,
+											 (int[]){1}, JSONBOID, -1, false,
+											 TYPALIGN_INT));
 }

@@ -151,76 +151,195 @@ refusal_of_call(const LlmCall *call, LlmRefusal *refusal)
 	strlcpy(refusal->message, call->message, sizeof(refusal->message));
 }
 
-/* Run an admitted call, and once more where its answer can be mended. */
-static bool
-run_call(LlmCall *call, LlmRefusal *refusal)
+/* A request of a session: the model whose turn it is, and what came of it. */
+struct LlmServing
 {
-	llm_cache_wait(call);
+	Chain chain;
+	Jsonb *request;
+	bool is_patient;
+	int retries;		/* of a patient one that its provider refused */
+	LlmCall *call;		/* NULL: there is none, for the reason in refusal */
+	bool is_sent;		/* it has been let through, and is on its way */
+	LlmRefusal refusal; /* why it did not answer */
+};
+
+/* longest time that a patient request waits at once, and how often it is sent */
+#define PATIENCE_MS 60000
+#define PATIENT_RETRIES 5
+
+static void
+take_turn(LlmServing *serving)
+{
+	memset(&serving->refusal, 0, sizeof(serving->refusal));
+	serving->is_sent = false;
+	serving->call =
+		chain_prepare(&serving->chain, serving->request, &serving->refusal);
+}
+
+LlmServing *
+llm_serving_begin(LlmTask task, Jsonb *request, bool is_patient)
+{
+	LlmServing *serving = palloc0(sizeof(LlmServing));
+
+	serving->chain.task = task;
+	serving->request = request;
+	serving->is_patient = is_patient;
+	(void) chain_next(&serving->chain);
+	take_turn(serving);
+	return serving;
+}
+
+int
+llm_serving_places(const LlmServing *serving)
+{
+	const LlmCall *call = serving->call;
+
+	return call != NULL && !call->is_local
+			   ? Max(call->state->max_concurrency / 2, 1)
+			   : 1;
+}
+
+bool
+llm_serving_send(LlmServing *serving)
+{
+	LlmRefusal ignored = {0};
+
+	if (serving->is_sent || serving->refusal.sqlstate != 0)
+		return true;
+	if (!llm_cache_board(serving->call) ||
+		!llm_call_admit(serving->call, false, &ignored))
+		return false;
+	llm_call_start(serving->call);
+	serving->is_sent = true;
+	return true;
+}
+
+/* Wait until a call that was refused may be let through, if that is soon. */
+static bool
+wait_for_turn(const LlmServing *serving)
+{
+	const LlmRefusal *refusal = &serving->refusal;
+
+	if (!serving->is_patient ||
+		refusal->sqlstate != ERRCODE_INTEL_RATE_LIMITED ||
+		refusal->wait_ms < 0 || refusal->wait_ms > PATIENCE_MS)
+		return false;
+	llm_call_pause(refusal->wait_ms);
+	return true;
+}
+
+/*
+ * Make a call that failed ready to be sent again: once where its answer can be
+ * mended, and where its provider limits the rate of a patient request, which
+ * its breaker then keeps from being sent too soon.
+ */
+static bool
+make_again(LlmServing *serving)
+{
+	LlmCall *call = serving->call;
+
+	if (llm_call_repair(call))
+		return true;
+	if (!serving->is_patient || serving->retries == PATIENT_RETRIES ||
+		serving->refusal.sqlstate != ERRCODE_INTEL_RATE_LIMITED)
+		return false;
+	serving->retries++;
+	(void) llm_log_attempt(call, true);
+	llm_call_again(call);
+	return true;
+}
+
+/* Let the model whose turn it is answer; false, with the refusal, if not. */
+static bool
+run_turn(LlmServing *serving)
+{
+	LlmCall *call = serving->call;
+
+	if (serving->refusal.sqlstate != 0)
+		return false;
+	if (!serving->is_sent)
+		llm_cache_wait(call);
 	for (;;)
 	{
-		if (!llm_call_admit(call, false, refusal))
-			return false;
-		llm_call_run(call);
+		while (!serving->is_sent)
+		{
+			serving->is_sent = llm_call_admit(call, false, &serving->refusal);
+			if (serving->is_sent)
+				llm_call_start(call);
+			else if (!wait_for_turn(serving))
+				return false;
+		}
+		llm_call_finish(call);
+		serving->is_sent = false;
 		llm_call_settle(call);
 		if (call->outcome == LLM_SUCCEEDED)
 		{
 			llm_cache_store(call);
 			return true;
 		}
-		refusal_of_call(call, refusal);
-		if (!llm_call_repair(call))
+		refusal_of_call(call, &serving->refusal);
+		if (!make_again(serving))
 			return false;
 	}
 }
 
 char *
-llm_serve(LlmTask task, Jsonb *request, const char **model)
+llm_serving_end(LlmServing *serving, const char **model, LlmRefusal *refusal)
 {
-	Chain chain = {.task = task};
+	Chain *chain = &serving->chain;
 	LlmRefusal first = {0};
-	const char *ignored;
 	char *stale = NULL;
 	char *result;
-	bool go_on = chain_next(&chain);
+	bool go_on = true;
 
-	if (model == NULL)
-		model = &ignored;
 	while (go_on)
 	{
-		LlmRefusal refusal = {0};
-		LlmCall *call = chain_prepare(&chain, request, &refusal);
-		bool is_first = chain.n == 1;
+		bool succeeded = run_turn(serving);
+		LlmCall *call = serving->call;
 
-		if (refusal.sqlstate == 0 && run_call(call, &refusal))
+		if (succeeded)
 		{
 			result = llm_call_result(call, llm_log_attempt(call, true));
 			llm_call_free(call);
-			*model = chain.models[chain.n - 1];
+			*model = chain->models[chain->n - 1];
 			return result;
 		}
-		if (is_first)
-			first = refusal;
-		if (is_first && call != NULL)
+		if (chain->n == 1)
+			first = serving->refusal;
+		if (chain->n == 1 && call != NULL)
 			stale = llm_cache_stale(call);
-		go_on = chain_next(&chain);
+		go_on = chain_next(chain);
 		/* the row of a failure survives only where somebody goes on */
 		if (call != NULL)
 		{
-			(void) llm_log_attempt(call, go_on);
+			(void) llm_log_attempt(call, go_on || refusal != NULL);
 			llm_call_free(call);
 		}
+		if (go_on)
+			take_turn(serving);
 	}
 	if (stale != NULL)
 	{
 		llm_cache_note_stale();
-		*model = chain.models[0];
+		*model = chain->models[0];
 		return stale;
 	}
-	result = llm_given_fallback(task, request);
-	if (result == NULL)
-		llm_refusal_raise(&first);
 	*model = NULL;
+	result = llm_given_fallback(chain->task, serving->request);
+	if (result == NULL && refusal == NULL)
+		llm_refusal_raise(&first);
+	if (result == NULL)
+		*refusal = first;
 	return result;
+}
+
+char *
+llm_serve(LlmTask task, Jsonb *request, const char **model)
+{
+	const char *ignored;
+
+	return llm_serving_end(llm_serving_begin(task, request, false),
+						   model != NULL ? model : &ignored, NULL);
 }
 
 /* ---- streams --------------------------------------------------------------- */

@@ -35,7 +35,7 @@ AS $$
 DECLARE
     -- the default of today: another one tomorrow must not fill the same column
     m @extschema@.model := @extschema@._model_for(
-        coalesce(options ->> 'model', current_setting('intel.default_embedding_model')), 'embed');
+        coalesce(options ->> 'model', @extschema@._setting('default_embedding_model')), 'embed');
     a pg_attribute;
 BEGIN
     SELECT * INTO a FROM pg_attribute x WHERE x.attrelid = source AND x.attname = target;

@@ -263,7 +263,8 @@ CREATE FUNCTION @extschema@._enrich_update(e @extschema@.enrichment) RETURNS tex
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+    -- without its length: a cast would cut what is too long, an assignment refuses it
+    type text := (SELECT format_type(a.atttypid, -1) FROM pg_attribute a
         WHERE a.attrelid = e.source AND a.attname = e.target AND NOT a.attisdropped);
 BEGIN
     IF type IS NULL THEN

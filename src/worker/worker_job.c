@@ -208,7 +208,7 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 	static const char *const names[] = {
 		"status",	   "finished_at", "next_attempt_at", "attempts",
 		"purge_at",	   "ready",		  "waiting",		 "lease_pid",
-		"lease_start", "lease_until", "held_by",
+		"lease_start", "lease_until", "held_by",		 "expires_at",
 	};
 	bool cancel = strcmp(status, "cancelled") == 0;
 	int columns[lengthof(names)];
@@ -235,6 +235,11 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 	/* what it needs is looked at again before it runs */
 	values[5] = values[6] = BoolGetDatum(false);
 	nulls[5] = nulls[6] = false;
+	/* who retries a job that has expired wants it all the same */
+	values[11] = column(old, desc, "expires_at", &nulls[11]);
+	if (!cancel && !nulls[11] &&
+		DatumGetTimestampTz(values[11]) <= GetCurrentTimestamp())
+		nulls[11] = true;
 	return heap_modify_tuple_by_cols(old, desc, lengthof(names), columns,
 									 values, nulls);
 }

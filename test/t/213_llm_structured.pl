@@ -204,7 +204,14 @@ foreach my $call ($classify, $classify_each)
 	is($mock->stats->{requests}, 0, 'so nothing is asked');
 	$mock->control({ match => {}, always => JSON::PP::true, do => [ { kind => 'status', status => 400 } ] });
 }
+is(sql(qq{SELECT intel.extract('x', '$schema', 'openai', '{"fallback": $good}')}), '{"age": 5, "name": "Ann"}', 'extract: what fits');
+is(sql(qq{SELECT intel.extract('x', '$schema', 'openai', '{"fallback": null}') IS NULL}), 't', 'or nothing');
+is(sql(qq{SELECT intel.complete('x', 'openai', '{"schema": {"type": "string"}, "fallback": "none"}')}), '"none"', 'complete: as the answer would be');
 $mock->reset;
+is(sqlstate($node, qq{SELECT intel.extract('x', '$schema', 'openai', '{"fallback": {"name": "Ann"}}')}), '22023', 'extract: not what does not fit');
+is(sqlstate($node, q{SELECT intel.complete('x', 'openai', '{"schema": {"type": "integer"}, "fallback": "none"}')}), '22023', 'complete: neither');
+is(sqlstate($node, q{SELECT intel.chat('[{"role": "user", "content": "x"}]', 'openai', '{"schema": {"type": "integer"}, "fallback": "none"}')}), '22023', 'chat: neither');
+is($mock->stats->{requests}, 0, 'nothing is asked');
 
 # ---- the caller's own system text comes in addition ------------------------------------
 

@@ -301,7 +301,13 @@ SKIP:
 	idle();
 	like(sql(q{SELECT summary FROM shop.named}), qr/hello/, 'keys of an extension\'s type, too');
 }
-sql(q{SET ROLE shop; SELECT intel.drop_enrichment('trap')});
+sql(q{SET ROLE shop; CREATE TABLE shop.short (id int PRIMARY KEY, title text, few varchar(4), many char(200));
+INSERT INTO shop.short VALUES (1, 'hello');
+SELECT intel.create_enrichment(c, 'shop.short', '{title}', c, 'Say it.', options => '{"model": "chat"}') FROM unnest('{few,many}'::text[]) c});
+idle();
+is(sql(q{SELECT few IS NULL, rtrim(many) ~ 'hello$' FROM shop.short}), 't|t', 'an answer is not cut to the length of its column');
+is(sql(q{SET ROLE shop; SELECT name, error_code FROM intel.enrichment_error WHERE name IN ('few', 'many')}), 'few|22001', 'which is an error');
+sql(q{SET ROLE shop; SELECT intel.drop_enrichment(n) FROM unnest('{trap,few,many}'::text[]) n});
 
 # ---- what a row says stays in the row ----------------------------------------------------
 

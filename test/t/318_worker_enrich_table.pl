@@ -44,6 +44,16 @@ is(sql(q{SET ROLE mallory; CREATE TABLE public.m (id int PRIMARY KEY, a text, b 
 	SELECT count(*) FROM intel.enrichment_error}), "0\n0", 'is not seen by who writes its number into a row of his');
 sql(q{SET ROLE mallory; SELECT intel.drop_enrichment('m')});
 
+# ---- a session that has not loaded the extension ------------------------------------------------
+
+sql("$as CREATE TABLE shop.fresh (id int PRIMARY KEY, body text, embedding intel.vector(384))");
+foreach my $first ("$as SELECT intel.create_enrichment('fresh', 'shop.fresh', '{body}', 'embedding', '', 'embedding')", 'SELECT intel.prune_cache()',
+	'SELECT intel.prune_inference()', q{SELECT * FROM intel.is_true_each('x', '{}')})
+{
+	is(state($first), '00000', "$first: can be the first that it does");
+}
+sql("$as SELECT intel.drop_enrichment('fresh')");
+
 # ---- the key ------------------------------------------------------------------------------
 
 create('chunk', 'doc int, seq int, PRIMARY KEY (doc, seq)', q{INSERT INTO shop.chunk VALUES (1, 1, 'alpha beta'), (1, 2, 'gamma delta'), (1, 3, 'epsilon')});

@@ -12,6 +12,7 @@ WITH allowed (name, reason) AS (
 		('_column_number', 'says and locks what a SELECT of the caller would, by the same privileges')
 ), listed (name) AS (
 	VALUES ('embed'), ('complete'), ('complete_prompt'), ('chat'), ('stream'), ('classify'), ('classify_each'), ('is_true_each'), ('extract'), ('summarize'),
+		('extract_each'), ('summarize_each'), ('translate_each'), ('translate'),
 		('is_true'), ('rerank'), ('submit'), ('ask'), ('run_jobs'), ('retry'), ('grant_access'),
 		('revoke_access'), ('create_vectorizer'), ('drop_vectorizer'), ('create_enrichment'),
 		('embed_query'), ('backfill_enrichment'), ('change_enrichment_model'), ('finish_enrichment_model'),

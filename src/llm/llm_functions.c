@@ -111,26 +111,29 @@ embed_builtin(const text *content)
 	return array;
 }
 
-/*
- * Embed contents, an array of strings, with a model that is called. Calls
- * store with each vector, in order.
- */
-static void
-embed_remote(json_t *contents, const char *model,
-			 void (*store)(ArrayType *array, void *arg), void *arg)
+/* A request for the embeddings of contents, an array of strings. */
+static Jsonb *
+embed_request(json_t *contents, const char *model)
 {
 	json_t *request = json_adopt(json_pack("{s:O}", "contents", contents));
-	const json_t *embeddings;
-	char *result;
-	json_t *doc;
+
+	json_object_set_new(request, "model", json_string(model));
+	return json_to_jsonb(request);
+}
+
+/*
+ * The n embeddings of a result. Calls store with each, in order.
+ */
+static void
+read_embeddings(const char *result, size_t n,
+				void (*store)(ArrayType *array, void *arg), void *arg)
+{
+	json_t *doc = json_parse(result, strlen(result));
+	const json_t *embeddings = json_object_get(doc, "embeddings");
 	size_t i;
 	json_t *embedding;
 
-	json_object_set_new(request, "model", json_string(model));
-	result = llm_serve(LLM_TASK_EMBED, json_to_jsonb(request), NULL);
-	doc = json_parse(result, strlen(result));
-	embeddings = json_object_get(doc, "embeddings");
-	if (json_array_size(embeddings) != json_array_size(contents))
+	if (json_array_size(embeddings) != n)
 		elog(ERROR, "result of an embedding call is incomplete");
 	json_array_foreach (embeddings, i, embedding)
 	{
@@ -143,7 +146,6 @@ embed_remote(json_t *contents, const char *model,
 			values[j] = (float) json_number_value(number);
 		store(array, arg);
 	}
-	pfree(result);
 }
 
 static json_t *
@@ -259,10 +261,25 @@ intel__embed(PG_FUNCTION_ARGS)
 		PG_RETURN_ARRAYTYPE_P(result);
 	contents = json_adopt(json_array());
 	json_array_append_new(contents, json_of_text(content));
-	embed_remote(contents, model, store_one, &result);
+	read_embeddings(
+		llm_serve(LLM_TASK_EMBED, embed_request(contents, model), NULL), 1,
+		store_one, &result);
 	memo_add(content, model, result);
 	PG_RETURN_ARRAYTYPE_P(result);
 }
+
+/* ---- many texts ------------------------------------------------------------- */
+
+/* Texts on their way to rows, in slices that each are one request. */
+typedef struct Batch
+{
+	const Datum *texts;
+	const bool *nulls;
+	int n;
+	const char *model;
+	ReturnSetInfo *rsinfo;
+	MemoryContext *slices;
+} Batch;
 
 static void
 store_next(ArrayType *array, void *arg)
@@ -284,70 +301,91 @@ store_row(ArrayType *array, ReturnSetInfo *rsinfo)
 		pfree(array);
 }
 
-/* Rows first to last - 1 of the batch; null texts give null vectors. */
-static void
-embed_slice(const Datum *texts, const bool *nulls, int first, int last,
-			const char *model, ReturnSetInfo *rsinfo)
+static LlmServing *
+begin_slice(int slice, void *arg)
 {
-	json_t *contents = json_adopt(json_array());
-	ArrayType **vectors;
-	ArrayType **next;
+	Batch *batch = arg;
+	int last = Min((slice + 1) * BATCH_TEXTS, batch->n);
+	LlmServing *serving = NULL;
+	MemoryContext old;
+	json_t *contents;
+
+	batch->slices[slice] = AllocSetContextCreate(
+		CurrentMemoryContext, "intel llm embed slice", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(batch->slices[slice]);
+	contents = json_adopt(json_array());
+	for (int i = slice * BATCH_TEXTS; i < last; i++)
+		if (!batch->nulls[i])
+			json_array_append_new(
+				contents, json_of_text(DatumGetTextPP(batch->texts[i])));
+	if (json_array_size(contents) > 0)
+		serving = llm_serving_begin(
+			LLM_TASK_EMBED, embed_request(contents, batch->model), true);
+	MemoryContextSwitchTo(old);
+	return serving;
+}
+
+/* Rows of a slice; null texts give null vectors. */
+static void
+end_slice(int slice, LlmServing *serving, void *arg)
+{
+	Batch *batch = arg;
+	int first = slice * BATCH_TEXTS;
+	int last = Min(first + BATCH_TEXTS, batch->n);
+	MemoryContext old = MemoryContextSwitchTo(batch->slices[slice]);
+	ArrayType **vectors = palloc(sizeof(ArrayType *) * (last - first));
+	ArrayType **next = vectors;
+	const char *ignored;
+	size_t n = 0;
 
 	for (int i = first; i < last; i++)
-	{
-		if (!nulls[i])
-			json_array_append_new(contents,
-								  json_of_text(DatumGetTextPP(texts[i])));
-	}
-	vectors = palloc0(sizeof(ArrayType *) * (last - first));
-	if (json_array_size(contents) > 0)
-	{
-		next = vectors;
-		embed_remote(contents, model, store_next, &next);
-	}
+		n += !batch->nulls[i];
+	if (serving != NULL)
+		read_embeddings(llm_serving_end(serving, &ignored, NULL), n,
+						store_next, &next);
 	next = vectors;
 	for (int i = first; i < last; i++)
-		store_row(nulls[i] ? NULL : *next++, rsinfo);
+		store_row(batch->nulls[i] ? NULL : *next++, batch->rsinfo);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(batch->slices[slice]);
+}
+
+static void
+embed_builtin_batch(const Batch *batch)
+{
+	for (int i = 0; i < batch->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		store_row(batch->nulls[i]
+					  ? NULL
+					  : embed_builtin(DatumGetTextPP(batch->texts[i])),
+				  batch->rsinfo);
+	}
 }
 
 Datum
 intel__embed_batch(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char *model = PG_ARGISNULL(1) ? guc_default_embedding_model
-								  : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	MemoryContext slice_cxt;
-	MemoryContext old;
-	bool is_builtin;
+	Batch batch = {.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo};
 	Datum *texts;
 	bool *nulls;
-	int n;
+	int n_slices;
 
+	batch.model = PG_ARGISNULL(1) ? guc_default_embedding_model
+								  : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false,
-					  TYPALIGN_INT, &texts, &nulls, &n);
-	is_builtin = is_builtin_embedding(model);
-
-	slice_cxt = AllocSetContextCreate(
-		CurrentMemoryContext, "intel llm embed slice", ALLOCSET_DEFAULT_SIZES);
-	for (int first = 0; first < n; first += BATCH_TEXTS)
-	{
-		int last = Min(first + BATCH_TEXTS, n);
-
-		CHECK_FOR_INTERRUPTS();
-		old = MemoryContextSwitchTo(slice_cxt);
-		if (!is_builtin)
-			embed_slice(texts, nulls, first, last, model, rsinfo);
-		for (int i = first; is_builtin && i < last; i++)
-			store_row(nulls[i] ? NULL
-							   : embed_builtin(DatumGetTextPP(texts[i])),
-					  rsinfo);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(slice_cxt);
-	}
-	MemoryContextDelete(slice_cxt);
+					  TYPALIGN_INT, &texts, &nulls, &batch.n);
+	batch.texts = texts;
+	batch.nulls = nulls;
+	n_slices = (batch.n + BATCH_TEXTS - 1) / BATCH_TEXTS;
+	batch.slices = palloc(sizeof(MemoryContext) * Max(n_slices, 1));
+	if (is_builtin_embedding(batch.model))
+		embed_builtin_batch(&batch);
+	else
+		llm_serve_each(n_slices, begin_slice, end_slice, &batch);
 	return (Datum) 0;
 }
 

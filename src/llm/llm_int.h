@@ -143,26 +143,31 @@ extern char *llm_call_next_part(LlmCall *call);
 extern void llm_call_pause(int64 ms);
 
 /*
- * llm_serve in steps, for many requests of one statement that are on their way
- * at once. begin prepares the first model's call; it and all that follows live
- * in the current context, and the request is the caller's until the end. send
- * sends it if nothing has to be waited for, and else says false; it can be
- * called again when another one has ended. end gives what llm_serve gives; with
- * refusal it fills that in and returns NULL where nobody answers, instead of
- * raising. One that was not sent may wait for things that others of this
- * session hold, so it is to be ended when they have. A patient one waits for
- * rates that limits and providers allow, up to a minute at a time. places is
- * how many of this kind one statement may have on their way, so that it leaves
- * half of what its provider takes to others.
+ * llm_serve in two steps: begin prepares the first model's call, end gives what
+ * llm_serve gives. With refusal, end fills that in and returns NULL where nobody
+ * answers, instead of raising. A patient request waits for rates that limits and
+ * providers allow, up to a minute at a time. It and all that it makes live in
+ * the context that is current in begin; request is the caller's until the end.
  */
 typedef struct LlmServing LlmServing;
 
 extern LlmServing *llm_serving_begin(LlmTask task, Jsonb *request,
 									 bool is_patient);
-extern int llm_serving_places(const LlmServing *serving);
-extern bool llm_serving_send(LlmServing *serving);
 extern char *llm_serving_end(LlmServing *serving, const char **model,
 							 LlmRefusal *refusal);
+
+/*
+ * n requests of one statement, of which many are on their way at once: begin
+ * is called for each in their order, and then end, in the same order, to end
+ * what begin has returned (NULL: nothing). Between the two it is sent, unless
+ * it would have to wait for something that others of this session may hold;
+ * it is then sent by its end, when those have ended.
+ */
+typedef LlmServing *(*LlmEachBegin)(int i, void *arg);
+typedef void (*LlmEachEnd)(int i, LlmServing *serving, void *arg);
+
+extern void llm_serve_each(int n, LlmEachBegin begin, LlmEachEnd end,
+						   void *arg);
 
 /*
  * A stream with all that llm_serve does for a call. begin raises when nobody

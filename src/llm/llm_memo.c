@@ -198,45 +198,56 @@ intel__call_memo(PG_FUNCTION_ARGS)
 
 /* ---- many at once --------------------------------------------------------- */
 
-/* Calls of one statement that are on their way at once. */
-#define MAX_IN_FLIGHT 32
-
 /* A text that is asked about; all of it in a context of its own. */
 typedef struct Question
 {
-	MemoryContext cxt; /* NULL: not begun */
+	MemoryContext cxt;
 	Jsonb *request;
-	LlmServing *serving; /* NULL: the answer is known */
 } Question;
+
+typedef struct Questions
+{
+	Datum request; /* what is asked about each text */
+	bool keep_going;
+	Datum *contents; /* the texts; in their place, the answers */
+	bool *nulls;
+	Question *questions;
+} Questions;
 
 /* What is asked of every text, with the text of this one. */
 static Jsonb *
 request_about(Datum request, Datum content)
 {
+	Datum name = CStringGetTextDatum("prompt");
 	Datum member = DirectFunctionCall2(
 		jsonb_object_two_arg,
 		PointerGetDatum(
-			construct_array((Datum[]){CStringGetTextDatum("prompt")}, 1,
-							TEXTOID, -1, false, TYPALIGN_INT)),
+			construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT)),
 		PointerGetDatum(
 			construct_array(&content, 1, TEXTOID, -1, false, TYPALIGN_INT)));
 
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, request, member));
 }
 
-static void
-begin_question(Question *question, Datum request, Datum content)
+static LlmServing *
+begin_question(int i, void *arg)
 {
+	Questions *all = arg;
+	Question *question = &all->questions[i];
+	LlmServing *serving = NULL;
 	MemoryContext old;
 
+	if (all->nulls[i])
+		return NULL;
 	question->cxt = AllocSetContextCreate(
 		CurrentMemoryContext, "intel llm question", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(question->cxt);
-	question->request = request_about(request, content);
+	question->request = request_about(all->request, all->contents[i]);
 	if (recall(hash_request(question->request), question->request) == NULL)
-		question->serving =
+		serving =
 			llm_serving_begin(LLM_TASK_COMPLETE, question->request, true);
 	MemoryContextSwitchTo(old);
+	return serving;
 }
 
 /* May a statement go on without the answer of a call that was refused so? */
@@ -250,79 +261,61 @@ is_passing(int sqlstate)
 		   category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
 }
 
-/* The answer, in the current context, or NULL where it may be missing. */
+/* The answer to a question, in its context; NULL where it may be missing. */
 static Jsonb *
-end_question(Question *question, bool keep_going)
+answer_of(Question *question, LlmServing *serving, bool keep_going)
 {
-	MemoryContext old = MemoryContextSwitchTo(question->cxt);
 	LlmRefusal refusal = {0};
-	Jsonb *answer;
+	Jsonb *answer = NULL;
 
-	answer = question->serving == NULL
-				 ? recall(hash_request(question->request), question->request)
-				 : NULL;
+	if (serving == NULL)
+		answer = recall(hash_request(question->request), question->request);
+	if (answer != NULL)
+		return answer;
 	/* the memo may have been emptied since it had the answer */
-	if (answer == NULL && question->serving == NULL)
-		question->serving =
+	if (serving == NULL)
+		serving =
 			llm_serving_begin(LLM_TASK_COMPLETE, question->request, true);
-	if (answer == NULL)
-		answer = take_answer(question->serving, question->request,
-							 keep_going ? &refusal : NULL);
+	answer =
+		take_answer(serving, question->request, keep_going ? &refusal : NULL);
 	if (answer == NULL && !is_passing(refusal.sqlstate))
 		llm_refusal_raise(&refusal);
-	MemoryContextSwitchTo(old);
-	if (answer != NULL)
-		answer = (Jsonb *) DatumGetPointer(
-			datumCopy(JsonbPGetDatum(answer), false, -1));
-	MemoryContextDelete(question->cxt);
 	return answer;
+}
+
+static void
+end_question(int i, LlmServing *serving, void *arg)
+{
+	Questions *all = arg;
+	Question *question = &all->questions[i];
+	MemoryContext old;
+	Jsonb *answer;
+
+	if (all->nulls[i])
+		return;
+	old = MemoryContextSwitchTo(question->cxt);
+	answer = answer_of(question, serving, all->keep_going);
+	MemoryContextSwitchTo(old);
+	all->nulls[i] = answer == NULL;
+	if (answer != NULL)
+		all->contents[i] = datumCopy(JsonbPGetDatum(answer), false, -1);
+	MemoryContextDelete(question->cxt);
 }
 
 Datum
 intel__complete_each(PG_FUNCTION_ARGS)
 {
-	Datum request = PG_GETARG_DATUM(0);
-	bool keep_going = PG_GETARG_BOOL(2);
-	Datum *contents;
-	bool *nulls;
+	Questions all = {.request = PG_GETARG_DATUM(0),
+					 .keep_going = PG_GETARG_BOOL(2)};
+	int lower = 1;
 	int n;
-	int begun = 0;
-	int places = 1;
-	Question *questions;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false,
-					  TYPALIGN_INT, &contents, &nulls, &n);
-	questions =
-		MemoryContextAllocExtended(CurrentMemoryContext, n * sizeof(Question),
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int i = 0; i < n; i++)
-	{
-		Jsonb *answer;
-
-		/* in their order, and none beyond one that has to wait */
-		for (; begun < n && begun < i + places; begun++)
-		{
-			Question *next = &questions[begun];
-
-			if (nulls[begun])
-				continue;
-			if (next->cxt == NULL)
-				begin_question(next, request, contents[begun]);
-			if (next->serving == NULL)
-				continue;
-			places = Min(llm_serving_places(next->serving), MAX_IN_FLIGHT);
-			if (!llm_serving_send(next->serving))
-				break;
-		}
-		if (nulls[i])
-			continue;
-		answer = end_question(&questions[i], keep_going);
-		nulls[i] = answer == NULL;
-		if (answer != NULL)
-			contents[i] = JsonbPGetDatum(answer);
-		begun = Max(begun, i + 1);
-	}
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(contents, nulls, 1, &n,
-											 (int[]){1}, JSONBOID, -1, false,
+					  TYPALIGN_INT, &all.contents, &all.nulls, &n);
+	all.questions = MemoryContextAllocExtended(
+		CurrentMemoryContext, n * sizeof(Question), MCXT_ALLOC_HUGE);
+	llm_serve_each(n, begin_question, end_question, &all);
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(all.contents, all.nulls, 1, &n,
+											 &lower, JSONBOID, -1, false,
 											 TYPALIGN_INT));
 }

@@ -166,6 +166,8 @@ struct LlmServing
 /* longest time that a patient request waits at once, and how often it is sent */
 #define PATIENCE_MS 60000
 #define PATIENT_RETRIES 5
+/* requests of one statement that are on their way at once */
+#define MAX_PLACES 32
 
 static void
 take_turn(LlmServing *serving)
@@ -189,8 +191,9 @@ llm_serving_begin(LlmTask task, Jsonb *request, bool is_patient)
 	return serving;
 }
 
-int
-llm_serving_places(const LlmServing *serving)
+/* How many of this kind leave half of what the provider takes to others. */
+static int
+places_of(const LlmServing *serving)
 {
 	const LlmCall *call = serving->call;
 
@@ -199,8 +202,9 @@ llm_serving_places(const LlmServing *serving)
 			   : 1;
 }
 
-bool
-llm_serving_send(LlmServing *serving)
+/* Send it if nothing has to be waited for; else false. */
+static bool
+send_now(LlmServing *serving)
 {
 	LlmRefusal ignored = {0};
 
@@ -331,6 +335,40 @@ llm_serving_end(LlmServing *serving, const char **model, LlmRefusal *refusal)
 	if (result == NULL)
 		*refusal = first;
 	return result;
+}
+
+void
+llm_serve_each(int n, LlmEachBegin begin, LlmEachEnd end, void *arg)
+{
+	LlmServing **servings = MemoryContextAllocExtended(
+		CurrentMemoryContext, n * sizeof(LlmServing *), MCXT_ALLOC_HUGE);
+	int next = 0; /* the first one that is not on its way */
+	bool has_begun = false;
+	int places = 1;
+
+	for (int i = 0; i < n; i++)
+	{
+		/* in their order, and none beyond one that has to wait */
+		for (; next < n && next < i + places; next++)
+		{
+			if (!has_begun)
+				servings[next] = begin(next, arg);
+			has_begun = servings[next] != NULL;
+			if (!has_begun)
+				continue;
+			places = Min(places_of(servings[next]), MAX_PLACES);
+			if (!send_now(servings[next]))
+				break;
+			has_begun = false;
+		}
+		end(i, servings[i], arg);
+		if (next == i)
+		{
+			next++;
+			has_begun = false;
+		}
+	}
+	pfree(servings);
 }
 
 char *

@@ -53,6 +53,19 @@ is(value(q{SELECT string_agg(content || label, ',') FROM intel.classify_each('{a
 is(value(q{SELECT bool_and(answer) FROM intel.is_true_each('good', '{a,b}', 'gpt')}), 't', 'the truth of each');
 is(value(q{SELECT intel.translate('a', 'Dutch', 'gpt') || (SELECT answer FROM intel.translate_each('{a}', 'Dutch', 'gpt'))}), 'echo: aecho: a', 'beside the function for one');
 
+$mock->reset;
+value(q{UPDATE intel.provider SET max_concurrency = 16; INSERT INTO intel.model (name, provider, model_id, task, dimensions) VALUES ('ada', 'mock', 'm-ada', 'embed', 384)});
+says([ '', { kind => 'slow', seconds => 0.3 } ]);
+is(value(q{WITH t AS (SELECT CASE WHEN i % 100 <> 0 AND i NOT BETWEEN 300 AND 600 THEN 'text ' || i END AS c, i FROM generate_series(1, 1500) i),
+	e AS (SELECT intel.embed(array_agg(c ORDER BY i), 'ada') AS e FROM t)
+	SELECT cardinality(e), (SELECT count(*) FROM t WHERE c IS NULL AND e[i] IS NULL), (SELECT count(DISTINCT e[i]) FROM t WHERE c IS NOT NULL),
+		e[1] OPERATOR(intel.=) intel.embed('text 1', 'ada') AND e[777] OPERATOR(intel.=) intel.embed('text 777', 'ada') AND e[1499] OPERATOR(intel.=) intel.embed('text 1499', 'ada') FROM e}),
+	'1500|312|1188|t', 'embeddings of many texts, in their order');
+is($mock->stats->{max_open}, 7, 'in many requests at once: of the first eight parts one has no text');
+is(scalar @{ $mock->requests }, 11 + 3, 'of many texts each');
+is(value(q{SELECT intel.embed('{NULL,NULL}'::text[], 'ada')::text || intel.embed('{}'::text[], 'ada')::text || cardinality(intel.embed('{a,NULL}'::text[]))}), '{NULL,NULL}{}2', 'or of none');
+value(q{UPDATE intel.provider SET max_concurrency = 100});
+
 # ---- the order of slow answers, cancelling ----------------------------------------------
 
 $mock->reset;

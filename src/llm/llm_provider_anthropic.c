@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 /* The format demands a limit. */
@@ -137,6 +138,10 @@ static const char *const not_sent[] = {
 	"exclusiveMaximum", "exclusiveMinimum", "maxItems",	 "maxLength",
 	"maximum",			"minItems",			"minLength", "minimum"};
 
+/* Keywords whose value has schemas in it. */
+static const char *const of_schemas[] = {"$defs",		"allOf", "anyOf",
+										 "definitions", "oneOf", "properties"};
+
 static json_t *convert_schema(const json_t *schema);
 
 /* The schemas of an array or of the members of an object, converted. */
@@ -199,8 +204,6 @@ is_object_schema(const json_t *schema)
 static json_t *
 convert_schema(const json_t *schema)
 {
-	static const char *const of_schemas[] = {
-		"$defs", "allOf", "anyOf", "definitions", "oneOf", "properties"};
 	json_t *converted;
 	const char *key;
 	json_t *value;
@@ -227,6 +230,67 @@ convert_schema(const json_t *schema)
 	return converted;
 }
 
+/*
+ * Has a schema an object whose members it does not name? Closed, as structured
+ * outputs take objects, that could only be empty.
+ */
+static bool
+has_open_object(const json_t *schema)
+{
+	const json_t *more = json_object_get(schema, "additionalProperties");
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (is_object_schema(schema) &&
+		(more != NULL
+			 ? !json_is_false(more)
+			 : json_object_size(json_object_get(schema, "properties")) == 0))
+		return true;
+	json_object_foreach ((json_t *) schema, key, value)
+	{
+		json_t *inner;
+		const char *name;
+
+		if (strcmp(key, "items") == 0 && has_open_object(value))
+			return true;
+		if (!is_word_of(key, of_schemas,
+						sizeof(of_schemas) / sizeof(of_schemas[0])))
+			continue;
+		json_array_foreach (value, i, inner)
+			if (has_open_object(inner))
+				return true;
+		json_object_foreach (value, name, inner)
+			if (has_open_object(inner))
+				return true;
+	}
+	return false;
+}
+
+/* Ask in words for what structured outputs cannot say. Takes over system. */
+static json_t *
+add_schema_text(json_t *system, const json_t *schema)
+{
+	char *text = json_dump(schema, JSON_COMPACT);
+	json_t *joined = NULL;
+
+	if (text != NULL)
+		joined =
+			json_pack("s++", system != NULL ? json_string_value(system) : "",
+					  system != NULL ? "\n\n" : "",
+					  "Answer with JSON alone, which fits this JSON Schema: ");
+	if (joined != NULL)
+	{
+		json_t *both = json_pack("s+", json_string_value(joined), text);
+
+		json_decref(joined);
+		joined = both;
+	}
+	free(text);
+	json_decref(system);
+	return joined;
+}
+
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
@@ -238,6 +302,7 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	json_t *stop = json_object_get(ask->options, "stop");
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *effort = json_object_get(ask->options, "reasoning_effort");
+	bool in_words = schema != NULL && has_open_object(schema);
 	json_t *body;
 	json_t *system;
 
@@ -252,6 +317,8 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
 	system = llm_system_text(ask);
+	if (in_words)
+		system = add_schema_text(system, schema);
 	if (system != NULL)
 		json_object_set_new(body, "system", system);
 	llm_copy_option(ask, "max_tokens", body, "max_tokens");
@@ -266,11 +333,11 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		json_object_set_new(body, "tools", convert_tools(tools));
 	if (choice != NULL)
 		json_object_set_new(body, "tool_choice", convert_choice(choice));
-	if (schema != NULL || effort != NULL)
+	if ((schema != NULL && !in_words) || effort != NULL)
 	{
 		json_t *config = json_pack("{}");
 
-		if (schema != NULL)
+		if (schema != NULL && !in_words)
 			json_object_set_new(config, "format",
 								json_pack("{s:s, s:o}", "type", "json_schema",
 										  "schema", convert_schema(schema)));

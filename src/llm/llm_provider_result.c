@@ -82,6 +82,7 @@ content_json(const char **bytes, size_t *len)
 {
 	const char *text = *bytes;
 	const char *end = text + strlen(text);
+	json_t *value;
 
 	while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
 		end--;
@@ -97,7 +98,14 @@ content_json(const char **bytes, size_t *len)
 	}
 	*bytes = text;
 	*len = text < end ? (size_t) (end - text) : 0;
-	return *len > 0 ? json_loadb(text, *len, JSON_DECODE_ANY, NULL) : NULL;
+	if (*len == 0)
+		return NULL;
+	value = json_loadb(text, *len, JSON_DECODE_ANY, NULL);
+	/* integers beyond 64 bits are checked as reals, and given as they are */
+	return value != NULL
+			   ? value
+			   : json_loadb(text, *len,
+							JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
 }
 
 /*

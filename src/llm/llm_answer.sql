@@ -40,7 +40,7 @@ CREATE FUNCTION @extschema@._answer_each(contents text[], model text, request js
     AS $$
         WITH inputs AS MATERIALIZED (
             SELECT c, row_number() OVER (ORDER BY min(i)) AS n
-            FROM unnest(contents) WITH ORDINALITY AS t(c, i) WHERE c IS NOT NULL GROUP BY c)
+            FROM unnest(contents COLLATE "C") WITH ORDINALITY AS t(c, i) WHERE c IS NOT NULL GROUP BY c)
         SELECT i.c, a.reply ->> 'content'
         FROM unnest(@extschema@._complete_each(
                 request || CASE WHEN model IS NULL THEN '{}' ELSE jsonb_build_object('model', model) END,

@@ -14,10 +14,10 @@
  * others wait for its commit. They ask for the lock again and again instead of
  * queueing for it, so that no wait is part of a deadlock, for no longer than a
  * call may take, and not while they have such a lock themselves: two sessions
- * with many questions would wait for each other. A job has no transaction while its call is in flight,
- * so its lock is the process's own until the answer is written, and then the
- * transaction's that writes it; jobs of one process, which the lock does not
- * keep apart, are in a list.
+ * with many questions would wait for each other. A job has no transaction while
+ * its call is in flight, so its lock is the process's own until the answer is
+ * written, and then the transaction's that writes it; jobs of one process, which
+ * the lock does not keep apart, are in a list.
  *
  * Refreshed answers are new rows. What is old is kept for a day as a fallback
  * for a call that fails, and removed by prune_cache().
@@ -430,9 +430,15 @@ llm_cache_wait(LlmCall *call)
 			return;
 		else if (!state->has_flight)
 		{
-			if (!waited)
+			if (!waited && state->give_up_at == 0)
 				count(COUNT_WAITS);
 			waited = true;
+			if (llm_calls_in_flight() > 0)
+			{
+				/* others of the statement go on meanwhile */
+				llm_call_pause(POLL_MS);
+				continue;
+			}
 			(void) WaitLatch(MyLatch,
 							 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 							 POLL_MS, wait_event);

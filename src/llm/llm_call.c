@@ -378,6 +378,12 @@ llm_call_pause(int64 ms)
 		wait_backend((long) ms);
 }
 
+int
+llm_calls_in_flight(void)
+{
+	return llm_http_in_flight(backend_http());
+}
+
 /* ---- streams ---------------------------------------------------------------- */
 
 char *

@@ -123,7 +123,10 @@ AS $$
 DECLARE
     o jsonb := '{"accuracy": 0.95, "confidence": 0.95}' || coalesce(options, '{}');
 BEGIN
-    IF jsonb_typeof(o) <> 'object' OR jsonb_typeof(o -> 'proxy') <> 'string'
+    IF jsonb_typeof(o) <> 'object' THEN
+        RAISE EXCEPTION 'options are not an object' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF jsonb_typeof(o -> 'proxy') <> 'string'
             OR jsonb_typeof(o -> 'accuracy') <> 'number' OR NOT (o ->> 'accuracy')::numeric BETWEEN 0.5 AND 0.9999
             OR jsonb_typeof(o -> 'confidence') <> 'number' OR NOT (o ->> 'confidence')::numeric BETWEEN 0.5 AND 0.9999
             OR jsonb_typeof(o -> 'sample') <> 'number' OR NOT (o ->> 'sample')::numeric BETWEEN 1 AND 1000000 THEN
@@ -141,6 +144,26 @@ $$;
 COMMENT ON FUNCTION @extschema@._cascade_options(jsonb) IS
     'internal: options with the defaults of those that are for a proxy; raises for wrong ones';
 
+CREATE FUNCTION @extschema@._cascade_ask_proxy(request jsonb, proxy text, contents text[]) RETURNS jsonb[]
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    replies jsonb[] := @extschema@._complete_each(request || jsonb_build_object('model', proxy, 'logprobs', true),
+        contents, keep_going => true);
+BEGIN
+    IF EXISTS (SELECT FROM unnest(replies) r WHERE r ->> 'certainty' IS NULL AND r ->> 'answered_by' = proxy) THEN
+        RAISE EXCEPTION 'model "%" does not say how probable its answers are', proxy
+            USING ERRCODE = 'feature_not_supported',
+                HINT = 'A proxy is a model of a provider of kind openai or azure that gives logprobs.';
+    END IF;
+    RETURN replies;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._cascade_ask_proxy(jsonb, text, text[]) IS
+    'internal: the proxy''s replies with their certainty; null where it could not answer';
+REVOKE ALL ON FUNCTION @extschema@._cascade_ask_proxy(jsonb, text, text[]) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@._cascade(task text, contents text[], request jsonb, member text, model text)
     RETURNS TABLE (content text, answer jsonb, certainty double precision, answered_by text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100
@@ -152,7 +175,7 @@ DECLARE
     oracle text := coalesce(model, o ->> 'model', @extschema@._setting('default_model'));
     accuracy double precision := o ->> 'accuracy';
     confidence double precision := o ->> 'confidence';
-    inputs text[] := ARRAY(SELECT c FROM unnest(contents) WITH ORDINALITY AS t(c, i) WHERE c IS NOT NULL GROUP BY c ORDER BY min(i));
+    inputs text[] := ARRAY(SELECT c FROM unnest(contents COLLATE "C") WITH ORDINALITY AS t(c, i) WHERE c IS NOT NULL GROUP BY c ORDER BY min(i));
     n integer := cardinality(inputs);
     report @extschema@.cascade;
     asked integer[];    -- texts, by number
@@ -180,18 +203,13 @@ BEGIN
     by_oracle := array_fill(NULL::jsonb, ARRAY[greatest(n, 1)]);
     oracle_names := array_fill(NULL::text, ARRAY[greatest(n, 1)]);
 
-    -- the proxy is asked about one text first: one that is of no use shall not cost more
+    IF report.proxy_calls > 0 THEN
+        replies := @extschema@._cascade_ask_proxy(request, proxy, inputs[1:1]);
+        -- one that is of no use has raised by now, and has cost no more
+        replies := replies || @extschema@._cascade_ask_proxy(request, proxy, inputs[2:]);
+    END IF;
     FOR i IN 1 .. report.proxy_calls LOOP
-        IF i <= 2 THEN
-            replies := replies || @extschema@._complete_each(request || jsonb_build_object('model', proxy, 'logprobs', true),
-                CASE i WHEN 1 THEN inputs[1:1] ELSE inputs[2:] END, keep_going => true);
-        END IF;
         reply := replies[i];
-        IF reply ->> 'certainty' IS NULL AND reply ->> 'answered_by' = proxy THEN
-            RAISE EXCEPTION 'model "%" does not say how probable its answers are', proxy
-                USING ERRCODE = 'feature_not_supported',
-                    HINT = 'A proxy is a model of a provider of kind openai or azure that gives logprobs.';
-        END IF;
         answers[i] := (reply ->> 'content')::jsonb -> member;
         certainties[i] := reply -> 'certainty';
         proxy_names[i] := reply ->> 'answered_by';

@@ -495,9 +495,9 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 	add_defaults(doc, model->options);
 	copy_limits(state, model);
 	llm_cache_take_members(call, doc);
+	restore = take_request(call, doc);
 	if (!provider.enabled && (call->is_local || state->cache_ttl == 0))
 		return false;
-	restore = take_request(call, doc);
 	state->redaction_policy = provider.redaction_policy;
 	state->kind = provider.kind;
 	ask->model_id = pstrdup(model->model_id);
@@ -582,4 +582,6 @@ llm_call_again(LlmCall *call)
 	call->message = NULL;
 	call->http_status = 0;
 	call->retry_after_ms = -1;
+	call->request_id[0] = '\0';
+	call->first_token_ms = -1;
 }

@@ -139,15 +139,20 @@ extern void llm_call_start(LlmCall *call);
 extern void llm_call_finish(LlmCall *call);
 extern char *llm_call_next_part(LlmCall *call);
 
-/* Let calls that were started go on for so long, interruptibly. */
+/*
+ * Let calls that were started go on for so long, interruptibly; and how many
+ * of this session have not finished.
+ */
 extern void llm_call_pause(int64 ms);
+extern int llm_calls_in_flight(void);
 
 /*
  * llm_serve in two steps: begin prepares the first model's call, end gives what
  * llm_serve gives. With refusal, end fills that in and returns NULL where nobody
  * answers, instead of raising. A patient request waits for rates that limits and
- * providers allow, up to a minute at a time. It and all that it makes live in
- * the context that is current in begin; request is the caller's until the end.
+ * providers allow, up to five minutes for each model, or one where it can fall
+ * back. It and all that it makes live in the context that is current in begin;
+ * request is the caller's until the end.
  */
 typedef struct LlmServing LlmServing;
 

@@ -397,6 +397,9 @@ llm_log_abandoned(const LlmCall *call)
 
 /* ---- rows that their transaction takes along ----------------------------- */
 
+/* Memory of rows; a statement can have many. */
+static MemoryContext pending_cxt = NULL;
+
 /* Move the rows of an aborted (sub)transaction to the ring. */
 static void
 save_rows(SubTransactionId subid)
@@ -416,6 +419,8 @@ save_rows(SubTransactionId subid)
 		ring_push(&row->entry);
 		pfree(row);
 	}
+	if (pending == NULL && pending_cxt != NULL)
+		MemoryContextReset(pending_cxt);
 }
 
 static void
@@ -425,13 +430,9 @@ on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 		save_rows(InvalidSubTransactionId);
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
 	{
-		while (pending != NULL)
-		{
-			PendingRow *row = pending;
-
-			pending = row->next;
-			pfree(row);
-		}
+		pending = NULL;
+		if (pending_cxt != NULL)
+			MemoryContextReset(pending_cxt);
 	}
 }
 
@@ -463,7 +464,10 @@ keep_row(const LogEntry *entry)
 		RegisterSubXactCallback(on_subtransaction_end, NULL);
 		registered = true;
 	}
-	row = MemoryContextAlloc(TopMemoryContext, sizeof(PendingRow));
+	if (pending_cxt == NULL)
+		pending_cxt = AllocSetContextCreate(TopMemoryContext, "intel llm log",
+											ALLOCSET_SMALL_SIZES);
+	row = MemoryContextAlloc(pending_cxt, sizeof(PendingRow));
 	row->subid = GetCurrentSubTransactionId();
 	row->entry = *entry;
 	row->next = pending;

@@ -153,14 +153,15 @@ hash_request(const Jsonb *request)
 
 /*
  * What ends a serving, with the name of the model as "answered_by", which is
- * remembered; NULL with *refusal, where one is given.
+ * remembered for the origin that it was begun for; NULL with *refusal, where
+ * one is given.
  */
 static Jsonb *
-take_answer(LlmServing *serving, const Jsonb *request, LlmRefusal *refusal)
+take_answer(LlmServing *serving, const Jsonb *request, const char *origin,
+			LlmRefusal *refusal)
 {
 	const char *model;
 	char *result = llm_serving_end(serving, &model, refusal);
-	char *origin = llm_log_origin();
 	StringInfoData text;
 	Jsonb *answer;
 
@@ -177,9 +178,8 @@ take_answer(LlmServing *serving, const Jsonb *request, LlmRefusal *refusal)
 	answer = DatumGetJsonbP(
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 	/* the call may have run statements of others' in this session */
-	if (!memo_is_current(origin))
-		begin_memo(origin);
-	remember(hash_request(request), request, answer);
+	if (memo_is_current(origin))
+		remember(hash_request(request), request, answer);
 	return answer;
 }
 
@@ -188,12 +188,14 @@ intel__call_memo(PG_FUNCTION_ARGS)
 {
 	LlmTask task = llm_task_of_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Jsonb *request = PG_GETARG_JSONB_P(1);
+	char *origin = llm_log_origin();
 	Jsonb *answer = recall(hash_request(request), request);
 
 	if (answer == NULL)
-		answer = take_answer(llm_serving_begin(task, request, false), request,
-							 NULL);
-	PG_RETURN_JSONB_P(answer);
+		PG_RETURN_JSONB_P(take_answer(llm_serving_begin(task, request, false),
+									  request, origin, NULL));
+	/* the next call may begin another memo */
+	PG_RETURN_DATUM(datumCopy(JsonbPGetDatum(answer), false, -1));
 }
 
 /* ---- many at once --------------------------------------------------------- */
@@ -203,6 +205,7 @@ typedef struct Question
 {
 	MemoryContext cxt;
 	Jsonb *request;
+	char *origin;
 } Question;
 
 typedef struct Questions
@@ -243,6 +246,7 @@ begin_question(int i, void *arg)
 		CurrentMemoryContext, "intel llm question", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(question->cxt);
 	question->request = request_about(all->request, all->contents[i]);
+	question->origin = llm_log_origin();
 	if (recall(hash_request(question->request), question->request) == NULL)
 		serving =
 			llm_serving_begin(LLM_TASK_COMPLETE, question->request, true);
@@ -276,8 +280,8 @@ answer_of(Question *question, LlmServing *serving, bool keep_going)
 	if (serving == NULL)
 		serving =
 			llm_serving_begin(LLM_TASK_COMPLETE, question->request, true);
-	answer =
-		take_answer(serving, question->request, keep_going ? &refusal : NULL);
+	answer = take_answer(serving, question->request, question->origin,
+						 keep_going ? &refusal : NULL);
 	if (answer == NULL && !is_passing(refusal.sqlstate))
 		llm_refusal_raise(&refusal);
 	return answer;

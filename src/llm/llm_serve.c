@@ -154,28 +154,73 @@ refusal_of_call(const LlmCall *call, LlmRefusal *refusal)
 /* A request of a session: the model whose turn it is, and what came of it. */
 struct LlmServing
 {
+	MemoryContext cxt;
 	Chain chain;
 	Jsonb *request;
-	bool is_patient;
-	int retries;		/* of a patient one that its provider refused */
 	LlmCall *call;		/* NULL: there is none, for the reason in refusal */
 	bool is_sent;		/* it has been let through, and is on its way */
 	LlmRefusal refusal; /* why it did not answer */
+	bool is_over;		/* every model had its turn */
+	LlmRefusal first;	/* why the first one did not answer */
+	char *stale;		/* an answer of the first one that has expired */
+
+	/* waiting for limits and providers */
+	bool is_patient;
+	int retries;			/* of a call that its provider refused */
+	TimestampTz give_up_at; /* 0: it has not waited yet */
 };
 
-/* longest time that a patient request waits at once, and how often it is sent */
-#define PATIENCE_MS 60000
+/*
+ * How long a patient request waits in all, how long where it can fall back, and
+ * how often it is sent to a model that refuses it.
+ */
+#define PATIENCE_MS (5 * 60 * 1000)
+#define SHORT_PATIENCE_MS (60 * 1000)
 #define PATIENT_RETRIES 5
+/* between two looks whether other calls have given back what they hold */
+#define OWN_HOLD_MS 100
 /* requests of one statement that are on their way at once */
-#define MAX_PLACES 32
+#define MAX_WINDOW 32
 
 static void
 take_turn(LlmServing *serving)
 {
+	MemoryContext old = MemoryContextSwitchTo(serving->cxt);
+
 	memset(&serving->refusal, 0, sizeof(serving->refusal));
-	serving->is_sent = false;
 	serving->call =
 		chain_prepare(&serving->chain, serving->request, &serving->refusal);
+	MemoryContextSwitchTo(old);
+}
+
+/* The row of a failed call survives only where somebody goes on. */
+static void
+drop_call(LlmServing *serving, bool go_on)
+{
+	if (serving->call == NULL)
+		return;
+	(void) llm_log_attempt(serving->call, go_on);
+	llm_call_free(serving->call);
+	serving->call = NULL;
+}
+
+/* Give the next model its turn, or be over. */
+static void
+pass_turn(LlmServing *serving, bool go_on)
+{
+	MemoryContext old = MemoryContextSwitchTo(serving->cxt);
+
+	if (serving->chain.n == 1)
+		serving->first = serving->refusal;
+	if (serving->chain.n == 1 && serving->call != NULL)
+		serving->stale = llm_cache_stale(serving->call);
+	serving->is_over = !chain_next(&serving->chain);
+	serving->retries = 0;
+	serving->give_up_at = 0;
+	MemoryContextSwitchTo(old);
+	drop_call(serving, go_on || !serving->is_over);
+	if (!serving->is_over)
+		take_turn(serving);
 }
 
 LlmServing *
@@ -183,6 +228,7 @@ llm_serving_begin(LlmTask task, Jsonb *request, bool is_patient)
 {
 	LlmServing *serving = palloc0(sizeof(LlmServing));
 
+	serving->cxt = CurrentMemoryContext;
 	serving->chain.task = task;
 	serving->request = request;
 	serving->is_patient = is_patient;
@@ -191,65 +237,32 @@ llm_serving_begin(LlmTask task, Jsonb *request, bool is_patient)
 	return serving;
 }
 
-/* How many of this kind leave half of what the provider takes to others. */
-static int
-places_of(const LlmServing *serving)
-{
-	const LlmCall *call = serving->call;
-
-	return call != NULL && !call->is_local
-			   ? Max(call->state->max_concurrency / 2, 1)
-			   : 1;
-}
-
-/* Send it if nothing has to be waited for; else false. */
+/*
+ * Send it, or what it falls back on at once; false when something has to be
+ * waited for. One that nobody will answer need not be waited for.
+ */
 static bool
 send_now(LlmServing *serving)
 {
-	LlmRefusal ignored = {0};
+	while (!serving->is_sent && !serving->is_over)
+	{
+		LlmRefusal *refusal = &serving->refusal;
 
-	if (serving->is_sent || serving->refusal.sqlstate != 0)
-		return true;
-	if (!llm_cache_board(serving->call) ||
-		!llm_call_admit(serving->call, false, &ignored))
-		return false;
-	llm_call_start(serving->call);
-	serving->is_sent = true;
-	return true;
-}
-
-/* Wait until a call that was refused may be let through, if that is soon. */
-static bool
-wait_for_turn(const LlmServing *serving)
-{
-	const LlmRefusal *refusal = &serving->refusal;
-
-	if (!serving->is_patient ||
-		refusal->sqlstate != ERRCODE_INTEL_RATE_LIMITED ||
-		refusal->wait_ms < 0 || refusal->wait_ms > PATIENCE_MS)
-		return false;
-	llm_call_pause(refusal->wait_ms);
-	return true;
-}
-
-/*
- * Make a call that failed ready to be sent again: once where its answer can be
- * mended, and where its provider limits the rate of a patient request, which
- * its breaker then keeps from being sent too soon.
- */
-static bool
-make_again(LlmServing *serving)
-{
-	LlmCall *call = serving->call;
-
-	if (llm_call_repair(call))
-		return true;
-	if (!serving->is_patient || serving->retries == PATIENT_RETRIES ||
-		serving->refusal.sqlstate != ERRCODE_INTEL_RATE_LIMITED)
-		return false;
-	serving->retries++;
-	(void) llm_log_attempt(call, true);
-	llm_call_again(call);
+		if (refusal->sqlstate == 0 && !llm_cache_board(serving->call))
+			return false;
+		if (refusal->sqlstate == 0)
+			serving->is_sent = llm_call_admit(serving->call, false, refusal);
+		if (serving->is_sent)
+			llm_call_start(serving->call);
+		else if (refusal->sqlstate == ERRCODE_INTEL_RATE_LIMITED ||
+				 refusal->sqlstate == ERRCODE_INTEL_BUDGET)
+		{
+			memset(refusal, 0, sizeof(*refusal));
+			return false;
+		}
+		else
+			pass_turn(serving, true);
+	}
 	return true;
 }
 
@@ -265,16 +278,14 @@ run_turn(LlmServing *serving)
 		llm_cache_wait(call);
 	for (;;)
 	{
-		while (!serving->is_sent)
+		if (!serving->is_sent)
 		{
-			serving->is_sent = llm_call_admit(call, false, &serving->refusal);
-			if (serving->is_sent)
-				llm_call_start(call);
-			else if (!wait_for_turn(serving))
+			if (!llm_call_admit(call, false, &serving->refusal))
 				return false;
+			llm_call_start(call);
 		}
-		llm_call_finish(call);
 		serving->is_sent = false;
+		llm_call_finish(call);
 		llm_call_settle(call);
 		if (call->outcome == LLM_SUCCEEDED)
 		{
@@ -282,59 +293,119 @@ run_turn(LlmServing *serving)
 			return true;
 		}
 		refusal_of_call(call, &serving->refusal);
-		if (!make_again(serving))
+		if (!llm_call_repair(call))
 			return false;
 	}
+}
+
+/* Is there another answer than that of the model whose turn it is? */
+static bool
+can_fall_back(const LlmServing *serving)
+{
+	const Chain *chain = &serving->chain;
+
+	return llm_catalog_fallback(chain->models[chain->n - 1],
+								chain->task == LLM_TASK_EMBED) != NULL ||
+		   llm_given_fallback(chain->task, serving->request) != NULL;
+}
+
+/* When what refused a patient request may let it through; -1: not to wait. */
+static int64
+refusal_wait_ms(LlmServing *serving)
+{
+	const LlmRefusal *refusal = &serving->refusal;
+	bool by_provider = serving->call->outcome != LLM_PENDING;
+
+	if (refusal->sqlstate == ERRCODE_INTEL_RATE_LIMITED)
+	{
+		if (!by_provider)
+			return refusal->wait_ms;
+		/* where it does not say how long, its breaker knows */
+		return serving->retries++ < PATIENT_RETRIES ? Max(refusal->wait_ms, 0)
+													: -1;
+	}
+	/* others of the statement hold more of a budget than they will cost */
+	if (refusal->sqlstate == ERRCODE_INTEL_BUDGET && !by_provider &&
+		refusal->wait_ms >= 0 && llm_calls_in_flight() > 0)
+		return OWN_HOLD_MS;
+	return -1;
+}
+
+/*
+ * Wait until a request that was refused may be let through, and prepare its
+ * call anew: it may not be made any more, or in another way.
+ */
+static bool
+wait_for_turn(LlmServing *serving)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64 wait_ms;
+
+	if (!serving->is_patient || serving->call == NULL)
+		return false;
+	wait_ms = refusal_wait_ms(serving);
+	if (serving->give_up_at == 0)
+		serving->give_up_at = TimestampTzPlusMilliseconds(
+			now, can_fall_back(serving) ? SHORT_PATIENCE_MS : PATIENCE_MS);
+	if (wait_ms < 0 ||
+		TimestampTzPlusMilliseconds(now, wait_ms) > serving->give_up_at)
+		return false;
+	drop_call(serving, true);
+	llm_call_pause(wait_ms);
+	/* as the request's own model, if it is that */
+	if (serving->chain.n == 1)
+		serving->chain.models[0] = NULL;
+	take_turn(serving);
+	return true;
 }
 
 char *
 llm_serving_end(LlmServing *serving, const char **model, LlmRefusal *refusal)
 {
 	Chain *chain = &serving->chain;
-	LlmRefusal first = {0};
-	char *stale = NULL;
 	char *result;
-	bool go_on = true;
 
-	while (go_on)
+	while (!serving->is_over)
 	{
-		bool succeeded = run_turn(serving);
-		LlmCall *call = serving->call;
-
-		if (succeeded)
+		if (run_turn(serving))
 		{
+			LlmCall *call = serving->call;
+
 			result = llm_call_result(call, llm_log_attempt(call, true));
 			llm_call_free(call);
 			*model = chain->models[chain->n - 1];
 			return result;
 		}
-		if (chain->n == 1)
-			first = serving->refusal;
-		if (chain->n == 1 && call != NULL)
-			stale = llm_cache_stale(call);
-		go_on = chain_next(chain);
-		/* the row of a failure survives only where somebody goes on */
-		if (call != NULL)
-		{
-			(void) llm_log_attempt(call, go_on || refusal != NULL);
-			llm_call_free(call);
-		}
-		if (go_on)
-			take_turn(serving);
+		if (!wait_for_turn(serving))
+			pass_turn(serving, refusal != NULL);
 	}
-	if (stale != NULL)
+	if (serving->stale != NULL)
 	{
 		llm_cache_note_stale();
 		*model = chain->models[0];
-		return stale;
+		return serving->stale;
 	}
 	*model = NULL;
 	result = llm_given_fallback(chain->task, serving->request);
 	if (result == NULL && refusal == NULL)
-		llm_refusal_raise(&first);
+		llm_refusal_raise(&serving->first);
 	if (result == NULL)
-		*refusal = first;
+		*refusal = serving->first;
 	return result;
+}
+
+/*
+ * How many requests like this one may be on their way, so that half of what its
+ * provider takes is left to others; 0: that does not matter to it.
+ */
+static int
+window_of(const LlmServing *serving)
+{
+	const LlmCall *call = serving->call;
+
+	return call != NULL && !call->is_local
+			   ? Max(call->state->max_concurrency / 2, 1)
+			   : 0;
 }
 
 void
@@ -342,31 +413,29 @@ llm_serve_each(int n, LlmEachBegin begin, LlmEachEnd end, void *arg)
 {
 	LlmServing **servings = MemoryContextAllocExtended(
 		CurrentMemoryContext, n * sizeof(LlmServing *), MCXT_ALLOC_HUGE);
-	int next = 0; /* the first one that is not on its way */
-	bool has_begun = false;
-	int places = 1;
+	int begun = 0; /* so many have begun, and all but the last are sent */
+	int sent = 0;
+	int window = MAX_WINDOW;
 
 	for (int i = 0; i < n; i++)
 	{
 		/* in their order, and none beyond one that has to wait */
-		for (; next < n && next < i + places; next++)
+		while (sent < n && sent < i + window)
 		{
-			if (!has_begun)
-				servings[next] = begin(next, arg);
-			has_begun = servings[next] != NULL;
-			if (!has_begun)
-				continue;
-			places = Min(places_of(servings[next]), MAX_PLACES);
-			if (!send_now(servings[next]))
+			LlmServing *next;
+
+			if (begun == sent)
+				servings[begun++] = begin(sent, arg);
+			next = servings[sent];
+			if (next != NULL && window_of(next) > 0)
+				window = Min(window_of(next), MAX_WINDOW);
+			if (next != NULL && !send_now(next))
 				break;
-			has_begun = false;
+			sent++;
 		}
+		/* one that has to wait can do so now: nothing is before it */
 		end(i, servings[i], arg);
-		if (next == i)
-		{
-			next++;
-			has_begun = false;
-		}
+		sent = Max(sent, i + 1);
 	}
 	pfree(servings);
 }

@@ -140,6 +140,79 @@ foreach my $psql (@both)
 cmp_ok(scalar @{ $mock->requests }, '>', 64, 'beside each other');
 cmp_ok($mock->stats->{max_open}, '>', 32, 'at the same time');
 
+# ---- calls that wait do not keep others from going on ----------------------------------------------
+
+value(q{SELECT intel.reset_breaker('gpt'); DELETE FROM intel.cache; UPDATE intel.model SET fallback = 'spare' WHERE name = 'gpt'; UPDATE intel.model SET options = '{"cache": 600}' WHERE name = 'spare';
+	UPDATE intel.provider SET timeout_ms = 2000 WHERE name = 'mock'});
+$mock->reset;
+$mock->control({ match => { model => 'm-spare' }, do => [ { kind => 'slow', seconds => 4 }, 'ok' ], always => JSON::PP::true },
+	{ match => { model => 'm-gpt', contains => 'note 1"' }, do => ['500'], always => JSON::PP::true },
+	{ match => {}, do => [ { kind => 'slow', seconds => 0.3 } ], always => JSON::PP::true });
+my $eight = '(SELECT array_agg(body ORDER BY i) FROM note WHERE i <= 8)';
+my $owner = $node->background_psql('postgres');
+$owner->query_until(qr/begun/, qq{\\echo begun\nSELECT answer FROM intel.summarize_each('{note 1}', 20, 'spare');\n\\echo ended\n});
+$mock->wait_requests(1);
+is(value(qq{SELECT count(answer) FROM intel.summarize_each($eight, 20, 'gpt')}), '8', 'one that falls back on what another session is asking');
+$owner->query_until(qr/ended/, '');
+$owner->quit;
+is(scalar(grep { $_->{json}{model} eq 'm-spare' } @{ $mock->requests }), 1, 'is the only one that does');
+$mock->reset;
+value(q{UPDATE intel.model SET options = '{}' WHERE name = 'spare'; UPDATE intel.provider SET timeout_ms = DEFAULT});
+my $half = q{(SELECT array_agg(body ORDER BY i) FROM note WHERE i % 2 = 0)};
+value(qq{SELECT * FROM intel.summarize_each($half, 20, 'gpt', '{"cache": 600}')});
+$mock->reset;
+says([ '', { kind => 'slow', seconds => 0.3 } ]);
+is(value(qq{SELECT count(answer) FROM intel.summarize_each($all, 20, 'gpt', '{"cache": 600}')}), '100', 'answers of the cache among others');
+cmp_ok($mock->stats->{max_open}, '>=', 16, 'leave many calls at once');
+$mock->reset;
+says([ '', { kind => 'slow', seconds => 0.3 } ]);
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'mock'});
+is(value(qq{SELECT count(answer) FROM intel.summarize_each($all, 20, 'gpt')}), '100', 'a model that is off');
+is($mock->stats->{max_open}, 32, 'is fallen back on at once for many');
+is(sqlstate($node, q{SELECT intel.extract('x', '{"type": "integer"}', 'gpt', '{"fallback": "x"}')}), '22023', 'what is wrong with a request is wrong while it is off');
+value(q{UPDATE intel.provider SET enabled = true});
+$mock->reset;
+$mock->control({ match => { model => 'm-gpt' }, do => [ { kind => '429', retry_after => 0 } ], always => JSON::PP::true },
+	{ match => { model => 'm-spare' }, do => [ { kind => '429', retry_after => 1 }, 'ok' ], always => JSON::PP::true });
+is(value(q{SELECT answer FROM intel.summarize_each('{x}', 20, 'gpt')}), 'echo: x', 'each model of a chain may be asked again');
+value(q{UPDATE intel.model SET fallback = NULL; SELECT intel.reset_breaker('gpt')});
+$mock->reset;
+says([ '', { kind => '429', retry_after => 1 } ]);
+my $off = $node->background_psql('postgres', on_error_stop => 0);
+$off->query_until(qr/begun/, qq{\\echo begun\n\\set VERBOSITY sqlstate\nSELECT * FROM intel.summarize_each($eight, 20, 'gpt');\n\\echo ended\n});
+$mock->wait_requests(8);
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'mock'});
+$off->query_until(qr/ended/, '');
+is(scalar @{ $mock->requests }, 8, 'one that waits is not sent after its provider was switched off');
+$off->quit;
+value(q{UPDATE intel.provider SET enabled = true; SELECT intel.reset_breaker('gpt')});
+$mock->reset;
+
+# what is reserved for others of the statement comes back
+value(q{UPDATE intel.model SET fallback = 'spare', input_price = 1000, output_price = 1000 WHERE name = 'gpt'; UPDATE intel.model SET input_price = 2000, output_price = 2000
+	WHERE name = 'spare'; INSERT INTO intel.budget (per, amount, period) VALUES ('{tenant}', 10.2, 'day')});
+$mock->control({ match => { model => 'm-gpt', contains => 'note 1"' }, do => ['500'], always => JSON::PP::true }, { match => {}, do => [ { kind => 'slow', seconds => 0.5 } ], always => JSON::PP::true });
+is(value(qq{SELECT count(answer) FROM intel.summarize_each($eight, 20, 'gpt', '{"max_tokens": 1000}')}), '8', 'a budget that is enough for all, but not for all at once');
+cmp_ok(value(q{SELECT sum(spent) FROM intel.limit_state() WHERE kind = 'budget'}), '<', 1, 'is not spent');
+value(q{DELETE FROM intel.budget; UPDATE intel.model SET fallback = NULL, input_price = NULL, output_price = NULL});
+$mock->reset;
+
+# ---- texts, answers, memory -----------------------------------------------------------------------
+
+value(q{CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)});
+foreach my $call (q{summarize_each(%s, 20, 'spare')}, q{is_true_each('x', %s, 'spare')})
+{
+	is(value('SELECT count(*) FROM intel.' . sprintf $call, q{ARRAY['Polish' COLLATE ci, 'polish' COLLATE ci]}), '2', "$call: texts are different that differ in their bytes");
+}
+# answers that were returned stay when the memo is begun anew, beyond work_mem
+my $twice = join ', ', map { my $c = sprintf(q{intel._call_memo('complete', '{"model": "gpt", "prompt": "%04d"}')}, $_); "$c, $c" } 1 .. 40;
+my $long = join ', ', map { "intel._call_memo('complete', jsonb_build_object('model', 'gpt', 'prompt', '$_' || repeat('z', 30000)))" } 1 .. 9;
+is(value(qq{SET work_mem = '64kB'; SELECT count(*), count(DISTINCT x ->> 'content') FROM jsonb_array_elements((SELECT jsonb_build_array($twice, $long))) x}), '89|49',
+	'an answer belongs to whoever asked');
+is(value(q{SET work_mem = '64kB'; SELECT count(*), bool_and(answer = 'echo: ' || content) FROM intel.summarize_each((SELECT array_agg(i || repeat('y', 20000)) FROM generate_series(1, 40) i), 20, 'gpt')}),
+	'40|t', 'also of many at once');
+is(sqlstate($node, q{SELECT * FROM intel.classify_each('{a}', '{x}', 'gpt', '[]')}), '22023', 'options are an object');
+
 # ---- who may ----------------------------------------------------------------------------------------
 
 value(q{CREATE ROLE each_ann});

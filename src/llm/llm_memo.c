@@ -177,7 +177,12 @@ take_answer(LlmServing *serving, const Jsonb *request, const char *origin,
 	appendStringInfoChar(&text, '}');
 	answer = DatumGetJsonbP(
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
-	/* the call may have run statements of others' in this session */
+	/*
+	 * The call may have read the catalogue anew, or have run statements of
+	 * others' in this session.
+	 */
+	if (!memo_is_current(origin) && strcmp(llm_log_origin(), origin) == 0)
+		begin_memo(origin);
 	if (memo_is_current(origin))
 		remember(hash_request(request), request, answer);
 	return answer;

@@ -112,8 +112,8 @@ typedef struct Verdict
 } Verdict;
 
 /*
- * The table, and how often a budget has left it: what was read of one before
- * that may be too little by now.
+ * The table, and how often a budget, or its period, has left it: what was read
+ * of one before that may be too little by now.
  */
 typedef struct MeterTable
 {
@@ -497,12 +497,6 @@ refill(Meter *meter, const Check *check, int64 now)
 						  : 0;
 	meter->tokens =
 		check->tokens > 0 ? Min(meter->tokens, (double) check->tokens) : 0;
-	if (check->kind == METER_BUDGET && check->period > meter->period)
-	{
-		meter->period = check->period;
-		meter->spent = 0;
-		meter->recorded = meter->wanted = 0;
-	}
 }
 
 /* Keep the refusal that makes wait longest. */
@@ -708,13 +702,27 @@ hold_until_settled(LlmCallState *state)
 	dlist_push_tail(&holders, &state->holder);
 }
 
+/*
+ * A budget is new here, or in another period: after midnight, by a change of
+ * the clock or of the row. What the old period has spent is in the table; what
+ * is reserved will be spent in the new one.
+ */
+static void
+begin_period(Meter *meter, const Check *check, bool is_new)
+{
+	if (!is_new)
+		table->budgets_left++;
+	meter->period = check->period;
+	meter->spent = meter->recorded = meter->wanted = check->loaded;
+}
+
 /* How a look at all meters of a call ended. */
 typedef enum Admission
 {
 	ADMITTED,
 	REFUSED,
 	NO_METERS,
-	OUTDATED /* a budget that was read is not in the table any more */
+	OUTDATED /* what was read of a budget may be too little */
 } Admission;
 
 /*
@@ -731,21 +739,23 @@ try_meters(LlmCall *call, const Check *checks, int n, const Need *need,
 
 	for (int i = 0; i < n; i++)
 	{
-		bool is_outdated = table->budgets_left != budgets_left;
+		uint64 left = table->budgets_left;
 		bool is_new;
 		Meter *meter = find_meter(&checks[i], lane, true, &is_new);
 
 		if (meter == NULL)
 			return NO_METERS;
-		if (is_new && checks[i].kind == METER_BUDGET)
+		if (checks[i].kind == METER_BUDGET &&
+			(is_new || meter->period != checks[i].period))
 		{
-			if (is_outdated)
+			if (left != budgets_left)
 			{
-				meter->database = InvalidOid;
+				if (is_new)
+					meter->database = InvalidOid;
 				return OUTDATED;
 			}
-			meter->period = checks[i].period;
-			meter->spent = meter->recorded = meter->wanted = checks[i].loaded;
+			begin_period(meter, &checks[i], is_new);
+			budgets_left = table->budgets_left;
 		}
 		/* so that none of them is given up for the next */
 		meter->used_at = now;

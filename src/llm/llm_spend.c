@@ -181,7 +181,7 @@ on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 		Meter *meter = written[i].meter;
 
 		meter->writes--;
-		/* another period may have begun */
+		/* another period may have begun, and this one may be back */
 		if (event == XACT_EVENT_COMMIT && meter->period == written[i].period)
 			meter->recorded = Max(meter->recorded, written[i].value);
 	}

@@ -248,6 +248,22 @@ my $named = q{SET request.jwt.claims = '%s'; SELECT intel.complete('one two', 'p
 is(state_of(sprintf($named, $_)), '00000', 'a budget of its own') foreach '{"tenant_id": "a subject=b", "sub": "c"}', '{"tenant_id": "a", "sub": "b subject=c"}',
 	'{"tenant_id": "a", "sub": "-"}', '{"tenant_id": "a"}', '{"tenant_id": "a", "sub": "\\"-\\""}';
 value('UPDATE intel.budget SET amount = 0.05');
+# a period that ends and comes back has what it had
+my $turned = q{SET request.jwt.claims = '{"tenant_id": "turned"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')};
+my $total = q{SELECT spent FROM intel.limit_state() WHERE kind = 'budget' AND scope ~ 'tenant=turned'};
+my $is_first = value(q{SELECT extract(day FROM now() AT TIME ZONE 'UTC') = 1}) eq 't';
+my @totals;
+foreach my $period (qw(day month day month))
+{
+	value(qq{UPDATE intel.budget SET per = '{tenant}', period = '$period'});
+	value($turned);
+	push @totals, value($total) / $cost;
+}
+my @least = $is_first ? (1, 2, 3, 4) : (1, 1, 2, 2);
+# one that comes back has what was written ahead
+is(scalar(grep { $totals[$_] > $least[$_] - 1e-6 && $totals[$_] < $least[$_] + ($_ < 2 ? 1e-6 : 1) } 0 .. 3), 4,
+	'days and months are counted apart, and go on where they were') or diag("calls: @totals");
+value(q{UPDATE intel.budget SET period = 'day'});
 # names of one's own making fill one's share
 value(q{UPDATE intel.budget SET per = '{tenant,feature}'});
 my $filled = q{DO $$ BEGIN

@@ -74,7 +74,8 @@ extern int64 llm_origin_job(void);
 typedef enum LlmWake
 {
 	LLM_WAKE_FLUSH, /* llm keeps something in shared memory to write down */
-	LLM_WAKE_RETRY	/* calls that were refused may be let through */
+	LLM_WAKE_RETRY, /* calls that were refused may be let through */
+	LLM_WAKE_PLACE	/* one that was refused a place may have one */
 } LlmWake;
 
 /*
@@ -107,6 +108,7 @@ typedef struct LlmRefusal
 	int64 interval_ms;		 /* of a rate: between two calls; else 0 */
 	bool is_off;			 /* its provider is, and wait_ms is of jobs */
 	bool is_sized;			 /* a smaller call might have been let through */
+	bool is_place;			 /* the end of another call would let it through */
 	char message[200];		 /* names and numbers only */
 	char hold[LLM_HOLD_MAX]; /* equal where the same thing refused */
 } LlmRefusal;
@@ -121,14 +123,23 @@ extern void llm_refusal_raise(const LlmRefusal *refusal)
 extern LlmCall *llm_call_prepare_job(LlmTask task, Jsonb *request,
 									 LlmRefusal *refusal);
 
+/* What a caller does when its call is refused. */
+typedef enum LlmOnRefusal
+{
+	LLM_GO_AWAY,
+	LLM_COME_BACK,	   /* at a time of its own, which it is given */
+	LLM_WAIT_FOR_PLACE /* where it wants one: see llm_place_watch */
+} LlmOnRefusal;
+
 /*
  * Let a prepared call through all limits, budgets and the breaker that apply
- * to it; false with *refusal otherwise. A caller that may_wait is given a
- * time of its own to come back. Needs a transaction, raises 55000 where a
- * limit cannot be kept. What was let through is to be settled at its end,
- * which is what freeing it does otherwise; settling needs no transaction.
+ * to it; false with *refusal otherwise. Needs a transaction, raises 55000 where
+ * a limit cannot be kept. What was let through, or waits for a place, is to be
+ * settled at its end, which is what freeing it does otherwise; settling needs
+ * no transaction, and raises nothing.
  */
-extern bool llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal);
+extern bool llm_call_admit(LlmCall *call, LlmOnRefusal then,
+						   LlmRefusal *refusal);
 extern void llm_call_settle(LlmCall *call);
 
 /*

@@ -29,6 +29,7 @@ llm_init(void)
 	llm_log_register();
 	llm_limit_register();
 	llm_spend_register();
+	llm_place_register();
 	llm_cache_register();
 }
 
@@ -57,7 +58,7 @@ release_call(void *arg)
 	/* a call that has ended has its time */
 	if (call->outcome == LLM_PENDING)
 		set_latency(call);
-	llm_limit_release(call);
+	llm_call_settle(call);
 	llm_cache_leave(state);
 	llm_log_abandoned(call);
 	if (state->key_header != NULL)
@@ -337,8 +338,8 @@ backend_http(void)
  * streams of the same statement beside the call that is waited for. What has
  * happened is in the calls themselves.
  */
-static void
-wait_backend(long timeout_ms)
+void
+llm_calls_wait(long timeout_ms)
 {
 	LlmHttp *http = backend_http();
 	LlmCall *call;
@@ -365,7 +366,7 @@ void
 llm_call_finish(LlmCall *call)
 {
 	while (call->outcome == LLM_PENDING)
-		wait_backend(-1);
+		llm_calls_wait(-1);
 }
 
 void
@@ -375,7 +376,7 @@ llm_call_pause(int64 ms)
 
 	while ((ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 												 until)) > 0)
-		wait_backend((long) ms);
+		llm_calls_wait((long) ms);
 }
 
 int
@@ -437,7 +438,7 @@ llm_call_next_part(LlmCall *call)
 	{
 		/* the client shall see what there is before this waits for more */
 		client_flush();
-		wait_backend(-1);
+		llm_calls_wait(-1);
 	}
 	return part;
 }

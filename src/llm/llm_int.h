@@ -72,8 +72,11 @@ typedef struct LlmCallState
 	bool is_probe;
 	bool was_sent;
 	bool is_hurried; /* the request gave it less time than its provider has */
-	dlist_node holder; /* while nholds > 0 */
-	LlmCall *call;	   /* whose private half this is */
+	struct Meter *waits_for; /* a place under it; see llm_place.c */
+	bool is_holder;			 /* has holds, or waits for a place */
+	bool is_patient;		 /* one of many of a statement */
+	dlist_node holder;
+	LlmCall *call; /* whose private half this is */
 
 	/* cache; see llm_cache.c */
 	int cache_ttl;	 /* seconds; 0: not to be kept */
@@ -140,10 +143,12 @@ extern void llm_call_finish(LlmCall *call);
 extern char *llm_call_next_part(LlmCall *call);
 
 /*
- * Let calls that were started go on for so long, interruptibly; and how many
- * of this session have not finished.
+ * Let calls that were started go on for so long, interruptibly; the same, but no
+ * longer than until something has happened (-1: for as long as that takes); and
+ * how many of this session have not finished.
  */
 extern void llm_call_pause(int64 ms);
+extern void llm_calls_wait(long timeout_ms);
 extern int llm_calls_in_flight(void);
 
 /*

@@ -37,10 +37,8 @@
 #include <time.h>
 
 #include "common/hashfn.h"
-#include "lib/ilist.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -63,11 +61,8 @@
 #define LANE_PROBES (PROBES / 2)
 /* how long a budget is kept that has all that it spent in the table */
 #define BUDGET_IDLE_MS 1000
-/* longest time that a breaker stays open before the next probe */
-#define OPEN_MAX_MS (5 * 60 * 1000)
 /* so that a waiting job comes after the moment, not just before it */
 #define WAIT_MARGIN_MS 2
-#define UNIT_OF_MONEY 1e9
 
 /* One meter that a call has to pass. */
 typedef struct Check
@@ -124,9 +119,6 @@ typedef struct MeterTable
 static MeterTable *table = NULL; /* shared, or this process's own */
 static int nmeters = 0;
 static MeterTable *shared = NULL;
-
-/* Calls of this process that hold meters. */
-static dlist_head holders = DLIST_STATIC_INIT(holders);
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -189,8 +181,8 @@ llm_limit_meters(int *n)
 static bool
 is_evictable(const Meter *meter, int64 now)
 {
-	return meter->in_flight == 0 && meter->reserved == 0 &&
-		   meter->writes == 0 &&
+	return meter->in_flight == 0 && meter->waiting == 0 &&
+		   meter->reserved == 0 && meter->writes == 0 &&
 		   (meter->kind != METER_BUDGET || meter->spent == meter->recorded) &&
 		   now - meter->used_at > meter->idle_ms;
 }
@@ -414,38 +406,6 @@ collect_checks(const LlmCall *call, Check *checks)
 
 /* ---- what a call asks for ------------------------------------------------ */
 
-static double
-price_number(Numeric price)
-{
-	/* of one token, in units of money */
-	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-											  NumericGetDatum(price))) /
-		   1e6 * UNIT_OF_MONEY;
-}
-
-static int64
-cost_of(const LlmCallState *state, double input, double cached, double output)
-{
-	double cost = 0;
-
-	if (state->cached_price == NULL)
-		cached = 0;
-	else
-		cost = cached * price_number(state->cached_price);
-	if (state->input_price != NULL)
-		cost += Max(input - cached, 0) * price_number(state->input_price);
-	if (state->output_price != NULL)
-		cost += output * price_number(state->output_price);
-	/* the last digits of a double do not make a unit */
-	return (int64) ceil(Min(cost - 1e-3, 9e18));
-}
-
-static bool
-has_output(const LlmCall *call)
-{
-	return call->task == LLM_TASK_COMPLETE || call->task == LLM_TASK_CHAT;
-}
-
 static Need
 measure(const LlmCall *call, const Check *checks, int n)
 {
@@ -454,16 +414,16 @@ measure(const LlmCall *call, const Check *checks, int n)
 	double most = 0;
 	Need need;
 
-	if (has_output(call))
+	if (llm_has_output(call))
 		most = (double) json_integer_value(
 			json_object_get(state->ask.options, "max_tokens"));
 	need.tokens = ceil(bytes / 4) + most;
-	need.money = cost_of(state, bytes, 0, most);
+	need.money = llm_cost_of(state, bytes, 0, most);
 	for (int i = 0; i < n; i++)
 	{
 		if (checks[i].kind == METER_BUDGET &&
 			(state->input_price == NULL ||
-			 (has_output(call) && state->output_price == NULL)))
+			 (llm_has_output(call) && state->output_price == NULL)))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("a budget applies to model \"%s\", which has no "
@@ -530,7 +490,7 @@ test_breaker(Verdict *verdict, const Check *check, Meter *meter, int64 now)
 
 static void
 test_meter(Verdict *verdict, const Check *check, Meter *meter,
-		   const Need *need, int64 now)
+		   const LlmCallState *state, const Need *need, int64 now)
 {
 	double tokens = Min(need->tokens, (double) check->tokens);
 
@@ -551,7 +511,8 @@ test_meter(Verdict *verdict, const Check *check, Meter *meter,
 			   (tokens - meter->tokens) * interval, tokens * interval,
 			   WANT_SIZE);
 	}
-	if (check->concurrency > 0 && meter->in_flight >= check->concurrency)
+	if (check->concurrency > 0 &&
+		!llm_place_is_free(meter, check->concurrency, state, now))
 	{
 		double interval = meter->latency_ms / check->concurrency;
 
@@ -583,10 +544,11 @@ take(LlmCallState *state, const Check *check, Meter *meter, const Need *need,
 	hold->tokens = Min(need->tokens, (double) check->tokens);
 	hold->money = check->kind == METER_BUDGET ? need->money : 0;
 	meter->in_flight++;
+	llm_place_taken(meter, state);
 	meter->used_at = now;
 	meter->idle_ms = check->kind == METER_BUDGET ? BUDGET_IDLE_MS
 					 : check->kind == METER_MODEL
-						 ? Max(check->period_ms, OPEN_MAX_MS)
+						 ? Max(check->period_ms, LLM_OPEN_MAX_MS)
 						 : check->period_ms;
 	meter->requests -= 1;
 	meter->tokens -= hold->tokens;
@@ -636,13 +598,13 @@ llm_call_holds(const LlmCall *call, char (*holds)[LLM_HOLD_MAX], int max)
 
 /* Say why not, and when; who will wait in its place gets a ticket. */
 static void
-fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
+fill_refusal(const LlmCall *call, const Verdict *verdict, bool has_ticket,
 			 int64 now, LlmRefusal *refusal)
 {
 	const char *format = NULL;
 	double wait = verdict->wait_ms;
 
-	if (may_wait && verdict->interval_ms > 0)
+	if (has_ticket && verdict->interval_ms > 0)
 	{
 		double ticket = Max(verdict->meter->next_ticket, now + wait);
 
@@ -655,6 +617,7 @@ fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
 	refusal->interval_ms =
 		verdict->want == WANT_PLACE ? 0 : (int64) ceil(verdict->interval_ms);
 	refusal->is_sized = verdict->want == WANT_SIZE;
+	refusal->is_place = verdict->want == WANT_PLACE;
 	name_hold(verdict->check->kind, verdict->check->limit,
 			  verdict->check->scope, refusal->hold);
 	switch (verdict->check->kind)
@@ -678,28 +641,6 @@ fill_refusal(const LlmCall *call, const Verdict *verdict, bool may_wait,
 			break;
 	}
 	snprintf(refusal->message, sizeof(refusal->message), format, call->model);
-}
-
-/* At exit: what this process holds is nobody's any more. */
-static void
-release_all(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
-{
-	while (!dlist_is_empty(&holders))
-		llm_limit_release(
-			dlist_head_element(LlmCallState, holder, &holders)->call);
-}
-
-static void
-hold_until_settled(LlmCallState *state)
-{
-	static bool registered = false;
-
-	if (!registered)
-	{
-		before_shmem_exit(release_all, (Datum) 0);
-		registered = true;
-	}
-	dlist_push_tail(&holders, &state->holder);
 }
 
 /*
@@ -761,14 +702,15 @@ try_meters(LlmCall *call, const Check *checks, int n, const Need *need,
 		meter->used_at = now;
 		meter->idle_ms = Max(meter->idle_ms, 1000);
 		refill(meter, &checks[i], now);
-		test_meter(verdict, &checks[i], meter, need, now);
+		test_meter(verdict, &checks[i], meter, call->state, need, now);
 		found[i] = meter;
 	}
 	if (verdict->sqlstate != 0)
 		return REFUSED;
 	for (int i = 0; i < n; i++)
 		take(call->state, &checks[i], found[i], need, now);
-	hold_until_settled(call->state);
+	llm_place_leave(call->state);
+	llm_limit_hold(call->state);
 	return ADMITTED;
 }
 
@@ -793,7 +735,7 @@ load_budgets(Check *checks, int n)
 }
 
 bool
-llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
+llm_call_admit(LlmCall *call, LlmOnRefusal then, LlmRefusal *refusal)
 {
 	LlmCallState *state = call->state;
 	Check checks[MAX_CHECKS];
@@ -819,7 +761,13 @@ llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
 		llm_limit_lock();
 		admission = try_meters(call, checks, n, &need, budgets_left, &verdict);
 		if (admission == REFUSED)
-			fill_refusal(call, &verdict, may_wait, llm_limit_now(), refusal);
+			fill_refusal(call, &verdict, then == LLM_COME_BACK,
+						 llm_limit_now(), refusal);
+		if (admission == REFUSED && refusal->is_place)
+			llm_place_refused(verdict.meter, state, llm_limit_now());
+		if (admission == REFUSED && refusal->is_place &&
+			then == LLM_WAIT_FOR_PLACE)
+			llm_place_join(state, verdict.meter);
 		llm_limit_unlock();
 	} while (admission == OUTDATED);
 
@@ -835,135 +783,6 @@ llm_call_admit(LlmCall *call, bool may_wait, LlmRefusal *refusal)
 		return false;
 	llm_spend_record(call);
 	return true;
-}
-
-/* ---- settling ------------------------------------------------------------ */
-
-/* What a call has cost, in units of money, of which most was reserved. */
-static int64
-settled_cost(const LlmCall *call, int64 reserved)
-{
-	const LlmCallState *state = call->state;
-	const LlmUsage *usage = &state->usage_of_try;
-
-	if (usage->input >= 0 && (usage->output >= 0 || !has_output(call)))
-		return cost_of(state, usage->input, Max(usage->cached, 0),
-					   Max(usage->output, 0));
-	/* an answer that refuses the work is not charged for */
-	if (!state->was_sent || call->http_status >= 400)
-		return 0;
-	return reserved;
-}
-
-static void
-open_breaker(Meter *meter, BreakerState state, int64 now, int64 open_ms)
-{
-	meter->state = state;
-	meter->open_ms = Min(open_ms, OPEN_MAX_MS);
-	meter->open_until = now + meter->open_ms;
-}
-
-/*
- * Did it end for want of time that its request did not give it? That says
- * nothing about the model, and whoever asks shall not switch it off for all.
- */
-static bool
-ended_in_haste(const LlmCall *call)
-{
-	int given = call->is_streamed
-					? Min(call->timeout_ms, call->idle_timeout_ms)
-					: call->timeout_ms;
-
-	return call->state->is_hurried &&
-		   call->sqlstate == ERRCODE_INTEL_TIMEOUT &&
-		   call->http_status < 400 && call->latency_ms + 1 >= given;
-}
-
-static void
-settle_breaker(Meter *meter, const LlmCall *call, int64 now)
-{
-	bool was_probe = call->state->is_probe;
-
-	if (was_probe)
-		meter->is_probing = false;
-	if (call->outcome == LLM_PENDING || ended_in_haste(call))
-		return;
-	if (call->sqlstate == ERRCODE_INTEL_RATE_LIMITED)
-	{
-		int64 wait = call->retry_after_ms;
-
-		/* it did not say how long: longer each time */
-		if (wait < 0)
-			wait = meter->state == BREAKER_LIMITED ? meter->open_ms * 2 : 1000;
-		if (meter->state == BREAKER_CLOSED || was_probe ||
-			now + wait > meter->open_until)
-			open_breaker(meter, BREAKER_LIMITED, now, wait);
-	}
-	else if (call->outcome == LLM_RETRYABLE &&
-			 (call->sqlstate == ERRCODE_INTEL_TIMEOUT ||
-			  call->sqlstate == ERRCODE_SYSTEM_ERROR))
-	{
-		meter->failures++;
-		if (guc_breaker_failures > 0 &&
-			(was_probe || (meter->state == BREAKER_CLOSED &&
-						   meter->failures >= guc_breaker_failures)))
-			open_breaker(meter, BREAKER_OPEN, now,
-						 was_probe && meter->open_ms > 0
-							 ? meter->open_ms * 2
-							 : guc_breaker_open_time);
-	}
-	else if (was_probe || meter->state == BREAKER_CLOSED)
-	{
-		/* it answers, whatever it says */
-		meter->state = BREAKER_CLOSED;
-		meter->failures = 0;
-		meter->open_ms = 0;
-	}
-}
-
-static void
-settle_meter(const MeterHold *hold, const LlmCall *call, int64 now)
-{
-	Meter *meter = hold->meter;
-	const LlmUsage *usage = &call->state->usage_of_try;
-
-	meter->in_flight--;
-	meter->used_at = now;
-	if (call->outcome != LLM_PENDING)
-		meter->latency_ms = 0.8 * meter->latency_ms + 0.2 * call->latency_ms;
-	if (usage->input >= 0)
-		meter->tokens += hold->tokens - usage->input - Max(usage->output, 0);
-	else if (call->http_status >= 400 || !call->state->was_sent)
-		meter->tokens += hold->tokens;
-	meter->reserved -= hold->money;
-	if (hold->money > 0)
-		meter->spent += settled_cost(call, hold->money);
-	if (meter->kind == METER_MODEL)
-		settle_breaker(meter, call, now);
-}
-
-void
-llm_limit_release(LlmCall *call)
-{
-	LlmCallState *state = call->state;
-	int64 now;
-
-	if (state->nholds == 0)
-		return;
-	llm_limit_lock();
-	now = llm_limit_now();
-	for (int i = 0; i < state->nholds; i++)
-		settle_meter(&state->holds[i], call, now);
-	llm_limit_unlock();
-	state->nholds = 0;
-	state->is_probe = false;
-	dlist_delete(&state->holder);
-}
-
-void
-llm_call_settle(LlmCall *call)
-{
-	llm_limit_release(call);
 }
 
 bool

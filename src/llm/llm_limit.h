@@ -47,6 +47,9 @@ typedef struct Meter
 	int64 used_at;
 	int64 idle_ms; /* all is as new this long after used_at */
 	int in_flight;
+	int waiting;		   /* sessions that wait for a place */
+	bool session_had_last; /* not a job had the last place */
+	int64 kept_until;	   /* a job was refused a place, and comes again */
 
 	/* token buckets; as much as a period has when full */
 	bool limits_requests;
@@ -88,13 +91,50 @@ extern void llm_spend_register(void);
 extern void llm_limit_lock(void);
 extern void llm_limit_unlock(void);
 extern bool llm_limit_is_shared(void);
-/* Give back what a call holds, if anything. Raises nothing. */
-extern void llm_limit_release(LlmCall *call);
 /* Is the breaker of a model open, and for how long yet? */
 extern bool llm_model_is_open(const char *provider, const char *model,
 							  int64 *wait_ms);
 extern int64 llm_limit_now(void); /* ms of the monotonic clock */
 extern Meter *llm_limit_meters(int *n);
+
+/* llm_limit_settle.c: what a call that has ended gives back */
+
+/* longest time that a breaker stays open before the next probe */
+#define LLM_OPEN_MAX_MS (5 * 60 * 1000)
+
+extern bool llm_has_output(const LlmCall *call);
+/* What so many tokens cost, in 1e-9 of the currency, rounded up. */
+extern int64 llm_cost_of(const LlmCallState *state, double input,
+						 double cached, double output);
+/* What a call holds is given back at the latest when this process ends. */
+extern void llm_limit_hold(LlmCallState *state);
+
+/* llm_place.c: sessions that wait for the end of another call */
+extern void llm_place_register(void);
+/*
+ * Wait for a place under a meter, or no longer; with the lock held. Both may be
+ * called again.
+ */
+extern void llm_place_join(LlmCallState *state, Meter *meter);
+extern void llm_place_leave(LlmCallState *state);
+/*
+ * May a call have a place under a meter of so many? It has none, and if it is
+ * one of many, comes again; or it has one. With the lock held.
+ */
+extern bool llm_place_is_free(const Meter *meter, int concurrency,
+							  const LlmCallState *state, int64 now);
+extern void llm_place_refused(Meter *meter, const LlmCallState *state,
+							  int64 now);
+extern void llm_place_taken(Meter *meter, const LlmCallState *state);
+/* Wake those who wait: there may be a place. Raises nothing. */
+extern void llm_place_wake(bool sessions, bool jobs);
+/*
+ * From watch on, a wake ends the next sleep. Sleep drives the calls of this
+ * session meanwhile, is interruptible, and returns after a second in any case.
+ */
+extern void llm_place_watch(void);
+extern void llm_place_sleep(void);
+extern void llm_place_unwatch(void);
 
 /* llm_spend.c: what budgets have spent survives the server */
 

@@ -78,13 +78,13 @@ ALTER TABLE @extschema@.rate_limit ENABLE ALWAYS TRIGGER rate_limit_changed;
 ALTER TABLE @extschema@.budget ENABLE ALWAYS TRIGGER budget_changed;
 
 CREATE FUNCTION @extschema@.limit_state(OUT kind text, OUT scope text, OUT in_flight integer,
-        OUT requests_left double precision, OUT tokens_left double precision,
+        OUT waiting integer, OUT requests_left double precision, OUT tokens_left double precision,
         OUT spent numeric, OUT reserved numeric, OUT recorded numeric)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'intel_limit_state'
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
 COMMENT ON FUNCTION @extschema@.limit_state() IS
-    'limits and budgets of this database that are in use: what is left, in flight, spent and written down';
+    'limits and budgets of this database that are in use: calls in flight, sessions that wait for a place, what is left, spent and written down';
 REVOKE ALL ON FUNCTION @extschema@.limit_state() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.breaker_state(OUT provider text, OUT model text, OUT state text,

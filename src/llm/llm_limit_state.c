@@ -59,22 +59,23 @@ intel_limit_state(PG_FUNCTION_ARGS)
 	{
 		const Meter *meter = &copy[i];
 		bool is_budget = meter->kind == METER_BUDGET;
-		Datum values[8];
-		bool nulls[8] = {false};
+		Datum values[9];
+		bool nulls[9] = {false};
 
 		values[0] = CStringGetTextDatum(kinds[meter->kind]);
 		values[1] = CStringGetTextDatum(
 			meter->limit == 0 ? meter->scope
 							  : psprintf("%d %s", meter->limit, meter->scope));
 		values[2] = Int32GetDatum(meter->in_flight);
-		values[3] = Float8GetDatum(meter->requests);
-		values[4] = Float8GetDatum(meter->tokens);
-		values[5] = money_datum(meter->spent);
-		values[6] = money_datum(meter->reserved);
-		values[7] = money_datum(meter->recorded);
-		nulls[3] = !meter->limits_requests;
-		nulls[4] = !meter->limits_tokens;
-		nulls[5] = nulls[6] = nulls[7] = !is_budget;
+		values[3] = Int32GetDatum(meter->waiting);
+		values[4] = Float8GetDatum(meter->requests);
+		values[5] = Float8GetDatum(meter->tokens);
+		values[6] = money_datum(meter->spent);
+		values[7] = money_datum(meter->reserved);
+		values[8] = money_datum(meter->recorded);
+		nulls[4] = !meter->limits_requests;
+		nulls[5] = !meter->limits_tokens;
+		nulls[6] = nulls[7] = nulls[8] = !is_budget;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
 							 nulls);
 	}

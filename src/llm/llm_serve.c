@@ -124,7 +124,69 @@ llm_given_fallback(LlmTask task, Jsonb *request)
 	return json_text(json_adopt(result));
 }
 
+/* Is there another answer than that of the model whose turn it is? */
+static bool
+can_fall_back(const Chain *chain, Jsonb *request)
+{
+	return llm_catalog_fallback(chain->models[chain->n - 1],
+								chain->task == LLM_TASK_EMBED) != NULL ||
+		   llm_given_fallback(chain->task, request) != NULL;
+}
+
 /* ---- sessions ------------------------------------------------------------ */
+
+/* Prepare the call of the model whose turn it is once more, as things are now. */
+static void
+prepare_again(Chain *chain, Jsonb *request, LlmCall **call,
+			  LlmRefusal *refusal)
+{
+	llm_call_free(*call);
+	*call = NULL;
+	memset(refusal, 0, sizeof(*refusal));
+	/* as the request's own model, if it is that */
+	if (chain->n == 1)
+		chain->models[0] = NULL;
+	*call = chain_prepare(chain, request, refusal);
+}
+
+/*
+ * Let a call through for which somebody waits. Where only a place is missing,
+ * and nothing else would answer, it is waited for; what has changed meanwhile
+ * counts.
+ */
+static bool
+admit(Chain *chain, Jsonb *request, LlmCall **call, LlmRefusal *refusal)
+{
+	TimestampTz until;
+	uint64 generation = llm_catalog_generation();
+	bool is_admitted = false;
+
+	if (llm_call_admit(*call, LLM_GO_AWAY, refusal))
+		return true;
+	if (!refusal->is_place || can_fall_back(chain, request))
+		return false;
+	until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+										(*call)->timeout_ms);
+	while (!is_admitted && refusal->is_place && GetCurrentTimestamp() < until)
+	{
+		llm_place_watch();
+		memset(refusal, 0, sizeof(*refusal));
+		is_admitted = llm_call_admit(*call, LLM_WAIT_FOR_PLACE, refusal);
+		if (!is_admitted && refusal->is_place)
+			llm_place_sleep();
+		llm_place_unwatch();
+		if (generation != llm_catalog_generation())
+		{
+			generation = llm_catalog_generation();
+			is_admitted = false;
+			prepare_again(chain, request, call, refusal);
+			refusal->is_place = refusal->sqlstate == 0;
+		}
+	}
+	if (!is_admitted && *call != NULL)
+		llm_call_settle(*call);
+	return is_admitted;
+}
 
 void
 llm_refusal_raise(const LlmRefusal *refusal)
@@ -190,6 +252,8 @@ take_turn(LlmServing *serving)
 	memset(&serving->refusal, 0, sizeof(serving->refusal));
 	serving->call =
 		chain_prepare(&serving->chain, serving->request, &serving->refusal);
+	if (serving->call != NULL)
+		serving->call->state->is_patient = serving->is_patient;
 	MemoryContextSwitchTo(old);
 }
 
@@ -251,7 +315,8 @@ send_now(LlmServing *serving)
 		if (refusal->sqlstate == 0 && !llm_cache_board(serving->call))
 			return false;
 		if (refusal->sqlstate == 0)
-			serving->is_sent = llm_call_admit(serving->call, false, refusal);
+			serving->is_sent =
+				llm_call_admit(serving->call, LLM_GO_AWAY, refusal);
 		if (serving->is_sent)
 			llm_call_start(serving->call);
 		else if (refusal->sqlstate == ERRCODE_INTEL_RATE_LIMITED ||
@@ -266,25 +331,42 @@ send_now(LlmServing *serving)
 	return true;
 }
 
+/* Let the call of the model whose turn it is through, or not. */
+static bool
+admit_turn(LlmServing *serving)
+{
+	MemoryContext old;
+	bool is_admitted;
+
+	if (serving->is_patient)
+		return llm_call_admit(serving->call, LLM_GO_AWAY, &serving->refusal);
+	old = MemoryContextSwitchTo(serving->cxt);
+	is_admitted = admit(&serving->chain, serving->request, &serving->call,
+						&serving->refusal);
+	MemoryContextSwitchTo(old);
+	return is_admitted;
+}
+
 /* Let the model whose turn it is answer; false, with the refusal, if not. */
 static bool
 run_turn(LlmServing *serving)
 {
-	LlmCall *call = serving->call;
+	LlmCall *call;
 
 	if (serving->refusal.sqlstate != 0)
 		return false;
 	if (!serving->is_sent)
-		llm_cache_wait(call);
+		llm_cache_wait(serving->call);
 	for (;;)
 	{
 		if (!serving->is_sent)
 		{
-			if (!llm_call_admit(call, false, &serving->refusal))
+			if (!admit_turn(serving))
 				return false;
-			llm_call_start(call);
+			llm_call_start(serving->call);
 		}
 		serving->is_sent = false;
+		call = serving->call;
 		llm_call_finish(call);
 		llm_call_settle(call);
 		if (call->outcome == LLM_SUCCEEDED)
@@ -296,17 +378,6 @@ run_turn(LlmServing *serving)
 		if (!llm_call_repair(call))
 			return false;
 	}
-}
-
-/* Is there another answer than that of the model whose turn it is? */
-static bool
-can_fall_back(const LlmServing *serving)
-{
-	const Chain *chain = &serving->chain;
-
-	return llm_catalog_fallback(chain->models[chain->n - 1],
-								chain->task == LLM_TASK_EMBED) != NULL ||
-		   llm_given_fallback(chain->task, serving->request) != NULL;
 }
 
 /* When what refused a patient request may let it through; -1: not to wait. */
@@ -346,7 +417,9 @@ wait_for_turn(LlmServing *serving)
 	wait_ms = refusal_wait_ms(serving);
 	if (serving->give_up_at == 0)
 		serving->give_up_at = TimestampTzPlusMilliseconds(
-			now, can_fall_back(serving) ? SHORT_PATIENCE_MS : PATIENCE_MS);
+			now, can_fall_back(&serving->chain, serving->request)
+					 ? SHORT_PATIENCE_MS
+					 : PATIENCE_MS);
 	if (wait_ms < 0 ||
 		TimestampTzPlusMilliseconds(now, wait_ms) > serving->give_up_at)
 		return false;
@@ -477,12 +550,13 @@ start_next(LlmServed *served, LlmRefusal *refusal)
 	if (!call->is_streamed)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("request does not ask for a stream")));
-	call->wants_parts = true;
-	if (!llm_call_admit(call, false, refusal))
+	if (!admit(&served->chain, served->request, &call, refusal))
 	{
-		llm_call_free(call);
+		if (call != NULL)
+			llm_call_free(call);
 		return false;
 	}
+	call->wants_parts = true;
 	llm_call_start(call);
 	served->call = call;
 	return true;

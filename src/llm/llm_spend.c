@@ -365,7 +365,7 @@ llm_spend_record(LlmCall *call)
 									   guc_step_timeout + RECORD_TIMEOUT_MS))
 		{
 			ConditionVariableCancelSleep();
-			llm_limit_release(call);
+			llm_call_settle(call);
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("a budget could not be written down before the "

@@ -51,6 +51,7 @@ typedef struct Hold
 	int64 interval_ms;		 /* of a rate; 0: none */
 	int batch;				 /* how many jobs then */
 	bool has_let_go;		 /* since the last refusal */
+	bool wants_place;		 /* the last refusal was for want of one */
 	int refused;   /* times in a row that jobs were let go for nothing */
 	bool is_swept; /* in this claim */
 	Turn turn;
@@ -110,6 +111,7 @@ note_refusal(const LlmRefusal *refusal, int64 lane)
 												<< Min(hold->refused, 7)));
 	hold->next_at = TimestampTzPlusMilliseconds(now, wait_ms);
 	hold->interval_ms = refusal->interval_ms;
+	hold->wants_place = refusal->is_place;
 	hold->batch = 1;
 	if (hold->has_let_go)
 		hold->refused++;
@@ -348,6 +350,22 @@ hold_look(void)
 		/* what was known of it need not hold any more */
 		hold->interval_ms = 0;
 		hold->batch = 1;
+	}
+}
+
+void
+hold_look_for_place(void)
+{
+	HASH_SEQ_STATUS scan;
+	Hold *hold;
+
+	if (holds == NULL)
+		return;
+	hash_seq_init(&scan, holds);
+	while ((hold = hash_seq_search(&scan)) != NULL)
+	{
+		if (hold->wants_place)
+			hold->next_at = DT_NOBEGIN;
 	}
 }
 

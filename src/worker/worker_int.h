@@ -92,6 +92,7 @@ extern void worker_shared_yield(void);
 #define WAKE_FLUSH 4   /* llm has something to write down */
 #define WAKE_CATALOG 8 /* what refuses calls has changed */
 #define WAKE_PURGE 16  /* an enrichment has ended: its rows can go */
+#define WAKE_PLACE 32  /* a place is free that a job was refused */
 extern void worker_shared_wake(Oid database, int reasons);
 
 /* Tell waiters that a job has ended. */
@@ -331,6 +332,8 @@ extern void hold_release(TimestampTz now);
 extern TimestampTz hold_next_due(void); /* DT_NOEND: never */
 /* Something has changed that may let jobs through: let some try. */
 extern void hold_look(void);
+/* A place has become free that a job was refused: let those try. */
+extern void hold_look_for_place(void);
 /* Settle a call, whose end may let others through. */
 extern void hold_call_ends(LlmCall *call);
 /*

@@ -110,8 +110,13 @@ worker_init(void)
 bool
 worker_wake_for_llm(Oid database, LlmWake why)
 {
-	worker_shared_wake(database,
-					   why == LLM_WAKE_FLUSH ? WAKE_FLUSH : WAKE_CATALOG);
+	static const int bits[] = {
+		[LLM_WAKE_FLUSH] = WAKE_FLUSH,
+		[LLM_WAKE_RETRY] = WAKE_CATALOG,
+		[LLM_WAKE_PLACE] = WAKE_PLACE,
+	};
+
+	worker_shared_wake(database, bits[why]);
 	return worker_shared_running();
 }
 

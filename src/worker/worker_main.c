@@ -560,6 +560,8 @@ run(Worker *worker)
 			worker->purge_at = DT_NOBEGIN;
 		if (woken & WAKE_CATALOG)
 			hold_look();
+		if (woken & WAKE_PLACE)
+			hold_look_for_place();
 		if (worker->jobs != NIL && ((woken & WAKE_CANCELLED) ||
 									worker->renew_at <= GetCurrentTimestamp()))
 			renew_leases(worker);

@@ -106,7 +106,9 @@ wait_admit(Job *job)
 	{
 		boarded = llm_cache_board(job->llm_call);
 		if (boarded)
-			admitted = llm_call_admit(job->llm_call, job->calls > 0, &refusal);
+			admitted = llm_call_admit(
+				job->llm_call, job->calls > 0 ? LLM_COME_BACK : LLM_GO_AWAY,
+				&refusal);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

@@ -107,7 +107,7 @@ $mock->reset;
 $mock->control({ do => [ { kind => 'slow', seconds => 1.5 } ], always => \1 });
 @outs = together(map { "SELECT intel.complete('call', 'narrow');" } 1 .. 8);
 $answers = () = join('', @outs) =~ /echo: call/g;
-is("$answers " . $mock->stats->{max_open}, '3 3', 'a provider has at most max_concurrency calls in flight');
+is("$answers " . $mock->stats->{max_open}, '8 3', 'a provider has at most max_concurrency calls in flight; sessions wait');
 $mock->reset;
 $mock->control({ do => [ { kind => 'slow', seconds => 0.2 } ], always => \1 });
 value(q{SELECT count(intel.submit('complete', '{"prompt": "x", "model": "narrow"}')) FROM generate_series(1, 12)});

@@ -7,9 +7,7 @@
  * the answer can refer to it. What must not vanish with that transaction, an
  * attempt that failed or that was rolled back, goes into a ring in shared
  * memory, from where the worker of the database writes it. So a row may come
- * a moment later, but it comes; without preload there is no ring, and only
- * what commits is kept. When the ring is full, the oldest entry is lost and
- * counted.
+ * a moment later, but it comes (llm_log_ring.c).
  *
  * Neither rows nor lines hold anything that a user or a model wrote: names of
  * the catalogue, numbers, codes.
@@ -45,11 +43,8 @@
 #include "llm/llm_int.h"
 #include "llm/llm_log.h"
 
-INTEL_FUNCTION(inference_lost);
 INTEL_FUNCTION(last_inference);
 
-#define RING_ENTRIES 1024
-#define COST_MAX 48
 /* longest subject and tenant of a row, with the NUL: an index has both */
 #define ROW_IDENTITY_MAX 1024
 
@@ -85,53 +80,6 @@ enum
 	LOG_COLUMNS
 };
 
-/* A row on its way; plain memory of a fixed size, fit for the ring. */
-typedef struct LogEntry
-{
-	Oid database;
-	int64 id; /* 0: not drawn yet */
-	TimestampTz started;
-	LlmTask task;
-	char model[NAMEDATALEN];
-	char provider[NAMEDATALEN];
-	char status[12];
-	int sqlstate; /* 0: none */
-	int http_status;
-	LlmUsage usage;
-	char cost[COST_MAX]; /* empty: not known */
-	int64 latency_ms;
-	int64 first_token_ms;
-	char request_id[LLM_REQUEST_ID_MAX + 1];
-	char traceparent[LLM_TRACEPARENT_LEN + 1];
-	int64 job; /* 0: none */
-	char feature[GUC_FEATURE_MAX + 1];
-	int64 prompt_id; /* 0: none */
-	char prompt_name[NAMEDATALEN];
-	int prompt_version;
-	Oid owner;
-	bool has_subject;
-	bool has_tenant;
-	char subject[LLM_IDENTITY_MAX];
-	char tenant[LLM_IDENTITY_MAX];
-} LogEntry;
-
-typedef struct LogShared
-{
-	uint64 written; /* entries ever put in; the newest is at written - 1 */
-	uint64 lost;
-	LogEntry ring[RING_ENTRIES]; /* database InvalidOid: taken out */
-} LogShared;
-
-/* Rows of the open transaction, to be saved from its end. */
-typedef struct PendingRow
-{
-	struct PendingRow *next;
-	SubTransactionId subid;
-	LogEntry entry;
-} PendingRow;
-
-static LogShared *shared = NULL;
-static PendingRow *pending = NULL;
 static LlmWakeFunction wake_worker = NULL;
 static const LlmOrigin no_origin = {0, NULL, NULL};
 static LlmOrigin origin = {0, NULL, NULL};
@@ -139,13 +87,6 @@ static int64 last_id = 0; /* of the last row that this process wrote */
 
 static const char *const task_names[] = {"complete", "chat", "embed",
 										 "rerank"};
-
-void
-llm_log_register(void)
-{
-	shmem_register("intel attempts", sizeof(LogShared), NULL,
-				   (void **) &shared);
-}
 
 void
 llm_set_wake(LlmWakeFunction wake)
@@ -277,7 +218,7 @@ put_cost(const LlmCallState *state, const LlmUsage *usage, char *cost)
 		numeric_mul, sum, NumericGetDatum(int64_div_fast_to_numeric(1, 6)));
 	sum = DirectFunctionCall1(numeric_trim_scale, sum);
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, sum));
-	if (strlen(text) < COST_MAX)
+	if (strlen(text) < LOG_COST_MAX)
 		strcpy(cost, text);
 }
 
@@ -341,137 +282,15 @@ fill_entry(const LlmCall *call, LogEntry *entry)
 		put_name(entry->tenant, state->tenant, LLM_IDENTITY_MAX);
 }
 
-/* ---- the ring ------------------------------------------------------------ */
-
-/* Leave an entry to the worker. Raises nothing. */
-static void
-ring_push(const LogEntry *entry)
-{
-	LogEntry *place;
-
-	if (shared == NULL || RecoveryInProgress())
-		return;
-	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
-	place = &shared->ring[shared->written % RING_ENTRIES];
-	if (OidIsValid(place->database))
-		shared->lost++;
-	*place = *entry;
-	shared->written++;
-	LWLockRelease(shmem_lock());
-	if (wake_worker != NULL)
-		(void) wake_worker(entry->database, LLM_WAKE_FLUSH);
-}
-
-/* Take the next entry of this database out of the ring. */
-static bool
-ring_pop(LogEntry *entry)
-{
-	bool found = false;
-
-	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
-	for (uint64 i = 0; i < RING_ENTRIES && !found; i++)
-	{
-		LogEntry *place = &shared->ring[(shared->written + i) % RING_ENTRIES];
-
-		if (place->database != MyDatabaseId)
-			continue;
-		*entry = *place;
-		place->database = InvalidOid;
-		found = true;
-	}
-	LWLockRelease(shmem_lock());
-	return found;
-}
-
 void
 llm_log_abandoned(const LlmCall *call)
 {
 	LogEntry entry;
 
-	if (call->state->is_logged || call->state->started_at == 0 ||
-		shared == NULL)
+	if (call->state->is_logged || call->state->started_at == 0)
 		return;
 	fill_entry(call, &entry);
-	ring_push(&entry);
-}
-
-/* ---- rows that their transaction takes along ----------------------------- */
-
-/* Memory of rows; a statement can have many. */
-static MemoryContext pending_cxt = NULL;
-
-/* Move the rows of an aborted (sub)transaction to the ring. */
-static void
-save_rows(SubTransactionId subid)
-{
-	PendingRow **link = &pending;
-
-	while (*link != NULL)
-	{
-		PendingRow *row = *link;
-
-		if (subid != InvalidSubTransactionId && row->subid != subid)
-		{
-			link = &row->next;
-			continue;
-		}
-		*link = row->next;
-		ring_push(&row->entry);
-		pfree(row);
-	}
-	if (pending == NULL && pending_cxt != NULL)
-		MemoryContextReset(pending_cxt);
-}
-
-static void
-on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
-{
-	if (event == XACT_EVENT_ABORT)
-		save_rows(InvalidSubTransactionId);
-	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-	{
-		pending = NULL;
-		if (pending_cxt != NULL)
-			MemoryContextReset(pending_cxt);
-	}
-}
-
-static void
-on_subtransaction_end(SubXactEvent event, SubTransactionId subid,
-					  SubTransactionId parent, void *arg pg_attribute_unused())
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		save_rows(subid);
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		for (PendingRow *row = pending; row != NULL; row = row->next)
-			if (row->subid == subid)
-				row->subid = parent;
-	}
-}
-
-static void
-keep_row(const LogEntry *entry)
-{
-	static bool registered = false;
-	PendingRow *row;
-
-	if (shared == NULL)
-		return;
-	if (!registered)
-	{
-		RegisterXactCallback(on_transaction_end, NULL);
-		RegisterSubXactCallback(on_subtransaction_end, NULL);
-		registered = true;
-	}
-	if (pending_cxt == NULL)
-		pending_cxt = AllocSetContextCreate(TopMemoryContext, "intel llm log",
-											ALLOCSET_SMALL_SIZES);
-	row = MemoryContextAlloc(pending_cxt, sizeof(PendingRow));
-	row->subid = GetCurrentSubTransactionId();
-	row->entry = *entry;
-	row->next = pending;
-	pending = row;
+	llm_log_leave(&entry);
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -655,27 +474,13 @@ llm_log_attempt(LlmCall *call, bool keep)
 		log_line(&entry);
 	if (!keep || !can_write())
 	{
-		ring_push(&entry);
+		llm_log_leave(&entry);
 		return 0;
 	}
 	insert_entry(&entry, call->state->subject, call->state->tenant);
-	keep_row(&entry);
+	llm_log_keep(&entry);
 	last_id = entry.id;
 	return entry.id;
-}
-
-bool
-llm_log_waiting(void)
-{
-	bool waiting = false;
-
-	if (shared == NULL)
-		return false;
-	LWLockAcquire(shmem_lock(), LW_SHARED);
-	for (int i = 0; i < RING_ENTRIES && !waiting; i++)
-		waiting = shared->ring[i].database == MyDatabaseId;
-	LWLockRelease(shmem_lock());
-	return waiting;
 }
 
 void
@@ -683,25 +488,12 @@ llm_log_flush(void)
 {
 	LogEntry entry;
 
-	while (shared != NULL && ring_pop(&entry))
+	while (llm_log_take(&entry))
+	{
+		llm_log_keep(&entry);
 		insert_entry(&entry, entry.has_subject ? entry.subject : NULL,
 					 entry.has_tenant ? entry.tenant : NULL);
-}
-
-/* intel.inference_lost(): entries that the ring had no room for */
-Datum
-intel_inference_lost(PG_FUNCTION_ARGS pg_attribute_unused())
-{
-	uint64 lost = 0;
-
-	(void) fcinfo;
-	if (shared != NULL)
-	{
-		LWLockAcquire(shmem_lock(), LW_SHARED);
-		lost = shared->lost;
-		LWLockRelease(shmem_lock());
 	}
-	PG_RETURN_INT64((int64) lost);
 }
 
 /* intel.last_inference(): id of the last row that this session wrote */

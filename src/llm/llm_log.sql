@@ -109,7 +109,7 @@ CREATE FUNCTION @extschema@.inference_lost() RETURNS bigint
     AS 'MODULE_PATHNAME', 'intel_inference_lost'
     LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.inference_lost() IS
-    'rows of inference that could not be kept since the server started, because too many calls failed at once';
+    'rows of inference that could not be kept since the server started: no worker came for them, or they could not be written';
 REVOKE ALL ON FUNCTION @extschema@.inference_lost() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.last_inference() RETURNS bigint

@@ -106,6 +106,40 @@ is(value(qq{SELECT set_config('request.jwt.claims', json_build_object('sub', $ra
 	"t\necho: x\n1023 1023", 'names too long for an index are cut there, too');
 is(value('SELECT intel.inference_lost()'), '0', 'nothing is lost');
 
+# ---- more rows at once than shared memory has room for --------------------------------
+
+my $many = q{SET intel.feature = '%s'; DO $$ BEGIN FOR i IN 1 .. 3000 LOOP PERFORM intel.complete('x', 'chat'); END LOOP; RAISE 'undone'; END $$};
+my $feature = q{SELECT count(*) = 3000 FROM intel.inference WHERE feature = '%s'};
+is(sqlstate($node, sprintf($many, 'ends')), 'P0001', 'a statement with thousands of calls fails');
+wait_for_sql($node, sprintf($feature, 'ends'), 'all rows of a session that ends');
+my $stays = $node->background_psql('postgres', on_error_stop => 0);
+$stays->query(sprintf($many, 'stays'));
+$stays->query('SELECT 1') foreach 1 .. 3;
+wait_for_sql($node, q{SELECT count(*) >= 1024 FROM intel.inference WHERE feature = 'stays'}, 'what there is room for');
+foreach (1 .. 10)
+{
+	my $before = value(q{SELECT count(*) FROM intel.inference WHERE feature = 'stays'});
+	last if $before == 3000;
+	$stays->query('SELECT 1');
+	wait_for_sql($node, qq{SELECT count(*) > $before FROM intel.inference WHERE feature = 'stays'}, 'more rows, with the next statement');
+}
+is(value(sprintf($feature, 'stays')), 't', 'all rows of a session that goes on');
+$stays->{stderr} = '';
+$stays->quit;
+is(value('SELECT intel.inference_lost()'), '0', 'nothing is lost');
+
+# the worker tries again, but not for ever
+value(q{CREATE SEQUENCE failing;
+	CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF NEW.feature = 'poison' OR NEW.feature = 'twice' AND nextval('public.failing') <= 2 THEN RAISE 'no'; END IF;
+		RETURN NEW; END $$;
+	CREATE TRIGGER fails BEFORE INSERT ON intel.inference FOR EACH ROW EXECUTE FUNCTION public.fails()});
+value(q{SET intel.feature = 'twice'; BEGIN READ ONLY; SELECT intel.complete('x', 'chat'); COMMIT});
+wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.inference WHERE feature = 'twice'}, 'a row that could not be written at first');
+value(q{SET intel.feature = 'poison'; BEGIN READ ONLY; SELECT intel.complete('x', 'chat'); COMMIT});
+wait_for_sql($node, 'SELECT intel.inference_lost() = 1', 'a row that cannot be written to be given up');
+value(q{DROP TRIGGER fails ON intel.inference});
+
 # ---- jobs ---------------------------------------------------------------------
 
 $mock->control({ match => { path => '/chat/' }, do => [ '500', 'ok' ] });

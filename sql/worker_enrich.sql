@@ -44,6 +44,9 @@ INSERT INTO enr.doc VALUES (1);
 SELECT intel.create_enrichment('low', 'enr.doc', '{title}', 'out', '', options => '{"priority": -32768}') IS NOT NULL AS created;
 INSERT INTO enr.doc VALUES (2);
 SELECT priority, count(*) FROM intel.job_queue WHERE task = 'enrich' GROUP BY 1;
+
+-- a column has one enrichment
+SELECT intel.create_enrichment('second', 'enr.doc', '{title}', 'out', '');
 SELECT intel.drop_enrichment('low');
 
 -- also with another model

@@ -875,6 +875,12 @@ BEGIN
     INSERT INTO @extschema@.enrichment (name, source, key, inputs, target, kind, instruction, options)
         VALUES (name, source, pk, inputs, target, kind, instruction, options - 'backfill') RETURNING * INTO e;
     PERFORM @extschema@._enrich_follow(e);
+    -- the triggers have locked the table, so nobody else creates one
+    IF EXISTS (SELECT FROM @extschema@.enrichment x, pg_class c WHERE x.source = e.source AND x.target = e.target AND x.id <> e.id
+            AND c.oid = e.source AND pg_has_role(x.owner, c.relowner, 'USAGE')) THEN
+        RAISE EXCEPTION 'column "%" of table % is filled by another enrichment', target, source
+            USING ERRCODE = 'duplicate_object', HINT = 'See intel.enrichment.';
+    END IF;
     IF coalesce((options ->> 'backfill')::boolean, true) THEN
         PERFORM @extschema@.backfill_enrichment(name);
     END IF;

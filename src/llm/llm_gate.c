@@ -380,20 +380,34 @@ copy_provider(const LlmProvider *provider)
 	return copy;
 }
 
-/*
- * What a request gives in place of an answer must be one, or null. A message
- * that it gives as a whole (chat) is its own.
- */
+bool
+llm_fallback_is_message(LlmTask task, const json_t *fallback,
+						const json_t *schema)
+{
+	return task == LLM_TASK_CHAT && json_is_object(fallback) &&
+		   (schema == NULL ||
+			json_string_member(fallback, "role", NULL) != NULL);
+}
+
+/* What a request gives in place of an answer must be one, or null. */
 static void
 check_fallback(const LlmCall *call, const json_t *fallback)
 {
 	const json_t *schema = json_object_get(call->state->ask.options, "schema");
+	const char *text;
 	LlmProblem ignored;
 
-	if (schema == NULL || fallback == NULL || json_is_null(fallback) ||
-		(call->task == LLM_TASK_CHAT && json_is_object(fallback)))
+	if (schema == NULL || fallback == NULL || json_is_null(fallback))
 		return;
-	if (!llm_schema_fits(schema, fallback, &ignored))
+	if (llm_fallback_is_message(call->task, fallback, schema))
+	{
+		text = json_string_member(fallback, "content", NULL);
+		/* a message of tool calls has none */
+		if (text == NULL)
+			return;
+		fallback = json_parse(text, strlen(text));
+	}
+	if (fallback == NULL || !llm_schema_fits(schema, fallback, &ignored))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("request cannot be sent: \"fallback\" does not "
 							   "fit \"schema\"")));

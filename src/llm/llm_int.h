@@ -103,6 +103,10 @@ typedef struct LlmCallState
  */
 #define LLM_IDENTITY_MAX 256
 
+/* Is what chat falls back on a message, or an answer for one? */
+extern bool llm_fallback_is_message(LlmTask task, const json_t *fallback,
+									const json_t *schema);
+
 /*
  * llm_call_prepare for the model *model instead of the request's; NULL: the
  * request's own. Sets *model to the name that it is. With *refusal, which

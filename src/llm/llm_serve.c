@@ -93,13 +93,13 @@ llm_given_fallback(LlmTask task, Jsonb *request)
 {
 	json_t *doc = json_from_jsonb(request);
 	json_t *value = json_object_get(doc, "fallback");
+	const json_t *schema = json_object_get(doc, "schema");
 	json_t *result;
 	json_t *content;
 
 	if (value == NULL || (task != LLM_TASK_COMPLETE && task != LLM_TASK_CHAT))
 		return NULL;
-	if (json_is_null(value) ||
-		(json_is_string(value) && json_object_get(doc, "schema") == NULL))
+	if (json_is_null(value) || (json_is_string(value) && schema == NULL))
 		content = json_incref(value);
 	else
 	{
@@ -111,7 +111,7 @@ llm_given_fallback(LlmTask task, Jsonb *request)
 	if (task == LLM_TASK_COMPLETE)
 		result = json_pack("{s:o, s:s}", "content", content, "finish_reason",
 						   "fallback");
-	else if (json_is_object(value))
+	else if (llm_fallback_is_message(task, value, schema))
 	{
 		json_decref(content);
 		result = json_pack("{s:O, s:s}", "message", value, "finish_reason",

@@ -219,6 +219,13 @@ $mock->reset;
 is(sqlstate($node, qq{SELECT intel.extract('x', '$schema', 'openai', '{"fallback": {"name": "Ann"}}')}), '22023', 'extract: not what does not fit');
 is(sqlstate($node, q{SELECT intel.complete('x', 'openai', '{"schema": {"type": "integer"}, "fallback": "none"}')}), '22023', 'complete: neither');
 is(sqlstate($node, q{SELECT intel.chat('[{"role": "user", "content": "x"}]', 'openai', '{"schema": {"type": "integer"}, "fallback": "none"}')}), '22023', 'chat: neither');
+# of chat, what has a role is a message, whose content is the answer
+my $asked = q{intel.chat('[{"role": "user", "content": "x"}]', 'openai', '{"schema": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}, "fallback": %s}')};
+is(sqlstate($node, sprintf("SELECT $asked", $_)), '22023', "chat: not $_") foreach '{"m": 1}', '{"role": "assistant", "content": "{\"m\": 1}"}', '{"role": "assistant", "content": "n"}';
+$node->safe_psql('postgres', q{UPDATE intel.provider SET enabled = false WHERE name = (SELECT provider FROM intel.model WHERE name = 'openai')});
+is($node->safe_psql('postgres', sprintf("SELECT $asked -> 'message' ->> 'content'", '{"n": 1}')), '{"n":1}', 'chat: an answer that fits');
+is($node->safe_psql('postgres', sprintf("SELECT $asked -> 'message' ->> 'content'", '{"role": "assistant", "content": "{\"n\": 2}"}')), '{"n": 2}', 'or a message with one');
+$node->safe_psql('postgres', q{UPDATE intel.provider SET enabled = true WHERE NOT enabled});
 is($mock->stats->{requests}, 0, 'nothing is asked');
 
 # ---- the caller's own system text comes in addition ------------------------------------

@@ -69,11 +69,13 @@ bool
 llm_place_is_free(const Meter *meter, int concurrency,
 				  const LlmCallState *state, int64 now)
 {
+	bool waits = state->waits_for == meter;
+	int others = meter->waiting - (waits ? 1 : 0);
 	bool is_others;
 
 	if (is_batch(state))
-		is_others = meter->waiting > 0 && !meter->session_had_last;
-	else if (state->waits_for == meter || meter->waiting == 0)
+		is_others = others > 0 && !meter->session_had_last;
+	else if (waits || others == 0)
 		is_others = meter->session_had_last && now < meter->kept_until;
 	else
 		is_others = true;

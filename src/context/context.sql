@@ -34,7 +34,8 @@ CREATE POLICY recipe_own ON @extschema@.recipe
 CREATE POLICY recipe_shared ON @extschema@.recipe FOR SELECT USING (shared);
 -- owner, subject, tenant and shared are not for the user to choose
 GRANT SELECT, INSERT (name, template, sections, budget), UPDATE (budget) ON @extschema@.recipe TO PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.recipe_id_seq', '');
 
 CREATE FUNCTION @extschema@._check_recipe(template text, sections jsonb, budget int)

@@ -36,8 +36,10 @@ ALTER TABLE @extschema@.inference_score ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.inference_score
     USING (EXISTS (SELECT FROM @extschema@.inference i WHERE i.id = inference_score.inference));
 COMMENT ON POLICY own ON @extschema@.inference_score IS 'as the call';
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.feedback', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference_score', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.feedback',
+    'WHERE EXISTS (SELECT FROM @extschema@.inference i, pg_catalog.pg_roles r WHERE i.id = inference AND r.oid = i.owner)');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference_score',
+    'WHERE EXISTS (SELECT FROM @extschema@.inference i, pg_catalog.pg_roles r WHERE i.id = inference AND r.oid = i.owner)');
 
 -- What the worker deletes of the log. A call that somebody gives a score at the
 -- moment, or whose score is locked, is left for later.

@@ -14,7 +14,7 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
                'enrichment_model_indexes', 'finish_enrichment_model',
                '_answer_each', '_call', '_call_memo', '_cascade', '_cascade_ask_proxy', '_complete_each', '_complete_memo', '_enrich_changed', '_enrich_inserted', '_enrich_queue', '_embed', '_embed_batch', '_job', '_job_wait', '_stream', '_stream_chat', 'ask',
                'cancel', 'chat', 'classify', 'classify_each', 'complete', 'complete_prompt', 'create_enrichment', 'delete_job', 'drop_enrichment', 'embed', 'extract', 'extract_each', 'is_true', 'is_true_each',
-               'last_inference', 'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
+               'last_inference', 'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'resume_jobs', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
                'stream_chat', 'submit', 'submit_ask', 'submit_each', 'summarize', 'summarize_each', 'translate', 'translate_each', 'wait'
            )
          ORDER BY p.proname, p.oid
@@ -68,7 +68,7 @@ CREATE FUNCTION @extschema@.grant_access(role regrole) RETURNS void
         EXECUTE format('GRANT SELECT ON @extschema@.enrichment_status, @extschema@.enrichment_error,
             @extschema@._enrich_job TO %s', role);
         EXECUTE format('GRANT SELECT ON @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
-            @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance,
+            @extschema@.inference_span, @extschema@.prompt_performance,
             @extschema@.inference_event TO %s', role);
         EXECUTE format('GRANT SELECT, INSERT (inference, signal, corrected), UPDATE (signal, corrected, given_at)
             ON @extschema@.feedback TO %s', role);
@@ -97,7 +97,7 @@ CREATE FUNCTION @extschema@.revoke_access(role regrole) RETURNS void
         EXECUTE format('REVOKE ALL ON @extschema@.job_part, @extschema@.enrichment, @extschema@.enrichment_row,
             @extschema@.enrichment_status, @extschema@.enrichment_error, @extschema@._enrich_job FROM %s', role);
         EXECUTE format('REVOKE ALL ON @extschema@.job_queue, @extschema@.job, @extschema@.dead_letter, @extschema@.inference,
-            @extschema@.inference_span, @extschema@.cache, @extschema@.prompt_performance, @extschema@.inference_event,
+            @extschema@.inference_span, @extschema@.prompt_performance, @extschema@.inference_event,
             @extschema@.feedback, @extschema@.inference_score, @extschema@.cascade FROM %s', role);
     END
     $$;

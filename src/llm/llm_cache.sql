@@ -26,7 +26,7 @@ CREATE POLICY own ON @extschema@.cache
     USING (owner = (SELECT @extschema@._caller())
         AND tenant IS NOT DISTINCT FROM (SELECT @extschema@.tenant()));
 COMMENT ON POLICY own ON @extschema@.cache IS
-    'answers are given again to the role and tenant that they were given to';
+    'answers are given again to the role and tenant that they were given to; no role is granted the table, since its rows are of all users of a role';
 
 CREATE FUNCTION @extschema@.prune_cache() RETURNS bigint
     LANGUAGE sql VOLATILE PARALLEL UNSAFE

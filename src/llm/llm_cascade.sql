@@ -69,7 +69,8 @@ CREATE POLICY own ON @extschema@.cascade
         AND tenant IS NOT DISTINCT FROM (SELECT @extschema@.tenant()));
 COMMENT ON POLICY own ON @extschema@.cascade IS
     'rows are seen by the role, subject and tenant whose call it was';
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.cascade', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.cascade',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.cascade_id_seq', '');
 
 CREATE FUNCTION @extschema@._cascade_allowance(inputs integer, sample integer,

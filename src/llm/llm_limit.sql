@@ -103,8 +103,10 @@ COMMENT ON FUNCTION @extschema@.reset_breaker(text) IS
     'closes the circuit breaker of a model; false when it has none';
 REVOKE ALL ON FUNCTION @extschema@.reset_breaker(text) FROM PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.rate_limit', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.rate_limit',
+    'WHERE role IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = role)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.rate_limit_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.budget', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.budget',
+    'WHERE role IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = role)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.budget_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.spend', '');

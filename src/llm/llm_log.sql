@@ -142,5 +142,6 @@ COMMENT ON FUNCTION @extschema@.prune_inference(interval) IS
     'removes rows of inference, and of cascade, that are older, by default than intel.inference_retention, and counts those of inference';
 REVOKE ALL ON FUNCTION @extschema@.prune_inference(interval) FROM PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.inference_id_seq', '');

@@ -43,7 +43,8 @@ COMMENT ON POLICY shared ON @extschema@.prompt IS 'what an administrator shares 
 -- owner, subject, tenant and shared are not for the user to choose
 GRANT SELECT, INSERT (name, version, template, options, label), UPDATE (label)
     ON @extschema@.prompt TO PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.prompt', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.prompt',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.prompt_id_seq', '');
 
 -- In place of constraints, whose errors would show the row, and so the text.

@@ -51,7 +51,9 @@ CREATE TRIGGER gazetteer_changed
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._redaction_policy_changed();
 ALTER TABLE @extschema@.gazetteer ENABLE ALWAYS TRIGGER gazetteer_check;
 ALTER TABLE @extschema@.gazetteer ENABLE ALWAYS TRIGGER gazetteer_changed;
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.gazetteer', '');
+-- rows of a role that was dropped would become those of another role where they are restored
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.gazetteer',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 
 CREATE TABLE @extschema@.custom_rule (
     name      text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),

@@ -23,7 +23,8 @@ CREATE POLICY pii_vault_own ON @extschema@.pii_vault
     USING (owner = @extschema@._caller()
         AND subject IS NOT DISTINCT FROM @extschema@.subject()
         AND tenant IS NOT DISTINCT FROM @extschema@.tenant());
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.pii_vault', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pii_vault',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 
 CREATE FUNCTION @extschema@._vault_seal(
     content text, policy text, OUT content text, OUT tokens text[], OUT sealed bytea[]) RETURNS record

@@ -71,7 +71,7 @@ COMMENT ON COLUMN @extschema@.job_queue.lease_until IS 'until then the process t
 COMMENT ON COLUMN @extschema@.job_queue.feature IS 'intel.feature of the submitter; limits, budgets and the log of calls name it';
 COMMENT ON COLUMN @extschema@.job_queue.ready IS 'queued, and nothing but its turn is waited for';
 COMMENT ON COLUMN @extschema@.job_queue.waiting IS 'queued, and waits for a job in needs to end';
-COMMENT ON COLUMN @extschema@.job_queue.held_by IS 'queued, and refused by this model, provider, limit or budget; next_attempt_at is the earliest time of another try';
+COMMENT ON COLUMN @extschema@.job_queue.held_by IS 'queued, and refused by this model, provider, limit or budget; next_attempt_at is the earliest time of another try. restored: it came from a dump, see resume_jobs()';
 COMMENT ON COLUMN @extschema@.job_queue.needs IS 'jobs that must have ended before this one runs';
 COMMENT ON COLUMN @extschema@.job_queue.run_anyway IS 'run also when a job in needs did not succeed';
 COMMENT ON COLUMN @extschema@.job_queue.expires_at IS 'a job that is still queued then fails';
@@ -167,7 +167,8 @@ ALTER TABLE @extschema@.job_part ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.job_part
     USING (EXISTS (SELECT FROM @extschema@.job_queue q WHERE q.id = job));
 COMMENT ON POLICY own ON @extschema@.job_part IS 'as the job';
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_part', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_part',
+    'WHERE EXISTS (SELECT FROM @extschema@.job_queue q, pg_catalog.pg_roles r WHERE q.id = job AND r.oid = q.owner)');
 
 CREATE TABLE @extschema@.tenant_weight (
     tenant text PRIMARY KEY,
@@ -325,12 +326,25 @@ CREATE FUNCTION @extschema@.retry(job bigint) RETURNS boolean
 AS $$
     WITH queued AS (
         UPDATE @extschema@.job_queue SET status = 'queued'
-        WHERE id = job AND status IN ('failed', 'dead', 'cancelled') RETURNING 1)
+        WHERE id = job AND (status IN ('failed', 'dead', 'cancelled') OR status = 'queued' AND held_by = 'restored') RETURNING 1)
     SELECT EXISTS (SELECT FROM queued);
 $$;
 COMMENT ON FUNCTION @extschema@.retry(bigint) IS
-    'queue a job again that failed or was cancelled; false when there is no such job';
+    'queue a job again that failed or was cancelled, or let one run that a dump has brought; false when there is no such job';
 REVOKE EXECUTE ON FUNCTION @extschema@.retry(bigint) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.resume_jobs() RETURNS bigint
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH queued AS (
+        UPDATE @extschema@.job_queue SET status = 'queued'
+        WHERE status = 'queued' AND NOT ready AND NOT waiting AND held_by = 'restored' RETURNING 1)
+    SELECT count(*) FROM queued;
+$$;
+COMMENT ON FUNCTION @extschema@.resume_jobs() IS
+    'let the jobs of the caller run that a dump has brought, a superuser those of all; returns how many';
+REVOKE EXECUTE ON FUNCTION @extschema@.resume_jobs() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.purge_jobs(max integer DEFAULT 10000) RETURNS bigint
     LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
@@ -409,5 +423,6 @@ COMMENT ON FUNCTION @extschema@.run_task(text, jsonb) IS
     'do at once, in this session and transaction, what submit() would queue';
 REVOKE EXECUTE ON FUNCTION @extschema@.run_task(text, jsonb) FROM PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_queue', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_queue',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.job_queue_id_seq', '');

@@ -267,7 +267,12 @@ discover(TimestampTz now)
 		" SELECT h.held_by FROM h WHERE h.held_by IS NOT NULL",
 		NULL, 0);
 	for (uint64 i = 0; i < rows->nrows; i++)
-		(void) find_hold(query_text(rows, i, 0), true);
+	{
+		const char *name = query_text(rows, i, 0);
+
+		if (strcmp(name, HELD_RESTORED) != 0)
+			(void) find_hold(name, true);
+	}
 }
 
 /* How many jobs are due, by the time that has passed. */

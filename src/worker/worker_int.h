@@ -87,6 +87,9 @@ extern void worker_shared_yield(void);
  * Wake the worker of a database, because jobs were queued or cancelled.
  * Raises nothing, so it is fit for the end of a commit.
  */
+/* What holds a job that came from a dump, in job_queue.held_by. */
+#define HELD_RESTORED "restored"
+
 #define WAKE_QUEUED 1
 #define WAKE_CANCELLED 2
 #define WAKE_FLUSH 4   /* llm has something to write down */

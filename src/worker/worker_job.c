@@ -313,26 +313,104 @@ check_new_job(HeapTuple row, TupleDesc desc)
 }
 
 /*
- * A new row, or one from a dump: a queued job is ready at once when it needs
- * no other and its time has come.
+ * Is it a row from a dump? No other is older than its transaction.
  */
+static bool
+is_restored(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum created_at = column(row, desc, "created_at", &isnull);
+
+	return DatumGetTimestampTz(created_at) <
+		   GetCurrentTransactionStartTimestamp();
+}
+
+/* A job of this transaction: ready at once when it waits for nothing. */
 static HeapTuple
 open_new_job(HeapTuple row, TupleDesc desc)
 {
-	int columns[3];
-	Datum values[3] = {0};
-	bool nulls[3] = {false, false, true};
+	static const char *const names[] = {"ready", "waiting", "held_by"};
+	int columns[lengthof(names)];
+	Datum values[lengthof(names)] = {0};
+	bool nulls[lengthof(names)] = {false, false, true};
 	bool isnull;
 
-	columns[0] = column_number(desc, "ready");
-	columns[1] = column_number(desc, "waiting");
-	columns[2] = column_number(desc, "held_by");
+	for (int i = 0; i < (int) lengthof(names); i++)
+		columns[i] = column_number(desc, names[i]);
 	(void) column(row, desc, "needs", &isnull);
 	values[0] = BoolGetDatum(
 		isnull && strcmp(status_of(row, desc), "queued") == 0 &&
 		DatumGetTimestampTz(column(row, desc, "next_attempt_at", &isnull)) <=
 			GetCurrentTimestamp());
-	return heap_modify_tuple_by_cols(row, desc, 3, columns, values, nulls);
+	return heap_modify_tuple_by_cols(row, desc, lengthof(names), columns,
+									 values, nulls);
+}
+
+static bool
+is_held(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+
+	(void) column(row, desc, "held_by", &isnull);
+	return !isnull;
+}
+
+static bool
+is_held_restored(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum held_by = column(row, desc, "held_by", &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(held_by), HELD_RESTORED) == 0;
+}
+
+/*
+ * A job from a dump that has not ended is held until resume_jobs(): rows and
+ * privileges that it needs come behind it, and what a copy of the database
+ * shall not send, or not twice, is for somebody to say.
+ */
+static HeapTuple
+hold_restored_job(HeapTuple row, TupleDesc desc)
+{
+	static const char *const names[] = {
+		"status",	   "held_by",	  "error_message",
+		"ready",	   "waiting",	  "lease_pid",
+		"lease_start", "lease_until", "next_attempt_at",
+	};
+	int columns[lengthof(names)];
+	Datum values[lengthof(names)] = {0};
+	bool nulls[lengthof(names)] = {false, false, false, false, false,
+								   true,  true,	 true,	false};
+	bool isnull;
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		columns[i] = column_number(desc, names[i]);
+	values[0] = CStringGetTextDatum("queued");
+	values[1] = CStringGetTextDatum(HELD_RESTORED);
+	values[2] =
+		CStringGetTextDatum("restored from a dump, waits for resume_jobs()");
+	values[3] = values[4] = BoolGetDatum(false);
+	/* what it was refused for is looked at anew */
+	values[8] = column(row, desc, "next_attempt_at", &isnull);
+	if (!is_held_restored(row, desc) && is_held(row, desc))
+		values[8] = TimestampTzGetDatum(GetCurrentTimestamp());
+	return heap_modify_tuple_by_cols(row, desc, lengthof(names), columns,
+									 values, nulls);
+}
+
+/* Such a job goes on where it was, with its time and its attempts. */
+static HeapTuple
+resume_restored_job(HeapTuple row, TupleDesc desc)
+{
+	static const char *const names[] = {"held_by", "error_message"};
+	int columns[lengthof(names)];
+	Datum values[lengthof(names)] = {0};
+	bool nulls[lengthof(names)] = {true, true};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		columns[i] = column_number(desc, names[i]);
+	return heap_modify_tuple_by_cols(row, desc, lengthof(names), columns,
+									 values, nulls);
 }
 
 Datum
@@ -352,12 +430,21 @@ intel_job_guard(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 	{
 		check_new_job(trigger->tg_trigtuple, desc);
-		return PointerGetDatum(open_new_job(trigger->tg_trigtuple, desc));
+		if (!is_one_of(status_of(trigger->tg_trigtuple, desc), cancellable))
+			return PointerGetDatum(trigger->tg_trigtuple);
+		return PointerGetDatum(
+			is_restored(trigger->tg_trigtuple, desc)
+				? hold_restored_job(trigger->tg_trigtuple, desc)
+				: open_new_job(trigger->tg_trigtuple, desc));
 	}
 	if (engine_is_writing())
 		return PointerGetDatum(trigger->tg_newtuple);
 	from = status_of(trigger->tg_trigtuple, desc);
 	to = status_of(trigger->tg_newtuple, desc);
+	if (strcmp(to, "queued") == 0 && strcmp(from, "queued") == 0 &&
+		is_held_restored(trigger->tg_trigtuple, desc))
+		return PointerGetDatum(
+			resume_restored_job(trigger->tg_trigtuple, desc));
 	if (!(strcmp(to, "cancelled") == 0 && is_one_of(from, cancellable)) &&
 		!(strcmp(to, "queued") == 0 && is_one_of(from, retryable)))
 		ereport(ERROR,

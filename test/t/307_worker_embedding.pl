@@ -310,8 +310,8 @@ sql('CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy'), '-f', $dump ], 'the dump is restored');
 is($node->safe_psql('copy', qq{$as SELECT string_agg(format('%s %s %s %s', name, target, model, replaces), ', ' ORDER BY name) FROM intel.enrichment_status}),
 	'doc embedding large , doc_v6 embedding_v6 small doc', 'the change is where it was');
+cmp_ok($node->safe_psql('copy', 'SELECT intel.resume_jobs()'), '>', 0, 'its jobs wait until they may run');
 wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.job_queue WHERE status IN ('queued', 'running')}, 'the jobs of the copy to end', dbname => 'copy');
-# jobs that ran before the rows were restored found none
 $node->safe_psql('copy', qq{$as SELECT intel.backfill_enrichment(n) FROM unnest('{doc,doc_v6}'::text[]) n});
 wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.job_queue WHERE status IN ('queued', 'running')}, 'the backfill of the copy to end', dbname => 'copy');
 $node->safe_psql('copy', qq{$as SELECT intel.finish_enrichment_model('doc')});

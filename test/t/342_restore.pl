@@ -1,0 +1,82 @@
+# A dump and its restore: jobs that had not ended wait until somebody lets them
+# run, with all that they need; rows of dropped roles become nobody else's.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use JSON::PP ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', conf => "intel.job_retry_delay = 20ms\nintel.lease_timeout = 2s\n");
+my $mock = start_mock(dimensions => 8);
+my $url = $mock->url('/v1');
+
+sub value { return $node->safe_psql('postgres', $_[0]); }
+sub copy { return $node->safe_psql('copy', $_[0]); }
+
+value(<<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms) VALUES ('mock', 'openai', '$url', true, 60000);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
+INSERT INTO intel.model_grant VALUES ('chat', 0);
+CREATE ROLE app; CREATE ROLE other; CREATE ROLE gone;
+SELECT intel.grant_access(r::regrole) FROM unnest('{app,other,gone}'::text[]) r;
+SQL
+
+# ---- what is dumped -----------------------------------------------------------------------
+
+my $submit = q{SELECT intel.submit('complete', jsonb_build_object('model', 'chat', 'prompt', '%s')%s)};
+value(q{SET ROLE app; } . sprintf($submit, 'done', ''));
+wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.job_queue WHERE status = 'succeeded'}, 'a job that ends before the dump');
+$mock->control({ match => { contains => 'hangs' }, do => ['hang'] });
+my $hangs = value(q{SET ROLE app; } . sprintf($submit, 'hangs', ''));
+$mock->wait_requests(2);
+value(q{UPDATE intel.provider SET enabled = false WHERE name = 'mock'});
+value(qq{SET ROLE app; } . join(' ', map({ sprintf("$submit;", $_, '') } qw(one two three)), sprintf($submit, 'after', qq{, '{"after": $hangs, "after_failure": "run"}'}), ';',
+	sprintf($submit, 'later', q{, '{"run_at": "2100-01-01"}'})));
+value(q{SET ROLE other; } . sprintf($submit, 'foreign', ''));
+value(q{SET ROLE gone; } . sprintf($submit, 'nobody', '') . q{; SELECT intel.create_prompt('p', 'text {{x}}')});
+value(q{INSERT INTO intel.gazetteer (entity, term, owner) VALUES ('PERSON', 'Zebedee Quux', 'gone')});
+wait_for_sql($node, q{SELECT count(*) = 5 FROM intel.job_queue WHERE held_by IS NOT NULL}, 'jobs held by the provider');
+value(q{INSERT INTO intel.rate_limit (role, requests, period) VALUES ('gone', 1, '1 day'), (NULL, 1000, '1 day')});
+value('DROP OWNED BY gone; DROP ROLE gone');
+is(value(q{SELECT count(*) FROM intel.job_queue WHERE status = 'running'}), '1', 'one job is running');
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump');
+my $last = value('SELECT max(id) FROM intel.inference');
+
+# ---- nothing runs by itself --------------------------------------------------------------------
+
+$mock->reset;
+value('CREATE DATABASE copy');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('copy'), $dump ], 'pg_restore');
+copy(q{UPDATE intel.provider SET enabled = true WHERE name = 'mock'});
+my $now = copy(q{SET ROLE other; } . sprintf($submit, 'new', ''));
+is(copy("SET ROLE other; SELECT (w).status FROM intel.wait($now) w"), 'succeeded', 'new jobs run');
+is($mock->stats->{requests}, 1, 'and no other');
+is(copy(q{SELECT count(*) FROM intel.job_queue WHERE status = 'queued' AND held_by = 'restored' AND error_message LIKE 'restored %'}), '7', 'the others say what they wait for');
+is(copy(q{SELECT count(*) FROM intel.job_queue WHERE status = 'succeeded'}), '2', 'what had ended has ended');
+is(copy(q{SELECT count(*) FROM (SELECT owner FROM intel.job_queue UNION ALL SELECT owner FROM intel.prompt UNION ALL SELECT owner FROM intel.gazetteer UNION ALL SELECT owner FROM intel.inference) o
+	WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner)}), '0', 'nothing of a role that is gone');
+is(copy(q{SELECT count(*) FROM intel.rate_limit}), '1', 'nor a limit for it');
+
+# ---- until it is said ------------------------------------------------------------------------------
+
+my $one = copy(q{SELECT id FROM intel.job_queue WHERE request ->> 'prompt' = 'one'});
+is(copy("SET ROLE app; SELECT intel.retry($one)"), 't', 'one job');
+is(copy("SET ROLE app; SELECT (w).status FROM intel.wait($one) w"), 'succeeded', 'is run');
+is(copy(q{SET ROLE app; SELECT intel.resume_jobs()}), '5', 'a role lets its own run');
+wait_for_sql($node, q{SELECT count(*) = 5 FROM intel.job_queue WHERE status = 'succeeded' AND owner = 'app'::regrole AND request ->> 'prompt' IN ('hangs', 'one', 'two', 'three', 'after')}, 'those of the role', dbname => 'copy');
+is(copy(q{SELECT status || ready FROM intel.job_queue WHERE request ->> 'prompt' = 'later'}), 'queuedfalse', 'but for one whose time has not come');
+is(copy(q{SELECT status FROM intel.job_queue WHERE request ->> 'prompt' = 'foreign'}), 'queued', 'and those of others');
+is(copy(q{SELECT intel.resume_jobs()}), '1', 'a superuser lets all run');
+wait_for_sql($node, q{SELECT status = 'succeeded' AND error_message IS NULL FROM intel.job_queue WHERE request ->> 'prompt' = 'foreign'}, 'the last one', dbname => 'copy');
+is(copy(q{SELECT intel.resume_jobs()}), '0', 'nothing is left');
+cmp_ok(copy('SELECT max(id) FROM intel.inference'), '>', $last, 'rows of calls have new numbers');
+is($mock->stats->{requests}, 7, 'each job has one call');
+is(sqlstate($node, qq{UPDATE intel.job_queue SET status = 'queued' WHERE status = 'queued'}), '55000', 'jobs that wait for something else do not go on so');
+
+$node->stop;
+done_testing();

@@ -357,9 +357,18 @@ void
 llm_call_start(LlmCall *call)
 {
 	if (call->is_local)
+	{
 		llm_call_run_local(call);
-	else
-		llm_http_start(backend_http(), call);
+		return;
+	}
+	/* it would hold up all other jobs, within a transaction */
+	if (llm_origin_job() != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("SQL of a job cannot wait for a model"),
+				 errhint("A step function returns the call that is to be "
+						 "made; a trigger can submit a job.")));
+	llm_http_start(backend_http(), call);
 }
 
 void

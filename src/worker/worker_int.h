@@ -321,6 +321,15 @@ extern int turn_find_lanes(Turn *turn, const char *held_by, int max,
  */
 extern int turn_share(Turn *turn, Lane *lanes, int n, int places, int free);
 
+/* ---- worker_slow.c ------------------------------------------------------- */
+
+/* A step of a lane that began then has ended. */
+extern void slow_note(int64 lane, TimestampTz started);
+/* Shall others go first, since steps of this lane take long? */
+extern bool slow_is(int64 lane);
+/* The job whose turn it is among those of slow lanes; NULL: there are none. */
+extern Job *slow_next(const List *jobs);
+
 /* ---- worker_hold.c -------------------------------------------------------
  *
  * hold_job and hold_release need a transaction.

@@ -28,6 +28,7 @@
 #include "replication/syncrep.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -55,6 +56,7 @@ typedef struct Worker
 	MemoryContext cxt; /* "intel worker": jobs in flight, the HTTP set */
 	LlmHttp *http;
 	List *jobs;		 /* Job: everything in flight */
+	List *slow;		 /* those that go on when others have, by their lanes */
 	TimestampTz due; /* next time the table has something to do */
 	TimestampTz purge_at;
 	TimestampTz renew_at;
@@ -183,6 +185,7 @@ static void
 drop_job(Worker *worker, Job *job)
 {
 	worker->jobs = list_delete_ptr(worker->jobs, job);
+	worker->slow = list_delete_ptr(worker->slow, job);
 	engine_forget(job);
 }
 
@@ -237,6 +240,8 @@ take_step(Job *job, Worker *worker)
 {
 	const LlmCall *call = job->llm_call;
 	bool failed = call != NULL && call->outcome != LLM_SUCCEEDED;
+	TimestampTz started = GetCurrentTimestamp();
+	int64 lane = job->lane;
 	bool goes_on;
 
 	begin(failed ? "intel: job failure" : "intel: job step");
@@ -246,6 +251,9 @@ take_step(Job *job, Worker *worker)
 	goes_on = engine_step(job);
 	unlimit_step();
 	commit(worker);
+	/* SQL of one role shall leave nothing behind for the next one's */
+	LockReleaseSession(USER_LOCKMETHOD);
+	slow_note(lane, started);
 	return goes_on;
 }
 
@@ -275,6 +283,29 @@ advance_job(Worker *worker, Job *job)
 	end_job(worker, job);
 }
 
+/* Go on with a job, or where its lane is slow, when others have done so. */
+static void
+go_on_with(Worker *worker, Job *job)
+{
+	if (!slow_is(job->lane))
+		advance_job(worker, job);
+	else if (!list_member_ptr(worker->slow, job))
+		worker->slow = lappend(worker->slow, job);
+}
+
+static void
+go_on_with_slow(Worker *worker)
+{
+	Job *job = slow_next(worker->slow);
+
+	if (job == NULL)
+		return;
+	worker->slow = list_delete_ptr(worker->slow, job);
+	advance_job(worker, job);
+	worker->due = DT_NOBEGIN;
+	worker->idle_since = GetCurrentTimestamp();
+}
+
 /* Go on with jobs whose wait is over. */
 static void
 resume_waiting(Worker *worker)
@@ -292,7 +323,7 @@ resume_waiting(Worker *worker)
 
 		if (job->is_aside && job->again_at <= now)
 		{
-			advance_job(worker, job);
+			go_on_with(worker, job);
 			worker->due = DT_NOBEGIN;
 			continue;
 		}
@@ -310,7 +341,7 @@ resume_waiting(Worker *worker)
 		else if (!job->waits && job->llm_call->is_local)
 		{
 			llm_call_run_local(job->llm_call);
-			advance_job(worker, job);
+			go_on_with(worker, job);
 			worker->due = DT_NOBEGIN;
 		}
 		else if (!job->waits)
@@ -373,7 +404,7 @@ claim_jobs(Worker *worker)
 	foreach (lc, claimed)
 	{
 		CHECK_FOR_INTERRUPTS();
-		advance_job(worker, lfirst(lc));
+		go_on_with(worker, lfirst(lc));
 	}
 	/* some have ended already: others may need them, or their places */
 	if (engine_ends_pending() || hold_has_refused() ||
@@ -583,13 +614,14 @@ run(Worker *worker)
 			 i < ROUND_JOBS && (call = llm_http_next(worker->http)) != NULL;
 			 i++)
 		{
-			advance_job(worker, call->tag);
+			go_on_with(worker, call->tag);
 			/* a place is free: what waits in the table may be due */
 			worker->due = DT_NOBEGIN;
 			worker->idle_since = GetCurrentTimestamp();
 		}
+		go_on_with_slow(worker);
 		flush_commits(worker);
-		if (worker->due <= GetCurrentTimestamp())
+		if (worker->slow != NIL || worker->due <= GetCurrentTimestamp())
 		{
 			llm_http_wait(worker->http, 0);
 			continue;

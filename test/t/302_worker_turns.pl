@@ -104,6 +104,38 @@ is($node->safe_psql('postgres', qq{SET request.jwt.claims = '{"tenant_id": "smal
 is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job WHERE status = 'running'}), '16',
 	'and all of them still hang');
 
+# ---- SQL that takes long -------------------------------------------------------------
+
+# of two tables whose triggers sleep, the jobs come one at a time and in turns, behind those of others
+$node->safe_psql('postgres', q{UPDATE intel.job_queue SET status = 'cancelled' WHERE status IN ('queued', 'running')});
+$mock->reset;
+foreach my $owner ('first', 'second')
+{
+	$node->safe_psql('postgres', qq{CREATE ROLE $owner; SELECT intel.grant_access('$owner'); CREATE SCHEMA $owner AUTHORIZATION $owner; SET ROLE $owner;
+		CREATE TABLE $owner.slow (id int PRIMARY KEY, body text, line text, at timestamptz);
+		CREATE FUNCTION $owner.sleeps() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+			PERFORM pg_sleep(0.3), pg_advisory_lock(4711); NEW.at := clock_timestamp(); RETURN NEW; END \$\$;
+		CREATE TRIGGER sleeps BEFORE UPDATE ON $owner.slow FOR EACH ROW EXECUTE FUNCTION $owner.sleeps();
+		SELECT intel.create_enrichment('slow', '$owner.slow', '{body}', 'line', 'Make a line.', 'text', '{"model": "chat"}')});
+}
+$node->safe_psql('postgres', q{INSERT INTO intel.model_grant VALUES ('chat', 0) ON CONFLICT DO NOTHING});
+$node->safe_psql('postgres', q{INSERT INTO first.slow SELECT i, 'text ' || i FROM generate_series(1, 30) i; INSERT INTO second.slow SELECT i, 'text ' || i FROM generate_series(1, 3) i});
+my $written = q{SELECT count(*) %s FROM (TABLE first.slow UNION ALL TABLE second.slow) s WHERE line IS NOT NULL};
+wait_for_sql($node, sprintf($written, '>= 2'), 'some rows to be written');
+$id = $node->safe_psql('postgres', $one =~ s/%s/quick/r);
+is($node->safe_psql('postgres', "SELECT (intel.wait($id)).status"), 'succeeded', 'a job of somebody else');
+cmp_ok($node->safe_psql('postgres', sprintf($written, '')), '<=', 10, 'is done before most of them');
+wait_for_sql($node, sprintf($written, '= 33'), 'all rows');
+is($node->safe_psql('postgres', q{SELECT count(*) <= 6 FROM first.slow WHERE at < (SELECT max(at) FROM second.slow)}), 't', 'those of few rows had their turns');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'and nobody has left a lock');
+# no call within a transaction of the worker
+$node->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION first.sleeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	NEW.line := intel.complete('from a trigger', 'chat'); RETURN NEW; END $$});
+$node->safe_psql('postgres', q{UPDATE first.slow SET body = 'other' WHERE id = 1});
+is($node->safe_psql('postgres', q{SELECT line FROM first.slow WHERE id = 1}), 'echo: from a trigger', 'a trigger can call a model');
+wait_for_sql($node, q{SELECT count(*) = 1 FROM intel.job_queue WHERE status = 'failed' AND error_code = '55000' AND owner = 'first'::regrole}, 'but not in SQL of a job');
+is(scalar(grep { $_->{body} =~ /from a trigger/ } @{ $mock->requests }), 1, 'where it is not sent');
+
 # ---- what autovacuum and the DBA see --------------------------------------------------
 
 $node->safe_psql('postgres', q{UPDATE intel.job_queue SET status = 'cancelled' WHERE status IN ('queued', 'running')});

@@ -234,8 +234,14 @@ llm_log_leave(const LogEntry *entry)
 {
 	LogRow *row;
 
-	if (shared == NULL || RecoveryInProgress())
+	if (shared == NULL)
 		return;
+	/* a standby writes no rows, and its primary cannot know of them */
+	if (RecoveryInProgress())
+	{
+		count_lost(1);
+		return;
+	}
 	row = make_row(entry);
 	if (row == NULL)
 		return;

@@ -12,6 +12,8 @@ use Test::More;
 my $node = intel_node('main', conf => <<'CONF');
 intel.job_retry_delay = 20ms
 intel.log_calls = on
+max_wal_senders = 4
+wal_level = replica
 CONF
 my $mock = start_mock(dimensions => 8);
 my $url = $mock->url('/v1');
@@ -201,5 +203,16 @@ is(sqlstate($node, q{SELECT intel.complete('x', 'chat', '{"feature": "a b"}')}),
 is(value(q{SELECT intel.prune_inference('1 day')}), '0', 'nothing is old');
 is(value(q{SELECT intel.prune_inference('0') = count(*) FROM intel.inference}), 't', 'what is older is removed');
 is(value('SELECT count(*) FROM intel.inference'), '0', 'all of it');
+
+# ---- a standby ----------------------------------------------------------------
+
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+is($standby->safe_psql('postgres', q{SELECT intel.complete('x', 'chat')}), 'echo: x', 'a call of a standby');
+is($standby->safe_psql('postgres', 'SELECT count(*) || intel.inference_lost()::text FROM intel.inference'), '01', 'has no row, and is counted');
+like(log_since($standby, 0), qr/"event":"intel.call","task":"complete"/, 'and a line in its log');
+$standby->stop;
 
 done_testing();

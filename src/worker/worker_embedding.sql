@@ -55,7 +55,7 @@ BEGIN
                 HINT = 'Options such as {"prompt": "passage: {{body}}", "query_prompt": "query: {{query}}"} say what is embedded.';
     END IF;
     IF EXISTS (SELECT FROM @extschema@.enrichment e WHERE e.source = _embedding_options.source
-            AND e.target = _embedding_options.target) THEN
+            AND e.target = _embedding_options.target AND e.owner = @extschema@._caller()) THEN
         RAISE EXCEPTION 'column "%" is filled by another enrichment', target USING ERRCODE = 'duplicate_object';
     END IF;
     RETURN options || jsonb_build_object('model', m.name);
@@ -71,7 +71,7 @@ CREATE VIEW @extschema@.embedding_column WITH (security_barrier = true) AS
     SELECT e.source, e.target, a.attnum AS number, e.options ->> 'model' AS model,
         e.options ->> 'query_prompt' AS query_prompt, e.replaces IS NOT NULL AS upcoming
     FROM @extschema@.enrichment e
-        JOIN pg_catalog.pg_class t ON t.oid = e.source AND pg_catalog.pg_has_role(e.owner, t.relowner, 'USAGE')
+        JOIN pg_catalog.pg_class t ON t.oid = e.source AND t.relowner = e.owner
         JOIN pg_catalog.pg_attribute a ON a.attrelid = e.source AND a.attname = e.target AND NOT a.attisdropped
     WHERE e.kind = 'embedding' AND pg_catalog.has_column_privilege(e.source, a.attnum, 'SELECT');
 COMMENT ON VIEW @extschema@.embedding_column IS

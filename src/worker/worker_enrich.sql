@@ -48,8 +48,8 @@ CREATE INDEX enrichment_row_undone ON @extschema@.enrichment_row (enrichment) WH
 ALTER TABLE @extschema@.enrichment ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.enrichment USING (owner = (SELECT @extschema@._caller()))
     WITH CHECK (owner = (SELECT @extschema@._caller())
-        AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source AND pg_catalog.pg_has_role(c.relowner, 'USAGE')));
-COMMENT ON POLICY own ON @extschema@.enrichment IS 'an enrichment belongs to a role, as its table does';
+        AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source AND c.relowner = owner));
+COMMENT ON POLICY own ON @extschema@.enrichment IS 'an enrichment belongs to the role that its table belongs to';
 ALTER TABLE @extschema@.enrichment_row ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.enrichment_row
     USING (EXISTS (SELECT FROM @extschema@.enrichment e
@@ -470,6 +470,23 @@ $$;
 COMMENT ON FUNCTION @extschema@._enrich_look(@extschema@.enrichment, jsonb, jsonb, jsonb) IS
     'internal: write what has been answered, and say what to do next for the rows of a job';
 
+-- Whoever owns a table says what its triggers do to those who write it. So a job
+-- writes the tables of its own role only, also when a superuser or a member of
+-- the table's owner has queued it, or the table was given to somebody else.
+CREATE FUNCTION @extschema@._enrich_check_owner(e @extschema@.enrichment) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = e.source AND c.relowner <> e.owner) THEN
+        RAISE EXCEPTION 'the table has another owner than the enrichment'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the enrichment; the owner of the table creates it again.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_check_owner(@extschema@.enrichment) IS
+    'internal: raises where the table of an enrichment belongs to another role than the enrichment';
+
 CREATE FUNCTION @extschema@._enrich_step(request jsonb, state jsonb, reply jsonb) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -480,7 +497,9 @@ BEGIN
     IF (request ->> 'enrichment' ~ '^[0-9]{1,18}$') IS NOT TRUE OR jsonb_typeof(request -> 'keys') IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'request does not name an enrichment and keys' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    SELECT * INTO e FROM @extschema@.enrichment x WHERE x.id = (request ->> 'enrichment')::bigint;
+    -- a superuser sees those of others, too
+    SELECT * INTO e FROM @extschema@.enrichment x
+        WHERE x.id = (request ->> 'enrichment')::bigint AND x.owner = @extschema@._caller();
     IF e.paused THEN
         -- whoever resumes it waits, and finds what is noted here
         SELECT * INTO e FROM @extschema@.enrichment x WHERE x.id = e.id FOR SHARE NOWAIT;
@@ -493,13 +512,15 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = e.source) THEN
         RETURN '{"result": {"skipped": "the enrichment was dropped, or its table"}}';
     END IF;
+    PERFORM @extschema@._enrich_check_owner(e);
     -- Where somebody builds an index on the table, or alters it, the job comes again later. From
-    -- here on the target cannot be exchanged, but it may have been, so that is read again.
+    -- here on the target cannot be exchanged, nor the owner, but they may have been, so that is read again.
     EXECUTE format('LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE NOWAIT', e.source);
     SELECT * INTO e FROM @extschema@.enrichment x WHERE x.id = e.id;
     IF NOT FOUND THEN
         RETURN '{"result": {"skipped": "the enrichment was dropped, or its table"}}';
     END IF;
+    PERFORM @extschema@._enrich_check_owner(e);
     -- by part of a key, or another column of the name, an answer would get into other rows
     IF e.key IS DISTINCT FROM @extschema@._enrich_primary_key(e.source) THEN
         RAISE EXCEPTION 'the primary key of the table is not what it was when the enrichment was created'
@@ -766,8 +787,10 @@ BEGIN
         RAISE EXCEPTION 'source of an enrichment must be an ordinary table'
             USING ERRCODE = 'wrong_object_type', HINT = 'Views, foreign and partitioned tables cannot be enriched.';
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND pg_has_role(c.relowner, 'USAGE')) THEN
-        RAISE EXCEPTION 'must be owner of table %', source USING ERRCODE = 'insufficient_privilege';
+    -- not a member of that role, nor a superuser: see _enrich_check_owner()
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relowner = @extschema@._caller()) THEN
+        RAISE EXCEPTION 'must be owner of table %', source
+            USING ERRCODE = 'insufficient_privilege', HINT = 'SET ROLE to the owner of the table first.';
     END IF;
     SELECT c INTO missing FROM unnest(inputs || target) c WHERE NOT EXISTS (SELECT FROM pg_attribute a
         WHERE a.attrelid = source AND a.attname = c AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
@@ -876,8 +899,8 @@ BEGIN
         VALUES (name, source, pk, inputs, target, kind, instruction, options - 'backfill') RETURNING * INTO e;
     PERFORM @extschema@._enrich_follow(e);
     -- the triggers have locked the table, so nobody else creates one
-    IF EXISTS (SELECT FROM @extschema@.enrichment x, pg_class c WHERE x.source = e.source AND x.target = e.target AND x.id <> e.id
-            AND c.oid = e.source AND pg_has_role(x.owner, c.relowner, 'USAGE')) THEN
+    IF EXISTS (SELECT FROM @extschema@.enrichment x
+            WHERE x.source = e.source AND x.target = e.target AND x.owner = e.owner AND x.id <> e.id) THEN
         RAISE EXCEPTION 'column "%" of table % is filled by another enrichment', target, source
             USING ERRCODE = 'duplicate_object', HINT = 'See intel.enrichment.';
     END IF;
@@ -903,10 +926,12 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION '%', @extschema@._does_not_exist('enrichment', name) USING ERRCODE = 'undefined_object';
     END IF;
+    PERFORM @extschema@._enrich_check_owner(e);
     RETURN e;
 END
 $$;
-COMMENT ON FUNCTION @extschema@._enrichment(text) IS 'internal: an enrichment of the caller by name';
+COMMENT ON FUNCTION @extschema@._enrichment(text) IS
+    'internal: an enrichment of the caller by name; raises where it cannot go on';
 
 CREATE FUNCTION @extschema@._enrich_keys(e @extschema@.enrichment) RETURNS SETOF jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -999,8 +1024,13 @@ CREATE FUNCTION @extschema@.drop_enrichment(name text) RETURNS void
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    e @extschema@.enrichment := @extschema@._enrichment(name);
+    e @extschema@.enrichment;
 BEGIN
+    SELECT * INTO e FROM @extschema@.enrichment x
+        WHERE x.name = drop_enrichment.name AND x.owner = @extschema@._caller();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '%', @extschema@._does_not_exist('enrichment', name) USING ERRCODE = 'undefined_object';
+    END IF;
     IF e.replaces IS NOT NULL OR (@extschema@._replacement(e)).id IS NOT NULL THEN
         RAISE EXCEPTION 'the model of enrichment "%" is being changed', name
             USING ERRCODE = 'object_not_in_prerequisite_state',

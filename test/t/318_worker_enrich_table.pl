@@ -207,4 +207,33 @@ is(sql(qq{$as SELECT intel.change_enrichment_model('event', 'builtin-embedding',
 run();
 is(state("$elsewhere SELECT intel.finish_enrichment_model('event')"), '00000', 'knows its rows in every session');
 
+# ---- the owner of the table ---------------------------------------------------------------------
+
+# who may write triggers of a table would write them for whoever the jobs of an enrichment run as
+sql(q{CREATE ROLE boss CREATEROLE; GRANT shop TO boss; SELECT intel.grant_access('boss'); GRANT CREATE ON SCHEMA shop TO mallory;
+	CREATE FUNCTION shop.climb() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		NEW.body := current_user; CREATE ROLE climbed; RETURN NEW; END $$;
+	SET ROLE shop; CREATE TABLE shop.owned (id int PRIMARY KEY, body text, embedding intel.vector(384));
+	CREATE TRIGGER climb BEFORE UPDATE OF embedding ON shop.owned FOR EACH ROW EXECUTE FUNCTION shop.climb()});
+my $enrich = q{SELECT intel.create_enrichment('owned', 'shop.owned', '{body}', 'embedding', '', 'embedding')};
+is(state("SET ROLE $_; $enrich"), '42501', "$_ does not enrich a table of another role") foreach 'postgres', 'boss';
+is(state(q{SET ROLE boss; INSERT INTO intel.enrichment (name, source, key, inputs, target, kind, instruction, options)
+	VALUES ('forged', 'shop.owned', '{id}', '{body}', 'embedding', 'embedding', '', '{"model": "builtin-embedding"}')}), '42501', 'nor by a row that he writes himself');
+sql(q{INSERT INTO intel.enrichment (name, source, key, inputs, target, kind, instruction, options)
+	VALUES ('forged', 'shop.owned', '{id}', '{body}', 'embedding', 'embedding', '', '{"model": "builtin-embedding"}');
+	INSERT INTO shop.owned VALUES (1, 'first');
+	SELECT intel.submit('enrich', jsonb_build_object('enrichment', id, 'keys', '[{"id": 1}]'::jsonb)) FROM intel.enrichment WHERE name = 'forged'});
+run();
+is(sql(q{SELECT status, error_code, error_message FROM intel.job_queue ORDER BY id DESC LIMIT 1}),
+	'failed|42501|the table has another owner than the enrichment', 'a superuser\'s job does not write the table of somebody else');
+sql(q{DELETE FROM intel.enrichment WHERE name = 'forged'; DELETE FROM shop.owned; ALTER TABLE shop.owned OWNER TO boss});
+sql("SET ROLE boss; $enrich; INSERT INTO shop.owned VALUES (1, 'before')");
+sql(q{ALTER TABLE shop.owned OWNER TO shop; INSERT INTO shop.owned VALUES (2, 'afterwards')});
+run();
+is(sql(q{SELECT DISTINCT error_code, error_message FROM intel.job_queue WHERE owner = 'boss'::regrole AND status = 'failed'}),
+	'42501|the table has another owner than the enrichment', 'a job that was queued before the table got another owner fails');
+is(sql(q{SELECT count(*) FROM pg_roles WHERE rolname = 'climbed'} ), '0', 'and no trigger runs with rights of the old one');
+is(state(qq{SET ROLE boss; SELECT intel.$_('owned')}), '42501', "$_: refused") foreach 'backfill_enrichment', 'pause_enrichment', 'resume_enrichment', 'retry_enrichment';
+is(state(q{SET ROLE boss; SELECT intel.change_enrichment_model('owned', 'builtin-embedding')}), '42501', 'as is another model');
+
 done_testing();

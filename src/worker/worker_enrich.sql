@@ -46,15 +46,17 @@ CREATE INDEX enrichment_row_pending ON @extschema@.enrichment_row (enrichment) W
 CREATE INDEX enrichment_row_undone ON @extschema@.enrichment_row (enrichment) WHERE done_hash IS NULL;
 
 ALTER TABLE @extschema@.enrichment ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own ON @extschema@.enrichment USING (owner = (SELECT @extschema@._caller()))
+-- who has got a table that another role has enriched may see and end that, but not write it
+CREATE POLICY own ON @extschema@.enrichment USING (owner = (SELECT @extschema@._caller())
+        OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source AND c.relowner = (SELECT @extschema@._caller())))
     WITH CHECK (owner = (SELECT @extschema@._caller())
         AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source AND c.relowner = owner));
 COMMENT ON POLICY own ON @extschema@.enrichment IS 'an enrichment belongs to the role that its table belongs to';
 ALTER TABLE @extschema@.enrichment_row ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON @extschema@.enrichment_row
-    USING (EXISTS (SELECT FROM @extschema@.enrichment e
+    USING (EXISTS (SELECT FROM @extschema@.enrichment e JOIN pg_catalog.pg_class c ON c.oid = e.source AND c.relowner = e.owner
         WHERE e.id = enrichment AND e.owner = (SELECT @extschema@._caller())));
-COMMENT ON POLICY own ON @extschema@.enrichment_row IS 'as the enrichment';
+COMMENT ON POLICY own ON @extschema@.enrichment_row IS 'of enrichments of the caller, while their tables are his: keys may say something';
 
 -- Who ends an enrichment may hold a lock on its table, so its rows are for
 -- workers to delete. That it is not there says nothing: a restore in parallel brings rows first.
@@ -92,6 +94,7 @@ CREATE VIEW @extschema@._enrich_job WITH (security_barrier = true) AS
     SELECT r.enrichment, r.source_key, r.pending, r.done_hash, r.done_at, r.job, j.status, j.attempts, j.failed_at,
         j.error_code, j.error_message
     FROM @extschema@.enrichment e
+        JOIN pg_catalog.pg_class c ON c.oid = e.source AND c.relowner = e.owner
         JOIN @extschema@.enrichment_row r ON r.enrichment = e.id
         -- whose number a role may write there itself
         LEFT JOIN @extschema@.job_queue j ON j.id = r.job AND j.owner = e.owner AND j.task = 'enrich'
@@ -599,7 +602,9 @@ AS $$
 DECLARE
     e @extschema@.enrichment;
 BEGIN
-    SELECT * INTO e FROM @extschema@.enrichment x WHERE x.id = enrichment::bigint AND x.source = _enrich_of_trigger.source;
+    -- who has lost the table, or is no role any more, is told nothing of it
+    SELECT x.* INTO e FROM @extschema@.enrichment x JOIN pg_class c ON c.oid = x.source AND c.relowner = x.owner
+        WHERE x.id = enrichment::bigint AND x.source = _enrich_of_trigger.source;
     IF e.paused THEN
         -- Who resumes it waits for this transaction, and then sees what it noted. At other isolation
         -- levels the job finds out whether it still is.
@@ -613,7 +618,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_of_trigger(text, oid) IS
-    'internal: the enrichment of a trigger, or null when that is on another table';
+    'internal: the enrichment of a trigger, or null when that is on another table, or its table belongs to somebody else';
 REVOKE ALL ON FUNCTION @extschema@._enrich_of_trigger(text, oid) FROM PUBLIC;
 
 -- The triggers are of the extension's owner, because whoever may write the
@@ -855,7 +860,8 @@ AS $$
 DECLARE
     trigger name;
 BEGIN
-    FOR trigger IN SELECT t.tgname FROM pg_trigger t
+    -- who has lost the table leaves triggers that do nothing
+    FOR trigger IN SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid AND pg_has_role(c.relowner, 'USAGE')
             WHERE t.tgrelid = e.source AND t.tgname LIKE format('intel\_enrich\_%s\_%%', e.id) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger, e.source);
     END LOOP;
@@ -1026,12 +1032,16 @@ AS $$
 DECLARE
     e @extschema@.enrichment;
 BEGIN
-    SELECT * INTO e FROM @extschema@.enrichment x
-        WHERE x.name = drop_enrichment.name AND x.owner = @extschema@._caller();
+    -- his own, else one that somebody else has left on a table of his
+    SELECT x.* INTO e FROM @extschema@.enrichment x LEFT JOIN pg_class c ON c.oid = x.source
+        WHERE x.name = drop_enrichment.name AND @extschema@._caller() IN (x.owner, c.relowner)
+        ORDER BY x.owner = @extschema@._caller() DESC, x.id LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION '%', @extschema@._does_not_exist('enrichment', name) USING ERRCODE = 'undefined_object';
     END IF;
-    IF e.replaces IS NOT NULL OR (@extschema@._replacement(e)).id IS NOT NULL THEN
+    -- that can be ended otherwise only by who has both
+    IF (e.replaces IS NOT NULL OR (@extschema@._replacement(e)).id IS NOT NULL)
+            AND EXISTS (SELECT FROM pg_class c WHERE c.oid = e.source AND c.relowner = e.owner) THEN
         RAISE EXCEPTION 'the model of enrichment "%" is being changed', name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'End that with finish_enrichment_model() or abandon_enrichment_model().';

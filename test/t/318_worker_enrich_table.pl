@@ -236,4 +236,48 @@ is(sql(q{SELECT count(*) FROM pg_roles WHERE rolname = 'climbed'} ), '0', 'and n
 is(state(qq{SET ROLE boss; SELECT intel.$_('owned')}), '42501', "$_: refused") foreach 'backfill_enrichment', 'pause_enrichment', 'resume_enrichment', 'retry_enrichment';
 is(state(q{SET ROLE boss; SELECT intel.change_enrichment_model('owned', 'builtin-embedding')}), '42501', 'as is another model');
 
+# what is left on the table
+sql(q{SET ROLE boss; CREATE TABLE shop.left (mail text PRIMARY KEY, body text, embedding intel.vector(384), embedding_v2 intel.vector(384));
+	SELECT intel.create_enrichment('left', 'shop.left', '{body}', 'embedding', '', 'embedding');
+	INSERT INTO shop.left VALUES ('ann', 'before')});
+run();
+sql(q{ALTER TABLE shop.left OWNER TO shop});
+my $queued = sql('SELECT count(*) FROM intel.job_queue');
+sql(qq{$as INSERT INTO shop.left VALUES ('bob', 'afterwards'); UPDATE shop.left SET body = 'changed'; DELETE FROM shop.left WHERE mail = 'bob'});
+is(sql('SELECT count(*) FROM intel.job_queue'), $queued, 'a table that has another owner than its enrichment: its triggers queue nothing');
+is(sql(q{SELECT string_agg(source_key::text, ' ') FROM intel.enrichment_row r JOIN intel.enrichment e ON e.id = r.enrichment WHERE e.name = 'left'}),
+	'{"mail": "ann"}', 'and note nothing');
+is(sql(q{SET ROLE boss; SELECT (SELECT count(*) FROM intel.enrichment_row), (SELECT count(*) FROM intel._enrich_job), (SELECT count(*) FROM intel.enrichment_error)}),
+	'0|0|0', 'who has lost it sees none of its keys');
+is(sql(qq{$as SELECT name, owner, rows FROM intel.enrichment_status WHERE owner <> 'shop'::regrole ORDER BY 1}), "left|boss|0\nowned|boss|0",
+	'who has got it sees what is left on it, but no rows');
+is(state(qq{$as UPDATE intel.enrichment SET $_ WHERE name = 'left'}), '42501', "and does not write it ($_)") foreach 'paused = true', "target = 'body'";
+is(state(qq{$as INSERT INTO intel.enrichment_row (enrichment, source_key) SELECT id, '{"mail": "x"}' FROM intel.enrichment WHERE name = 'left'}), '42501', 'nor rows for it');
+is(state(qq{$as SELECT intel.pause_enrichment('left')}), '42704', 'it is none of his');
+is(state(qq{SET ROLE mallory; SELECT intel.drop_enrichment('left')}), '42704', 'and of others neither');
+is(sql(qq{$as SELECT intel.create_enrichment('left', 'shop.left', '{body}', 'embedding', '', 'embedding') > 0}), 't', 'he enriches it himself, under the same name');
+run();
+is(right('left'), '1 of 1', 'which works');
+sql(qq{$as SELECT intel.drop_enrichment('left')});
+is(sql(q{SELECT owner FROM intel.enrichment WHERE name = 'left'}), 'boss', 'drops his own first');
+is(state(qq{$as SELECT intel.drop_enrichment('left')}), '00000', 'and then the other');
+is(sql(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.left'::regclass AND NOT tgisinternal}), '0', 'with its triggers');
+is(state(q{SET ROLE boss; SELECT intel.drop_enrichment('owned')}), '00000', 'who has lost a table may drop his enrichment, too');
+is(state(qq{$as UPDATE shop.owned SET body = 'changed'; INSERT INTO shop.owned VALUES (3, 'more'); DELETE FROM shop.owned; TRUNCATE shop.owned}), '00000', 'whose triggers do nothing');
+
+# a change of model, and a role that is gone
+sql(q{SET ROLE boss; CREATE TABLE shop.both (id int PRIMARY KEY, body text, embedding intel.vector(384));
+	SELECT intel.create_enrichment('both', 'shop.both', '{body}', 'embedding', '', 'embedding');
+	SELECT intel.change_enrichment_model('both', 'builtin-embedding');
+	INSERT INTO shop.both VALUES (1, 'first')});
+sql(q{SELECT intel.revoke_access('boss'); REASSIGN OWNED BY boss TO shop; DROP OWNED BY boss; DROP ROLE boss});
+run();
+is(sql(q{SELECT DISTINCT status, error_code FROM intel.job_queue WHERE owner NOT IN (SELECT oid FROM pg_roles)
+	AND error_code IS DISTINCT FROM '42501' AND status <> 'succeeded'}), 'failed|42704', 'jobs of a role that is gone fail');
+$queued = sql('SELECT count(*) FROM intel.job_queue');
+is(state(qq{$as INSERT INTO shop.both VALUES (2, 'second'); UPDATE shop.both SET body = 'changed'; DELETE FROM shop.both}), '00000', 'its table can be written');
+is(sql('SELECT count(*) FROM intel.job_queue'), $queued, 'and no job is queued for it');
+is(state(qq{$as SELECT intel.drop_enrichment(n) FROM unnest('{both,both_v2}'::text[]) n}), '00000', 'an enrichment whose role is gone is dropped, also in a change of model');
+is(sql(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.both'::regclass AND NOT tgisinternal}), '0', 'with the triggers of both');
+
 done_testing();

@@ -683,9 +683,11 @@ BEGIN
         WHERE x.enrichment = e.id AND x.source_key = row_key FOR UPDATE;
     -- A job that has not begun will read the new text; one that has will see that its answer is stale;
     -- but one with other claims may not see the row.
+    -- A role may write any number there: only of jobs of this enrichment it is told whether they are queued.
     -- A snapshot of before may show a job that has ended since: then another finds nothing to do.
     IF NOT e.paused AND (current_setting('transaction_isolation') <> 'read committed'
             OR NOT EXISTS (SELECT FROM @extschema@.job_queue j WHERE j.id = r.job AND j.status IN ('queued', 'running')
+                AND j.owner = e.owner AND j.task = 'enrich' AND j.request ->> 'enrichment' = e.id::text
                 AND j.subject IS NOT DISTINCT FROM @extschema@.subject() AND j.tenant IS NOT DISTINCT FROM @extschema@.tenant())) THEN
         INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, owner)
             VALUES ('enrich', jsonb_build_object('enrichment', e.id, 'keys', jsonb_build_array(row_key)),

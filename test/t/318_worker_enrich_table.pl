@@ -42,6 +42,12 @@ is(sql(q{SET ROLE mallory; CREATE TABLE public.m (id int PRIMARY KEY, a text, b 
 	INSERT INTO intel.enrichment_row (enrichment, source_key, job) SELECT e.id, to_jsonb(g), g FROM intel.enrichment e, generate_series(1, 5) g;
 	SELECT count(*) FROM intel._enrich_job WHERE status IS NOT NULL OR error_code IS NOT NULL;
 	SELECT count(*) FROM intel.enrichment_error}), "0\n0", 'is not seen by who writes its number into a row of his');
+my $probe = q{UPDATE public.m SET a = 'probed' || clock_timestamp(); SELECT count(*) FROM intel.job_queue WHERE owner = 'mallory'::regrole};
+sql(q{SET ROLE victim; SELECT intel.submit('complete', '{"prompt": "hello", "model": "builtin-answer"}')});
+is(sql(qq{BEGIN; SET LOCAL ROLE mallory; INSERT INTO public.m VALUES (1, 'a'); RESET ROLE;
+	DELETE FROM intel.job_queue WHERE owner = 'mallory'::regrole; SELECT max(id) FROM intel.job_queue WHERE status = 'queued' \\gset\nUPDATE intel.enrichment_row SET job = :max; $probe; ROLLBACK}), '1',
+	'nor does the trigger tell whether it is queued');
+run();
 sql(q{SET ROLE mallory; SELECT intel.drop_enrichment('m')});
 
 # ---- a session that has not loaded the extension ------------------------------------------------

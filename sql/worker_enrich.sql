@@ -49,6 +49,18 @@ SELECT priority, count(*) FROM intel.job_queue WHERE task = 'enrich' GROUP BY 1;
 SELECT intel.create_enrichment('second', 'enr.doc', '{title}', 'out', '');
 SELECT intel.drop_enrichment('low');
 
+-- two that feed each other would call models without end, also by way of others or of generated columns
+CREATE TABLE enr.word (id int PRIMARY KEY, en text, de text, fr text, short text GENERATED ALWAYS AS (lower(fr)) STORED);
+SELECT intel.create_enrichment('en_de', 'enr.word', '{en}', 'de', 'Translate.') IS NOT NULL AS created;
+SELECT intel.create_enrichment('de_en', 'enr.word', '{de}', 'en', 'Translate.');
+SELECT intel.create_enrichment('de_fr', 'enr.word', '{en,de}', 'fr', 'Translate.') IS NOT NULL AS created;
+SELECT intel.create_enrichment('fr_en', 'enr.word', '{fr}', 'en', 'Translate.');
+SELECT intel.create_enrichment('short_en', 'enr.word', '{short}', 'en', 'Translate.');
+SELECT intel.drop_enrichment('de_fr');
+SELECT intel.create_enrichment('short_fr', 'enr.word', '{short}', 'fr', 'Translate.');
+SELECT intel.create_enrichment('fr_en', 'enr.word', '{fr}', 'en', 'Translate.') IS NOT NULL AS created;
+SELECT intel.drop_enrichment(n) FROM unnest('{en_de,fr_en}'::text[]) n;
+
 -- also with another model
 SELECT intel.create_enrichment('emb', 'enr.doc', '{title}', 'embedding', '', 'embedding', NULL) IS NOT NULL AS created;
 SELECT intel.change_enrichment_model('emb', 'builtin-embedding', '{"max_attempts": 0}');

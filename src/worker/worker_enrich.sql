@@ -835,6 +835,35 @@ $$;
 COMMENT ON FUNCTION @extschema@._enrich_check(regclass, text[], text, text, jsonb) IS
     'internal: raises for everything that is wrong with an enrichment; its options, without those that are null';
 
+CREATE FUNCTION @extschema@._enrich_check_cycle(e @extschema@.enrichment) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (WITH RECURSIVE reached(name) AS (
+            SELECT e.target
+            UNION
+            SELECT n.name FROM reached r CROSS JOIN LATERAL (
+                SELECT x.target FROM @extschema@.enrichment x
+                    WHERE x.source = e.source AND x.owner = e.owner AND r.name = ANY (x.inputs)
+                UNION ALL
+                -- what is generated from a column changes with it
+                SELECT g.attname::text COLLATE "default" FROM pg_attribute a JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass
+                        AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.classid = 'pg_attrdef'::regclass
+                    JOIN pg_attrdef f ON f.oid = d.objid
+                    JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''
+                    WHERE a.attrelid = e.source AND a.attname = r.name) n(name))
+        SELECT FROM reached r WHERE r.name = ANY (e.inputs))
+    THEN
+        RAISE EXCEPTION 'an input of the enrichment would be filled from its target'
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Each answer would call for another one, without end.',
+                HINT = 'See inputs and target of the enrichments of the table in intel.enrichment, and generated columns.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_check_cycle(@extschema@.enrichment) IS
+    'internal: raises where the target of an enrichment reaches its inputs by way of others';
+
 CREATE FUNCTION @extschema@._enrich_follow(e @extschema@.enrichment) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -912,6 +941,7 @@ BEGIN
         RAISE EXCEPTION 'column "%" of table % is filled by another enrichment', target, source
             USING ERRCODE = 'duplicate_object', HINT = 'See intel.enrichment.';
     END IF;
+    PERFORM @extschema@._enrich_check_cycle(e);
     IF coalesce((options ->> 'backfill')::boolean, true) THEN
         PERFORM @extschema@.backfill_enrichment(name);
     END IF;

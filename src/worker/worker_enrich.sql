@@ -636,14 +636,16 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME AND t.tgnewtable = 'new_rows') THEN
         RAISE EXCEPTION 'trigger "%" was not made by create_enrichment()', TG_NAME USING ERRCODE = 'trigger_protocol_violated';
     END IF;
+    -- A key that is known already was not taken away by a DELETE that fired triggers (an unlogged
+    -- table after a crash, say): the row is a new one all the same.
     IF e.paused THEN
         EXECUTE format('INSERT INTO @extschema@.enrichment_row (enrichment, source_key, pending)
             SELECT DISTINCT %s, k.key, true FROM (%s) k(key)
-            ON CONFLICT (enrichment, source_key) DO UPDATE SET pending = true', e.id, keys);
+            ON CONFLICT (enrichment, source_key) DO UPDATE SET pending = true, done_hash = NULL, done_at = NULL', e.id, keys);
     ELSIF e.id IS NOT NULL THEN
         EXECUTE format('%s INSERT INTO @extschema@.enrichment_row (enrichment, source_key, job)
             SELECT %s, n.key, n.job FROM noted n
-            ON CONFLICT (enrichment, source_key) DO UPDATE SET job = EXCLUDED.job, pending = false',
+            ON CONFLICT (enrichment, source_key) DO UPDATE SET job = EXCLUDED.job, pending = false, done_hash = NULL, done_at = NULL',
             @extschema@._enrich_submit_sql(e, keys, coalesce((e.options ->> 'priority')::integer, 0), true), e.id);
     END IF;
     RETURN NULL;

@@ -89,6 +89,16 @@ run();
 is(right('late'), '1 of 1', 'a key that a statement had twice');
 is(sql(qq{$as SELECT result FROM intel.job ORDER BY id DESC LIMIT 1}), '{"written": 1}', 'is written once');
 
+create('known', 'id int PRIMARY KEY', q{INSERT INTO shop.known VALUES (1, 'first')});
+run();
+my $unseen = 'ALTER TABLE shop.known DISABLE TRIGGER USER; DELETE FROM shop.known; ALTER TABLE shop.known ENABLE TRIGGER USER;';
+sql(qq{$as $unseen INSERT INTO shop.known VALUES (1, 'first')});
+run();
+is(right('known'), '1 of 1', 'a row that is inserted under a key that was done');
+sql(qq{$as SELECT intel.pause_enrichment('known'); $unseen INSERT INTO shop.known VALUES (1, 'first'); SELECT intel.resume_enrichment('known')});
+run();
+is(right('known'), '1 of 1', 'and during a pause');
+
 create('listed', 'id int[], names text[], PRIMARY KEY (id, names)');
 sql(qq{$as INSERT INTO shop.listed VALUES ('{1,2}', '{a,"b, c"}', 'first')});
 run();

@@ -655,6 +655,27 @@ COMMENT ON FUNCTION @extschema@._enrich_inserted() IS
     'internal: trigger on the source of an enrichment, after INSERT; its argument is the enrichment';
 REVOKE ALL ON FUNCTION @extschema@._enrich_inserted() FROM PUBLIC;
 
+CREATE FUNCTION @extschema@._written_here(written xid) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own CONSTANT bigint := pg_current_xact_id()::text;
+    -- subtransactions have later numbers than their transaction
+    later CONSTANT bigint := (written::text::bigint - own % 4294967296 + 4294967296) % 4294967296;
+BEGIN
+    IF later >= 2147483648 THEN
+        RETURN false;
+    END IF;
+    -- of what is visible only that is not over which is one's own; a number that nobody has had yet must not be asked for
+    RETURN CASE WHEN own + later >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN true
+        ELSE pg_xact_status((own + later)::text::xid8) = 'in progress' END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._written_here(xid) IS
+    'internal: whether a row that is visible and has this xmin was written by the transaction, or a subtransaction of it';
+REVOKE ALL ON FUNCTION @extschema@._written_here(xid) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@._enrich_changed() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -674,11 +695,15 @@ BEGIN
         RETURN NULL;
     END IF;
     row_key := @extschema@._enrich_key(TG_RELID, e.key, OLD);
-    IF TG_OP = 'DELETE' OR row_key <> @extschema@._enrich_key(TG_RELID, e.key, NEW) THEN
-        DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key;
-    END IF;
     IF TG_OP = 'DELETE' THEN
+        DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key;
         RETURN NULL;
+    END IF;
+    IF row_key <> @extschema@._enrich_key(TG_RELID, e.key, NEW) THEN
+        -- Where the key is deferrable, the statement may have given it to another row, for which it noted
+        -- this. A note that an earlier statement has left goes with its job, which finds no row.
+        DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key
+            AND NOT @extschema@._written_here(x.xmin);
     END IF;
     row_key := @extschema@._enrich_key(TG_RELID, e.key, NEW);
     SELECT * INTO r FROM @extschema@.enrichment_row x

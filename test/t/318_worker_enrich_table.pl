@@ -89,6 +89,22 @@ run();
 is(right('late'), '1 of 1', 'a key that a statement had twice');
 is(sql(qq{$as SELECT result FROM intel.job ORDER BY id DESC LIMIT 1}), '{"written": 1}', 'is written once');
 
+create('swapped', 'id int PRIMARY KEY DEFERRABLE', q{INSERT INTO shop.swapped VALUES (1, 'first'), (2, 'second')});
+run();
+my $swap = q{UPDATE shop.swapped SET id = 3 - id, body = body || ' changed'};
+foreach my $way ([ $swap, 'a statement that exchanges two keys during a pause' ],
+	[ "DO \$\$ BEGIN $swap; EXCEPTION WHEN division_by_zero THEN RAISE; END \$\$", 'and in a subtransaction' ],
+	[ "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM shop.swapped; DO \$\$ BEGIN $swap; EXCEPTION WHEN division_by_zero THEN RAISE; END \$\$; COMMIT", 'and in an old snapshot' ])
+{
+	sql(qq{$as SELECT intel.pause_enrichment('swapped'); $way->[0]});
+	is(sql(qq{$as SELECT intel.resume_enrichment('swapped') + (SELECT count(*) FROM intel.job_queue WHERE status = 'queued')}), '2', $way->[1]);
+	run();
+	is(right('swapped'), '2 of 2', 'both rows are done');
+}
+sql(qq{$as BEGIN; UPDATE shop.swapped SET id = id + 10; UPDATE shop.swapped SET id = id + 10; COMMIT});
+run();
+is(status('swapped'), '2|2|0', 'keys that are gone are not kept');
+
 create('known', 'id int PRIMARY KEY', q{INSERT INTO shop.known VALUES (1, 'first')});
 run();
 my $unseen = 'ALTER TABLE shop.known DISABLE TRIGGER USER; DELETE FROM shop.known; ALTER TABLE shop.known ENABLE TRIGGER USER;';

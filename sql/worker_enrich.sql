@@ -61,6 +61,30 @@ SELECT intel.create_enrichment('short_fr', 'enr.word', '{short}', 'fr', 'Transla
 SELECT intel.create_enrichment('fr_en', 'enr.word', '{fr}', 'en', 'Translate.') IS NOT NULL AS created;
 SELECT intel.drop_enrichment(n) FROM unnest('{en_de,fr_en}'::text[]) n;
 
+-- no partitions, and no children of other tables, by whose statements rows would be missed; nor does it become one
+CREATE TABLE enr.parent (id int, body text, out text) PARTITION BY RANGE (id);
+CREATE TABLE enr.part (id int PRIMARY KEY, body text, out text);
+CREATE TABLE enr.child (PRIMARY KEY (id)) INHERITS (enr.part);
+SELECT intel.create_enrichment('child', 'enr.child', '{body}', 'out', '');
+SELECT intel.create_enrichment('part', 'enr.part', '{body}', 'out', '') IS NOT NULL AS created;
+CREATE FUNCTION enr.becomes(change text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE change;
+    RETURN 'done';
+EXCEPTION
+    WHEN OTHERS THEN
+        RETURN SQLSTATE || ' ' || regexp_replace(SQLERRM, '\d+', 'N');
+END
+$$;
+SELECT enr.becomes('ALTER TABLE enr.parent ATTACH PARTITION enr.part DEFAULT');
+DROP TABLE enr.child;
+SELECT enr.becomes('ALTER TABLE enr.parent ATTACH PARTITION enr.part DEFAULT');
+SELECT enr.becomes('CREATE TABLE enr.older (id int, body text, out text); ALTER TABLE enr.part INHERIT enr.older');
+INSERT INTO enr.part VALUES (1), (2), (3);
+WITH gone AS (DELETE FROM enr.part WHERE id = 2 RETURNING id) DELETE FROM enr.part p USING gone WHERE p.id = 3;
+SELECT source_key FROM intel.enrichment_row ORDER BY 1;
+SELECT intel.drop_enrichment('part');
+
 -- also with another model
 SELECT intel.create_enrichment('emb', 'enr.doc', '{title}', 'embedding', '', 'embedding', NULL) IS NOT NULL AS created;
 SELECT intel.change_enrichment_model('emb', 'builtin-embedding', '{"max_attempts": 0}');

@@ -821,6 +821,10 @@ BEGIN
         RAISE EXCEPTION 'source of an enrichment must be an ordinary table'
             USING ERRCODE = 'wrong_object_type', HINT = 'Views, foreign and partitioned tables cannot be enriched.';
     END IF;
+    -- statements on the parent write it, too, and fire no trigger of it
+    IF EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = source) THEN
+        RAISE EXCEPTION 'source of an enrichment must not inherit from another table' USING ERRCODE = 'wrong_object_type';
+    END IF;
     -- not a member of that role, nor a superuser: see _enrich_check_owner()
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relowner = @extschema@._caller()) THEN
         RAISE EXCEPTION 'must be owner of table %', source
@@ -902,7 +906,9 @@ BEGIN
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_upd AFTER UPDATE ON %2$s FOR EACH ROW
             WHEN (%3$s) EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source,
         (SELECT string_agg(format('pg_catalog.format(''%%s'', OLD.%1$I) IS DISTINCT FROM pg_catalog.format(''%%s'', NEW.%1$I)', c), ' OR ') FROM unnest(e.key || e.inputs) c));
-    EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_del AFTER DELETE ON %2$s FOR EACH ROW
+    -- The transition table is not read. With it the server refuses to make the table a partition or a child
+    -- of another, by whose statements the trigger of INSERT would not be fired.
+    EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_del AFTER DELETE ON %2$s REFERENCING OLD TABLE AS old_rows FOR EACH ROW
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source);
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_tru AFTER TRUNCATE ON %2$s FOR EACH STATEMENT
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source);

@@ -601,18 +601,19 @@ CREATE FUNCTION @extschema@._enrich_of_trigger(enrichment text, source oid) RETU
 AS $$
 DECLARE
     e @extschema@.enrichment;
+    is_paused boolean;
 BEGIN
     -- who has lost the table, or is no role any more, is told nothing of it
     SELECT x.* INTO e FROM @extschema@.enrichment x JOIN pg_class c ON c.oid = x.source AND c.relowner = x.owner
         WHERE x.id = enrichment::bigint AND x.source = _enrich_of_trigger.source;
     IF e.paused THEN
-        -- Who resumes it waits for this transaction, and then sees what it noted. At other isolation
-        -- levels the job finds out whether it still is.
+        -- Who resumes it waits for this transaction, and then sees what it noted. Where somebody pauses or
+        -- resumes it now, whom this one does not wait for, and at other isolation levels, the job finds out
+        -- whether it still is.
         IF current_setting('transaction_isolation') = 'read committed' THEN
-            SELECT * INTO e FROM @extschema@.enrichment x WHERE x.id = e.id FOR SHARE;
-        ELSE
-            e.paused := false;
+            SELECT x.paused INTO is_paused FROM @extschema@.enrichment x WHERE x.id = e.id FOR SHARE SKIP LOCKED;
         END IF;
+        e.paused := coalesce(is_paused, false);
     END IF;
     RETURN e;
 END
@@ -686,6 +687,7 @@ DECLARE
     r @extschema@.enrichment_row;
     row_key jsonb;
     new_job bigint;
+    is_held boolean;
 BEGIN
     IF e.id IS NULL THEN
         RETURN NULL;
@@ -707,7 +709,11 @@ BEGIN
     END IF;
     row_key := @extschema@._enrich_key(TG_RELID, e.key, NEW);
     SELECT * INTO r FROM @extschema@.enrichment_row x
-        WHERE x.enrichment = e.id AND x.source_key = row_key FOR UPDATE;
+        WHERE x.enrichment = e.id AND x.source_key = row_key FOR UPDATE SKIP LOCKED;
+    -- Somebody queues the row, by resume_enrichment() say, and may take his time to commit: it gets a job that
+    -- is noted nowhere, but does what is to be done, or notes that the enrichment is paused.
+    is_held := NOT FOUND AND NOT e.paused AND EXISTS (SELECT FROM @extschema@.enrichment_row x
+        WHERE x.enrichment = e.id AND x.source_key = row_key);
     -- A job that has not begun will read the new text; one that has will see that its answer is stale;
     -- but one with other claims may not see the row.
     -- A role may write any number there: only of jobs of this enrichment it is told whether they are queued.
@@ -721,6 +727,9 @@ BEGIN
                 coalesce((e.options ->> 'priority')::smallint, 0),
                 coalesce((e.options ->> 'max_attempts')::integer, 5), e.owner)
             RETURNING id INTO new_job;
+    END IF;
+    IF is_held THEN
+        RETURN NULL;
     END IF;
     INSERT INTO @extschema@.enrichment_row (enrichment, source_key, job, pending)
         VALUES (e.id, row_key, new_job, e.paused)

@@ -189,6 +189,32 @@ foreach my $lock ('LOCK TABLE shop.doc IN SHARE MODE', 'LOCK TABLE shop.doc IN A
 	is(sql(qq{$as SELECT rows, done FROM intel.enrichment_status}), '3|3', 'it is done when it can be');
 }
 
+# who resumes, or pauses, and does not commit: writers do not wait, and no row is lost
+foreach my $end ('COMMIT', 'ROLLBACK')
+{
+	foreach my $call ('resume', 'pause')
+	{
+		my $what = "while ${call}_enrichment waits for its $end";
+		sql(qq{$as TRUNCATE shop.doc; INSERT INTO shop.doc (id, title) SELECT i, 'row ' || i FROM generate_series(1, 4) i; SELECT intel.pause_enrichment('sum')});
+		sql(qq{$as SELECT intel.resume_enrichment('sum')});
+		idle();
+		sql(qq{$as SELECT intel.pause_enrichment('sum'); UPDATE shop.doc SET title = 'paused' WHERE id < 3});
+		sql(qq{$as SELECT intel.resume_enrichment('sum')}) if $call eq 'pause';
+		idle();
+		hold("SELECT intel.${call}_enrichment('sum')");
+		is(sqlstate($node, qq{SET ROLE alice; SET lock_timeout = '5s'; UPDATE shop.doc SET title = 'meanwhile' WHERE id IN (1, 3);
+			INSERT INTO shop.doc (id, title) VALUES (5, 'meanwhile')}) // '', '00000', "a writer does not wait $what");
+		others_go_on($what);
+		release($end);
+		wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.job_queue WHERE status = 'running'}, 'its jobs to look');
+		sql(qq{$as SELECT intel.resume_enrichment('sum')});
+		idle();
+		is(sql(q{SELECT count(*) FROM shop.doc WHERE summary = 'echo: ' || title}) . sql(qq{$as SELECT ' ' || rows || ' ' || done FROM intel.enrichment_status}),
+			'5 5 5', 'and no row is lost');
+	}
+}
+sql(qq{$as DELETE FROM shop.doc WHERE id > 3});
+
 hold('LOCK TABLE shop.doc IN ACCESS EXCLUSIVE MODE');
 $id = sql(qq{$as SELECT intel.submit_ask('title?', 'shop.doc', mode => 'text', content_column => 'title', model => 'chat')});
 others_go_on('a question about a table that is locked');

@@ -209,6 +209,22 @@ $$;
 COMMENT ON FUNCTION @extschema@._enrich_hash(@extschema@.enrichment, jsonb) IS
     'internal: what an enriched value depends on';
 
+CREATE FUNCTION @extschema@._enrich_takes_integers(source oid, name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type oid := (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = source AND a.attname = name AND NOT a.attisdropped);
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_type t WHERE t.oid = type AND t.typtype = 'd') LOOP
+        type := (SELECT t.typbasetype FROM pg_type t WHERE t.oid = type);
+    END LOOP;
+    RETURN type IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype);
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_takes_integers(oid, text) IS
+    'internal: whether a column is of integers, or of a domain over them';
+
 CREATE FUNCTION @extschema@._enrich_schema(e @extschema@.enrichment) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -219,7 +235,7 @@ AS $$
                 WHEN 'class' THEN jsonb_build_object('type', 'string', 'enum', e.options -> 'labels')
                 WHEN 'tags' THEN jsonb_build_object('type', 'array', 'items', '{"type": "string"}'
                     || CASE WHEN e.options ? 'labels' THEN jsonb_build_object('enum', e.options -> 'labels') ELSE '{}' END)
-                WHEN 'score' THEN jsonb_build_object('type', 'number',
+                WHEN 'score' THEN jsonb_build_object('type', CASE WHEN @extschema@._enrich_takes_integers(e.source, e.target) THEN 'integer' ELSE 'number' END,
                     'minimum', coalesce(e.options -> 'minimum', '0'), 'maximum', coalesce(e.options -> 'maximum', '1'))
                 ELSE '{"type": "boolean"}' END))
     END;
@@ -261,22 +277,35 @@ COMMENT ON FUNCTION @extschema@._enrich_request(@extschema@.enrichment, jsonb) I
 
 -- ---- the job of rows ---------------------------------------------------------
 
+CREATE FUNCTION @extschema@._enrich_value_sql(source oid, target text, kind text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- without its length: a cast would cut what is too long, an assignment refuses it; a domain has the
+    -- category of what it is of
+    RETURN (SELECT format('%s::%s', CASE WHEN kind = 'tags' AND t.typcategory = 'A'
+                THEN '(CASE WHEN $2 IS NOT NULL THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($2::jsonb)) END)'
+                ELSE '$2' END, format_type(a.atttypid, -1))
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = source AND a.attname = target AND NOT a.attisdropped);
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_value_sql(oid, text, text) IS
+    'internal: expression for the answer $2, a text, as the target takes it; null when there is no such column';
+
 CREATE FUNCTION @extschema@._enrich_update(e @extschema@.enrichment) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- without its length: a cast would cut what is too long, an assignment refuses it
-    type text := (SELECT format_type(a.atttypid, -1) FROM pg_attribute a
-        WHERE a.attrelid = e.source AND a.attname = e.target AND NOT a.attisdropped);
+    value text := @extschema@._enrich_value_sql(e.source, e.target, e.kind);
 BEGIN
-    IF type IS NULL THEN
+    IF value IS NULL THEN
         RAISE EXCEPTION 'column "%" of the enrichment does not exist any more', e.target
             USING ERRCODE = 'undefined_column';
     END IF;
-    RETURN format('UPDATE ONLY %s t SET %I = %s::%s WHERE %s', e.source, e.target,
-        CASE WHEN e.kind = 'tags' AND type LIKE '%[]' THEN '(CASE WHEN $2 IS NOT NULL THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($2::jsonb)) END)'
-            ELSE '$2' END, type, @extschema@._enrich_where(e, '$1'));
+    RETURN format('UPDATE ONLY %s t SET %I = %s WHERE %s', e.source, e.target, value, @extschema@._enrich_where(e, '$1'));
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_update(@extschema@.enrichment) IS
@@ -818,6 +847,41 @@ $$;
 COMMENT ON FUNCTION @extschema@._enrich_check_options(text[], text, jsonb) IS
     'internal: raises for everything that is wrong with an option of an enrichment';
 
+-- What can never be written is not to be paid for.
+CREATE FUNCTION @extschema@._enrich_check_target(source regclass, target text, kind text, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    value text := @extschema@._enrich_value_sql(source, target, kind);
+    labels jsonb := coalesce(options -> 'labels', '[]');
+    low text := coalesce(options ->> 'minimum', '0');
+    high text := coalesce(options ->> 'maximum', '1');
+    answer text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = target AND (a.attgenerated <> '' OR a.attidentity <> '')) THEN
+        RAISE EXCEPTION 'column "%" of table % is generated', target, source USING ERRCODE = 'invalid_column_definition';
+    END IF;
+    BEGIN
+        FOR answer IN SELECT l FROM jsonb_array_elements_text(labels) l WHERE kind = 'class'
+                UNION ALL SELECT jsonb_build_array(l)::text FROM jsonb_array_elements(labels) l WHERE kind = 'tags'
+                UNION ALL SELECT '[]' WHERE kind = 'tags'
+                UNION ALL SELECT unnest('{true,false}'::text[]) WHERE kind = 'boolean'
+                UNION ALL SELECT unnest(ARRAY[low, high]) WHERE kind = 'score'
+                UNION ALL SELECT ((low::numeric + high::numeric) / 2)::text WHERE kind = 'score' AND NOT @extschema@._enrich_takes_integers(source, target) LOOP
+            EXECUTE 'SELECT ' || value USING NULL::jsonb, answer;
+        END LOOP;
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- the message of a cast shows the value
+            RAISE EXCEPTION 'column "%" of table % does not take all answers of an enrichment of kind %', target, source, kind
+                USING ERRCODE = 'datatype_mismatch';
+    END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_check_target(regclass, text, text, jsonb) IS
+    'internal: raises where answers cannot be written to the target';
+
 CREATE FUNCTION @extschema@._enrich_check(source regclass, inputs text[], target text, kind text, options jsonb)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -829,6 +893,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relkind = 'r' AND NOT c.relispartition) THEN
         RAISE EXCEPTION 'source of an enrichment must be an ordinary table'
             USING ERRCODE = 'wrong_object_type', HINT = 'Views, foreign and partitioned tables cannot be enriched.';
+    END IF;
+    -- nobody but the session that made one can write it
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relpersistence = 't') THEN
+        RAISE EXCEPTION 'source of an enrichment must not be a temporary table' USING ERRCODE = 'wrong_object_type';
     END IF;
     -- statements on the parent write it, too, and fire no trigger of it
     IF EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = source) THEN
@@ -847,6 +915,10 @@ BEGIN
     IF target = ANY (inputs) OR cardinality(inputs) = 0 THEN
         RAISE EXCEPTION 'an enrichment needs inputs, and its target cannot be one of them'
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- a function has 100 arguments, and each input is two of them
+    IF cardinality(inputs) > 50 THEN
+        RAISE EXCEPTION 'an enrichment cannot have more than 50 inputs' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF kind IS NULL OR kind NOT IN ('text', 'summary', 'class', 'tags', 'score', 'boolean', 'embedding') THEN
         RAISE EXCEPTION 'unknown kind of enrichment'
@@ -868,7 +940,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Options are model, labels, minimum, maximum, words, prompt, query_prompt, priority, max_attempts and backfill.';
     END IF;
-    PERFORM @extschema@._enrich_check_options(inputs, kind, options);
+    PERFORM @extschema@._enrich_check_options(inputs, kind, options), @extschema@._enrich_check_target(source, target, kind, options);
     RETURN options;
 END
 $$;

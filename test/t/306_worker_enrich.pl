@@ -24,7 +24,7 @@ CREATE SCHEMA shop AUTHORIZATION shop;
 GRANT USAGE ON SCHEMA shop TO app, other;
 SET ROLE shop;
 CREATE TABLE shop.ticket (id int PRIMARY KEY, tenant text DEFAULT intel.tenant(), title text, body text,
-	summary text, label text, urgency real, tags text[], angry boolean);
+	summary text, label text, urgency real, stars int, tags text[], angry boolean);
 ALTER TABLE shop.ticket ENABLE ROW LEVEL SECURITY;
 CREATE POLICY t ON shop.ticket USING (tenant IS NOT DISTINCT FROM intel.tenant());
 GRANT ALL ON shop.ticket TO app;
@@ -203,12 +203,14 @@ $mock->reset;
 sql(qq{$as SELECT intel.create_enrichment('label', 'shop.ticket', '{title}', 'label', 'Which department?', 'class',
 		'{"model": "chat", "labels": ["billing", "bug"], "backfill": false}'),
 	intel.create_enrichment('urgency', 'shop.ticket', '{title}', 'urgency', 'How urgent?', 'score', '{"model": "chat", "minimum": 3, "maximum": 9, "backfill": false}'),
+	intel.create_enrichment('stars', 'shop.ticket', '{title}', 'stars', 'How many stars?', 'score', '{"model": "chat", "minimum": 2, "maximum": 5, "backfill": false}'),
 	intel.create_enrichment('tags', 'shop.ticket', '{title}', 'tags', 'Which topics?', 'tags', '{"model": "chat", "labels": ["a", "b"], "backfill": false}'),
 	intel.create_enrichment('angry', 'shop.ticket', '{title}', 'angry', 'Is the writer angry?', 'boolean',
 		'{"model": "chat", "prompt": "Title: {{title}}!", "backfill": false}');
 	INSERT INTO shop.ticket (id, title) VALUES (400, 'all kinds')});
 idle();
-is(sql(q{SELECT label, urgency, tags, angry FROM shop.ticket WHERE id = 400}), 'billing|3|{a}|t', 'class, score, tags, boolean');
+is(sql(q{SELECT label, urgency, stars, tags, angry FROM shop.ticket WHERE id = 400}), 'billing|3|2|{a}|t', 'class, scores, tags, boolean');
+is(join(' ', sort map { $_->{body} =~ /"type": ?"(integer|number)"/ } @{ $mock->requests }), 'integer number', 'a column of integers asks for an integer');
 like($mock->raw, qr/Title: all kinds!/, 'a prompt of one\'s own');
 is(sql(q{SELECT count(*) FROM intel.enrichment_row WHERE source_key = '{"id": 1}'}), '1', 'no backfill where none is wanted');
 
@@ -254,7 +256,7 @@ foreach my $wrong ([ q{'x', 'shop.ticket', '{nope}', 'label', 'x'}, qr/column "n
 	like(fails("$as SELECT intel.create_enrichment($wrong->[0])"), $wrong->[1], "refused: $wrong->[0]");
 }
 
-sql(qq{$as SELECT intel.drop_enrichment(n) FROM unnest('{sum,label,urgency,tags,angry}'::text[]) n});
+sql(qq{$as SELECT intel.drop_enrichment(n) FROM unnest('{sum,label,urgency,stars,tags,angry}'::text[]) n});
 is(sql(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.ticket'::regclass AND NOT tgisinternal}), '0', 'dropped, with its triggers');
 sql(q{UPDATE shop.ticket SET title = 'after the end'});
 wait_for_sql($node, q{SELECT count(*) = 0 FROM intel.enrichment_row}, 'what was known of its rows to go');

@@ -538,16 +538,26 @@ static uint64
 purge_enrichment_rows(void)
 {
 	QueryArg arg = query_arg_int4(BATCH_ROWS);
-	uint64 n = engine_query(
-				   "DELETE FROM intel.enrichment_row WHERE ctid = ANY (ARRAY("
-				   "	SELECT r.ctid FROM intel.enrichment_row r"
-				   "	WHERE r.enrichment = (SELECT x.enrichment"
-				   "		FROM intel.enrichment_ended x WHERE EXISTS (SELECT"
-				   "			FROM intel.enrichment_row o"
-				   "			WHERE o.enrichment = x.enrichment) LIMIT 1)"
-				   "	LIMIT $1 FOR UPDATE SKIP LOCKED))",
-				   &arg, 1)
-				   ->nrows;
+	uint64 n;
+
+	/* DROP TABLE fires no trigger */
+	(void) engine_query(
+		"DELETE FROM intel.enrichment WHERE ctid = ANY (ARRAY("
+		"	SELECT e.ctid FROM intel.enrichment e"
+		"	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c"
+		"		WHERE c.oid = e.source)"
+		"	FOR UPDATE SKIP LOCKED))",
+		NULL, 0);
+	n = engine_query(
+			"DELETE FROM intel.enrichment_row WHERE ctid = ANY (ARRAY("
+			"	SELECT r.ctid FROM intel.enrichment_row r"
+			"	WHERE r.enrichment = (SELECT x.enrichment"
+			"		FROM intel.enrichment_ended x WHERE EXISTS (SELECT"
+			"			FROM intel.enrichment_row o"
+			"			WHERE o.enrichment = x.enrichment) LIMIT 1)"
+			"	LIMIT $1 FOR UPDATE SKIP LOCKED))",
+			&arg, 1)
+			->nrows;
 
 	if (n == 0)
 		(void) engine_query(

@@ -82,11 +82,17 @@ COMMENT ON FUNCTION @extschema@._enrich_ended() IS 'internal: trigger of enrichm
 REVOKE ALL ON FUNCTION @extschema@._enrich_ended() FROM PUBLIC;
 CREATE TRIGGER ended AFTER DELETE ON @extschema@.enrichment
     FOR EACH ROW EXECUTE FUNCTION @extschema@._enrich_ended();
+-- of rows: workers look for some to end each time that they are woken
 CREATE TRIGGER wake AFTER DELETE ON @extschema@.enrichment
-    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake('purge');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment', '');
+    FOR EACH ROW EXECUTE FUNCTION @extschema@._job_wake('purge');
+-- what is left of tables or roles that are gone would be restored as a number, which may be somebody else's there
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = source)
+        AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_row', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.enrichment_row',
+    'WHERE enrichment IN (SELECT e.id FROM @extschema@.enrichment e JOIN pg_catalog.pg_class c ON c.oid = e.source
+        JOIN pg_catalog.pg_roles r ON r.oid = e.owner)');
 
 -- Jobs run with the claims of whoever wrote the row, so their owner does not see
 -- all of them in intel.job; of the jobs of his enrichments he sees this much.
@@ -1042,8 +1048,12 @@ BEGIN
         RAISE EXCEPTION 'table % needs a primary key without the target in it', source
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    IF EXISTS (SELECT FROM @extschema@.enrichment x
-            WHERE x.name = create_enrichment.name AND x.owner = @extschema@._caller()) THEN
+    SELECT * INTO e FROM @extschema@.enrichment x
+        WHERE x.name = create_enrichment.name AND x.owner = @extschema@._caller();
+    IF FOUND AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = e.source) THEN
+        -- of a table that was dropped
+        PERFORM @extschema@._enrich_forget(e);
+    ELSIF e.id IS NOT NULL THEN
         RAISE EXCEPTION 'enrichment "%" already exists', name USING ERRCODE = 'duplicate_object';
     END IF;
     INSERT INTO @extschema@.enrichment (name, source, key, inputs, target, kind, instruction, options)
@@ -1077,6 +1087,10 @@ BEGIN
         WHERE x.name = _enrichment.name AND x.owner = @extschema@._caller();
     IF NOT FOUND THEN
         RAISE EXCEPTION '%', @extschema@._does_not_exist('enrichment', name) USING ERRCODE = 'undefined_object';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = e.source) THEN
+        RAISE EXCEPTION 'the table of enrichment "%" was dropped', name
+            USING ERRCODE = 'undefined_table', HINT = 'drop_enrichment() ends what is left of it.';
     END IF;
     PERFORM @extschema@._enrich_check_owner(e);
     RETURN e;

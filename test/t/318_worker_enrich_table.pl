@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use IntelTest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = intel_node('main', preload => 0, conf => "intel.job_retry_delay = 20ms\n");
@@ -311,5 +312,26 @@ is(state(qq{$as INSERT INTO shop.both VALUES (2, 'second'); UPDATE shop.both SET
 is(sql('SELECT count(*) FROM intel.job_queue'), $queued, 'and no job is queued for it');
 is(state(qq{$as SELECT intel.drop_enrichment(n) FROM unnest('{both,both_v2}'::text[]) n}), '00000', 'an enrichment whose role is gone is dropped, also in a change of model');
 is(sql(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.both'::regclass AND NOT tgisinternal}), '0', 'with the triggers of both');
+
+# ---- a table that is gone ---------------------------------------------------------------------------
+
+sub gone { create('gone', 'id int PRIMARY KEY', q{INSERT INTO shop.gone VALUES (1, 'first')}); run(); sql(qq{$as DROP TABLE shop.gone}); return; }
+my $ids = q{SELECT count(*) FROM intel.enrichment WHERE name = 'gone'};
+gone();
+is(state(qq{$as SELECT intel.$_('gone')}), '42P01', "$_ says that the table was dropped") foreach 'backfill_enrichment', 'pause_enrichment', 'resume_enrichment', 'retry_enrichment', 'enrichment_model_indexes';
+is(state(qq{$as SELECT intel.drop_enrichment('gone')}), '00000', 'drop_enrichment ends it');
+gone();
+my $first = sql(q{SELECT id FROM intel.enrichment WHERE name = 'gone'});
+create('gone', 'id int PRIMARY KEY');
+is(sql("$ids AND id > $first"), '1', 'its name can be used again');
+is(state($enrich =~ s/owned/gone/gr =~ s/^/$as/r), '42710', 'but not that of one whose table is there');
+sql(qq{$as DROP TABLE shop.gone});
+is(sql("$ids"), '1', 'what is left of it');
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', "$PostgreSQL::Test::Utils::tmp_check/gone.sql" ], 'pg_dump');
+unlike(slurp_file("$PostgreSQL::Test::Utils::tmp_check/gone.sql"), qr/^\d+\tgone\t/m, 'is not in a dump');
+like(slurp_file("$PostgreSQL::Test::Utils::tmp_check/gone.sql"), qr/^\d+\tknown\t/m, 'others are');
+run();
+is(sql($ids), '0', 'and ended by whoever deletes what is past its retention');
+is(sql('SELECT count(*) FROM intel.enrichment_row WHERE enrichment NOT IN (SELECT id FROM intel.enrichment)'), '0', 'with what was noted of its rows');
 
 done_testing();

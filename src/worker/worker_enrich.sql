@@ -108,6 +108,34 @@ CREATE VIEW @extschema@._enrich_job WITH (security_barrier = true) AS
     WHERE e.owner = @extschema@._caller();
 COMMENT ON VIEW @extschema@._enrich_job IS 'internal: rows of the enrichments of the caller, with their jobs';
 
+-- By name a trigger is found, and by number the columns that it compares: those that it was made for, whatever
+-- has their names now.
+CREATE FUNCTION @extschema@._enrich_problem(e @extschema@.enrichment) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    table_owner oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = e.source);
+BEGIN
+    RETURN CASE
+        WHEN table_owner IS NULL THEN 'the table was dropped'
+        WHEN table_owner <> e.owner THEN 'the table has another owner'
+        WHEN (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = e.source AND t.tgenabled IN ('O', 'A')
+                AND t.tgname = ANY (ARRAY(SELECT format('intel_enrich_%s_%s', e.id, w) FROM unnest('{ins,upd,del,tru}'::text[]) w))) < 4
+            THEN 'a trigger is missing or disabled'
+        WHEN EXISTS (SELECT FROM unnest(e.key || e.inputs || e.target) n
+                WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = e.source AND a.attname = n AND NOT a.attisdropped))
+            OR EXISTS ((SELECT a.attnum::integer FROM pg_attribute a WHERE a.attrelid = e.source AND a.attname = ANY (e.key || e.inputs) AND NOT a.attisdropped)
+                EXCEPT SELECT d.refobjsubid FROM pg_trigger t JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+                        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid
+                    WHERE t.tgrelid = e.source AND t.tgname = format('intel_enrich_%s_upd', e.id))
+            THEN 'columns were renamed or replaced'
+        WHEN e.key IS DISTINCT FROM @extschema@._enrich_primary_key(e.source) THEN 'the primary key was changed' END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@._enrich_problem(@extschema@.enrichment) IS
+    'internal: why an enrichment cannot follow its table any more, or null';
+
 CREATE VIEW @extschema@.enrichment_status WITH (security_invoker = true, security_barrier = true) AS
     SELECT e.name, e.owner, e.source, e.target, e.paused, count(j.source_key) AS rows,
         count(*) FILTER (WHERE j.done_hash IS NOT NULL AND NOT j.pending
@@ -117,10 +145,11 @@ CREATE VIEW @extschema@.enrichment_status WITH (security_invoker = true, securit
         count(*) FILTER (WHERE j.status = 'running' AND NOT j.pending) AS running,
         count(*) FILTER (WHERE j.status IN ('failed', 'dead', 'cancelled') AND NOT j.pending) AS failed,
         max(j.done_at) AS last_done_at, e.options ->> 'model' AS model,
-        (SELECT x.name FROM @extschema@.enrichment x WHERE x.id = e.replaces) AS replaces
+        (SELECT x.name FROM @extschema@.enrichment x WHERE x.id = e.replaces) AS replaces,
+        @extschema@._enrich_problem(e) AS problem
     FROM @extschema@.enrichment e LEFT JOIN @extschema@._enrich_job j ON j.enrichment = e.id
     GROUP BY e.id;
-COMMENT ON VIEW @extschema@.enrichment_status IS 'how far the enrichments of the caller are';
+COMMENT ON VIEW @extschema@.enrichment_status IS 'how far the enrichments of the caller are, and what keeps them from going on';
 
 CREATE VIEW @extschema@.enrichment_error WITH (security_invoker = true, security_barrier = true) AS
     SELECT e.name, e.source, j.source_key, j.job, j.status, j.attempts, j.failed_at, j.error_code, j.error_message

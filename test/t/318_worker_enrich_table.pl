@@ -313,6 +313,29 @@ is(sql('SELECT count(*) FROM intel.job_queue'), $queued, 'and no job is queued f
 is(state(qq{$as SELECT intel.drop_enrichment(n) FROM unnest('{both,both_v2}'::text[]) n}), '00000', 'an enrichment whose role is gone is dropped, also in a change of model');
 is(sql(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.both'::regclass AND NOT tgisinternal}), '0', 'with the triggers of both');
 
+# ---- what keeps an enrichment from following ----------------------------------------------------------
+
+sub problem { return sql(q{SELECT coalesce(problem, 'none') FROM intel.enrichment_status WHERE name = 'kept'}); }
+create('kept', 'id int PRIMARY KEY, other int NOT NULL DEFAULT 1, body2 text');
+is(problem(), 'none', 'no problem');
+sql(qq{$as INSERT INTO shop.kept VALUES (1)});
+my ($number) = sql(q{SELECT id FROM intel.enrichment WHERE name = 'kept'});
+foreach my $case ([ 'DISABLE TRIGGER USER', 'a trigger is missing or disabled' ], [ "DISABLE TRIGGER intel_enrich_${number}_tru", 'a trigger is missing or disabled' ],
+	[ "ENABLE REPLICA TRIGGER intel_enrich_${number}_ins", 'a trigger is missing or disabled' ], [ 'ENABLE ALWAYS TRIGGER USER', 'none' ],
+	[ 'RENAME body TO was', 'columns were renamed or replaced' ], [ 'RENAME embedding TO was', 'columns were renamed or replaced' ], [ 'RENAME id TO number', 'columns were renamed or replaced' ],
+	[ 'RENAME body TO was; ALTER TABLE shop.kept RENAME body2 TO body', 'columns were renamed or replaced' ], [ 'DROP body CASCADE', 'a trigger is missing or disabled' ],
+	[ 'DROP embedding', 'columns were renamed or replaced' ],
+	[ 'DROP CONSTRAINT kept_pkey', 'the primary key was changed' ], [ 'DROP CONSTRAINT kept_pkey, ADD PRIMARY KEY (id, other)', 'the primary key was changed' ],
+	[ 'OWNER TO mallory', 'the table has another owner' ], [ 'RENAME other TO another', 'none' ])
+{
+	my $change = $case->[0] =~ s/ALWAYS TRIGGER USER/ALWAYS TRIGGER intel_enrich_${number}_ins/r;
+	is(sql(qq{BEGIN; SET LOCAL client_min_messages = error; ALTER TABLE shop.kept $change; SELECT coalesce(problem, 'none') FROM intel.enrichment_status WHERE name = 'kept'; ROLLBACK}), $case->[1], "$case->[0]: $case->[1]");
+}
+is(problem(), 'none', 'and none again');
+sql(q{DROP TABLE shop.kept});
+is(problem(), 'the table was dropped', 'nor without its table');
+is(state(qq{$as ALTER TABLE shop.own ALTER body TYPE varchar}), '0A000', 'an input keeps its type');
+
 # ---- a table that is gone ---------------------------------------------------------------------------
 
 sub gone { create('gone', 'id int PRIMARY KEY', q{INSERT INTO shop.gone VALUES (1, 'first')}); run(); sql(qq{$as DROP TABLE shop.gone}); return; }

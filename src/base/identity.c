@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -156,6 +158,26 @@ set_locally(const char *name, const char *value)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* Is it identifiers with dots between them? A claim can be a URL. */
+static bool
+can_be_setting(const char *name)
+{
+	bool has_dot = false;
+	bool at_start = true;
+
+	for (; *name != '\0'; name++)
+	{
+		if (*name == '.' && at_start)
+			return false;
+		has_dot = has_dot || *name == '.';
+		if (*name != '.' && !isalpha((unsigned char) *name) && *name != '_' &&
+			(at_start || (!isdigit((unsigned char) *name) && *name != '$')))
+			return false;
+		at_start = *name == '.';
+	}
+	return has_dot && !at_start;
+}
+
 void
 identity_enter(Oid role, const char *claims, const char *tenant,
 			   IdentitySave *save)
@@ -168,8 +190,8 @@ identity_enter(Oid role, const char *claims, const char *tenant,
 	save->guc_level = NewGUCNestLevel();
 
 	set_locally(CLAIMS_SETTING, claims);
-	/* only a dotted name can be a setting; as a claim it is in the claims */
-	if (guc_tenant_claim != NULL && strchr(guc_tenant_claim, '.') != NULL)
+	/* as a claim it is in the claims */
+	if (guc_tenant_claim != NULL && can_be_setting(guc_tenant_claim))
 		set_locally(guc_tenant_claim, tenant);
 	set_locally("search_path", "pg_catalog, pg_temp");
 

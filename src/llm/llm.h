@@ -266,5 +266,7 @@ extern LlmCall *llm_http_next(LlmHttp *http);
  */
 extern LlmCall *llm_http_next_part(LlmHttp *http);
 extern char *llm_call_take_part(LlmCall *call);
+/* The same in UTF-8, which raises nothing for what the server cannot say. */
+extern char *llm_call_take_utf8(LlmCall *call);
 
 #endif /* INTEL_LLM_LLM_H */

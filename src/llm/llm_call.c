@@ -420,21 +420,33 @@ take_local_part(LlmCall *call)
 }
 
 char *
-llm_call_take_part(LlmCall *call)
+llm_call_take_utf8(LlmCall *call)
 {
 	LlmStream *stream = call->state->stream;
 	const char *text = NULL;
 	size_t len = 0;
 
 	if (call->is_local)
-		return take_local_part(call);
+	{
+		char *part = take_local_part(call);
+
+		return part != NULL ? pg_server_to_any(part, strlen(part), PG_UTF8)
+							: NULL;
+	}
 	if (stream != NULL && llm_stream_pending(stream) > 0)
 		text = llm_stream_take(stream, &len);
 	if (stream != NULL && call->state->restore != NULL)
 		text = llm_restore_piece(call, text, &len);
-	if (text == NULL)
-		return NULL;
-	return pg_any_to_server(pnstrdup(text, len), (int) len, PG_UTF8);
+	return text != NULL ? pnstrdup(text, len) : NULL;
+}
+
+char *
+llm_call_take_part(LlmCall *call)
+{
+	char *part = llm_call_take_utf8(call);
+
+	return part != NULL ? pg_any_to_server(part, (int) strlen(part), PG_UTF8)
+						: NULL;
 }
 
 char *

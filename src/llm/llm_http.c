@@ -819,7 +819,8 @@ llm_http_wait(LlmHttp *http, long timeout_ms)
 		}
 		if (latch_set)
 			ResetLatch(MyLatch);
-		drive(http, sockets_ready);
+		/* a latch that is set hides the sockets from the wait */
+		drive(http, sockets_ready || latch_set);
 		stop_idle(http, monotonic_ms());
 
 		if (latch_set || has_news(http) ||

@@ -175,8 +175,13 @@ static char *
 status_of(HeapTuple tuple, TupleDesc desc)
 {
 	bool isnull;
+	Datum status = column(tuple, desc, "status", &isnull);
 
-	return TextDatumGetCString(column(tuple, desc, "status", &isnull));
+	/* the constraint would show the whole row, and is checked later */
+	if (isnull)
+		ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+						errmsg("status of a job must not be null")));
+	return TextDatumGetCString(status);
 }
 
 static bool

@@ -187,6 +187,8 @@ drop_job(Worker *worker, Job *job)
 	worker->jobs = list_delete_ptr(worker->jobs, job);
 	worker->slow = list_delete_ptr(worker->slow, job);
 	engine_forget(job);
+	/* it may be due again, or its place is for another */
+	worker->due = DT_NOBEGIN;
 }
 
 static void
@@ -350,6 +352,27 @@ resume_waiting(Worker *worker)
 	list_free(jobs);
 }
 
+/*
+ * A job that was cancelled and retried since the leases were renewed can come
+ * again: what it was before is not to be written.
+ */
+static void
+drop_doubles(Worker *worker, const List *claimed)
+{
+	List *jobs = list_copy(worker->jobs);
+	ListCell *lc;
+	ListCell *other;
+
+	foreach (lc, jobs)
+		foreach (other, claimed)
+			if (((Job *) lfirst(lc))->id == ((Job *) lfirst(other))->id)
+			{
+				drop_job(worker, lfirst(lc));
+				break;
+			}
+	list_free(jobs);
+}
+
 /* Claim what is due, as far as there is room, and get it going. */
 static void
 claim_jobs(Worker *worker)
@@ -400,6 +423,7 @@ claim_jobs(Worker *worker)
 			Max(worker->due,
 				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKED_MS));
 
+	drop_doubles(worker, claimed);
 	worker->jobs = list_concat(worker->jobs, claimed);
 	foreach (lc, claimed)
 	{

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -46,7 +47,7 @@ stream_take(Job *job)
 	char *part = NULL;
 
 	if (job->llm_call != NULL && job->llm_call->wants_parts)
-		part = llm_call_take_part(job->llm_call);
+		part = llm_call_take_utf8(job->llm_call);
 	/* behind what could not be written yet */
 	if (part != NULL && job->part != NULL)
 		part = psprintf("%s%s", job->part, part);
@@ -72,7 +73,8 @@ stream_write_as_submitter(Job *job)
 	args[1] = query_arg_int4(MyProcPid);
 	args[2] = engine_arg_time(MyStartTimestamp);
 	args[3] = query_arg_int4(job->n_parts + 1);
-	args[4] = query_arg_text(job->part);
+	args[4] = query_arg_text(
+		pg_any_to_server(job->part, (int) strlen(job->part), PG_UTF8));
 	(void) engine_query(
 		"INSERT INTO intel.job_part (job, seq, content)"
 		" SELECT id, $4, $5 FROM intel.job_queue"

@@ -1,0 +1,82 @@
+# What once stopped a worker or the server: a status of NULL, answers that a
+# busy worker did not read, retries that nothing woke, characters that the
+# database does not have, a tenant claim that is a URL.
+
+use strict;
+use warnings;
+
+use IntelTest;
+use IPC::Run ();
+use JSON::PP ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = intel_node('main', conf => <<'CONF');
+intel.job_retry_delay = 20ms
+intel.worker_idle_timeout = 1s
+intel.log_calls = off
+intel.tenant_claim = 'https://acme.example/tenant'
+CONF
+my $mock = start_mock(dimensions => 8);
+my $url = $mock->url('/v1');
+
+sub value { return $node->safe_psql($_[1] // 'postgres', $_[0]); }
+
+my $setup = <<"SQL";
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms) VALUES ('mock', 'openai', '$url', true, 60000);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
+INSERT INTO intel.model_grant VALUES ('chat', 0);
+SQL
+value($setup);
+value(q{CREATE ROLE alice; SELECT intel.grant_access('alice')});
+my $ends = q{SET ROLE alice; SELECT (w).status || (w).attempts FROM intel.wait(%s) w};
+
+# ---- a status of NULL ---------------------------------------------------------------------
+
+my $job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}', '{"run_at": "2100-01-01"}')});
+is(sqlstate($node, "SET ROLE alice; UPDATE intel.job_queue SET status = NULL WHERE id = $job"), '23502', 'a status is never null');
+is(sqlstate($node, q{INSERT INTO intel.job_queue (task, request, status) VALUES ('complete', '{}', NULL)}), '23502', 'nor that of a new job');
+value('DELETE FROM intel.job_queue');
+
+# ---- a claim whose name is no setting ------------------------------------------------------
+
+my $claims = q{SET request.jwt.claims = '{"https://acme.example/tenant": "acme"}'; SET ROLE alice; };
+$job = value($claims . q{SELECT intel.submit('complete', '{"prompt": "claims", "model": "chat"}')});
+is(value("$claims SELECT (w).status || (w).tenant FROM intel.wait($job) w"), 'succeededacme', 'a job with a tenant of such a claim');
+
+# ---- a retry that nothing wakes --------------------------------------------------------------
+
+value(q{CREATE SEQUENCE tries; CREATE TABLE doc (id int PRIMARY KEY, body text, v intel.vector(384));
+	CREATE FUNCTION once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('public.tries') = 1 THEN RAISE 'once' USING ERRCODE = 'serialization_failure'; END IF; RETURN NEW; END $$;
+	CREATE TRIGGER once BEFORE UPDATE ON doc FOR EACH ROW EXECUTE FUNCTION once();
+	SELECT intel.create_enrichment('doc', 'doc', '{body}', 'v', '', 'embedding'); INSERT INTO doc VALUES (1, 'a text')});
+wait_for_sql($node, q{SELECT count(*) = 1 FROM doc WHERE v IS NOT NULL}, 'a write that failed at first');
+is(value(q{SELECT attempts FROM intel.job_queue WHERE task = 'enrich'}), '2', 'is made once more');
+
+# ---- answers beside a flood of jobs ----------------------------------------------------------
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$dir/flood.sql", q{SELECT intel.submit('embed', jsonb_build_object('contents', jsonb_build_array(repeat('some words ', 500))));} . "\n");
+my $flood = IPC::Run::start([ 'pgbench', '-n', '-c', '4', '-T', '8', '-f', "$dir/flood.sql", $node->connstr('postgres') ], '>', '/dev/null', '2>', '/dev/null');
+wait_for_sql($node, q{SELECT count(*) > 200 FROM intel.job_queue}, 'a flood');
+$mock->control({ match => { contains => 'calm' }, do => [ { kind => 'slow', seconds => 0.5 } ] });
+$job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "calm", "model": "chat", "timeout_ms": 4000}', '{"max_attempts": 1}')});
+is(value(sprintf($ends, $job)), 'succeeded1', 'an answer is read in time');
+$flood->finish;
+
+# ---- characters that the database does not have ------------------------------------------------
+
+value(q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+value("CREATE EXTENSION intel; $setup SELECT intel.grant_access('alice')", 'latin');
+$mock->control({ match => { contains => 'foreign' }, do => [ { kind => 'ok', content => "\x{65e5}\x{672c}" } ], always => JSON::PP::true },
+	{ match => { contains => 'beside' }, do => [ { kind => 'slow', seconds => 1.5 } ] });
+my $beside = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "beside", "model": "chat"}')}, 'latin');
+$job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "foreign", "model": "chat", "stream": true}')}, 'latin');
+is(value(sprintf($ends, $beside), 'latin'), 'succeeded1', 'another job goes on');
+is(value("SET ROLE alice; SELECT (w).status || (w).attempts || (w).error_code FROM intel.wait($job) w", 'latin'), 'failed122P05', 'the job fails by itself');
+unlike(log_since($node, 0), qr/exited with exit code 1/, 'no worker has died');
+
+$node->stop;
+done_testing();

@@ -211,7 +211,7 @@ BEGIN
     END IF;
     FOR i IN 1 .. report.proxy_calls LOOP
         reply := replies[i];
-        answers[i] := (reply ->> 'content')::jsonb -> member;
+        answers[i] := @extschema@._answer_json(reply ->> 'content') -> member;
         certainties[i] := reply -> 'certainty';
         proxy_names[i] := reply ->> 'answered_by';
         report.proxy_failed := report.proxy_failed + (certainties[i] IS NULL)::integer;
@@ -224,7 +224,7 @@ BEGIN
     FOR k IN 1 .. report.oracle_calls LOOP
         i := asked[k];
         reply := replies[k];
-        by_oracle[i] := (reply ->> 'content')::jsonb -> member;
+        by_oracle[i] := @extschema@._answer_json(reply ->> 'content') -> member;
         oracle_names[i] := coalesce(reply ->> 'answered_by', 'fallback');
         -- what the oracle would have said is not known where another one answered
         IF reply ->> 'answered_by' IS DISTINCT FROM oracle THEN
@@ -245,7 +245,7 @@ BEGIN
     report.oracle_calls := report.oracle_calls + cardinality(asked);
     replies := @extschema@._complete_each(request, ARRAY(SELECT inputs[a] FROM unnest(asked) WITH ORDINALITY AS t(a, k) ORDER BY k));
     FOR k IN 1 .. cardinality(asked) LOOP
-        by_oracle[asked[k]] := (replies[k] ->> 'content')::jsonb -> member;
+        by_oracle[asked[k]] := @extschema@._answer_json(replies[k] ->> 'content') -> member;
         oracle_names[asked[k]] := coalesce(replies[k] ->> 'answered_by', 'fallback');
     END LOOP;
 
@@ -298,7 +298,7 @@ CREATE FUNCTION @extschema@.is_true_each(statement text, contents text[], model 
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT c.content, (c.answer #>> '{}')::boolean, c.certainty, c.answered_by
+    SELECT c.content, nullif(c.answer, 'null')::boolean, c.certainty, c.answered_by
     FROM @extschema@._is_true_request(statement, options) AS r (request),
         @extschema@._cascade('is_true', contents, r.request, 'answer', model) c
     WHERE r.request IS NOT NULL;

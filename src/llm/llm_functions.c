@@ -27,6 +27,7 @@
 #include "llm/llm_log.h"
 
 INTEL_FUNCTION(_address_class);
+INTEL_FUNCTION(_answer_json);
 INTEL_FUNCTION(_embed);
 INTEL_FUNCTION(_embed_batch);
 INTEL_FUNCTION(_call);
@@ -400,6 +401,38 @@ intel__schema_problem(PG_FUNCTION_ARGS)
 		llm_schema_fits(schema, value, &problem))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(problem.text));
+}
+
+/*
+ * intel._answer_json(content): an answer that was checked here is JSON, but
+ * jsonb does not take all that is, and its own errors show the text.
+ */
+Datum
+intel__answer_json(PG_FUNCTION_ARGS)
+{
+	char *content = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	MemoryContext old = CurrentMemoryContext;
+	volatile Datum value = 0;
+
+	PG_TRY();
+	{
+		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(content));
+	}
+	PG_CATCH();
+	{
+		int category = ERRCODE_TO_CATEGORY(geterrcode());
+
+		/* what ends the statement for another reason says so itself */
+		if (category != ERRCODE_DATA_EXCEPTION &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(old);
+		FlushErrorState();
+		ereport(ERROR, (errcode(ERRCODE_INTEL_MALFORMED),
+						errmsg("answer cannot be read as jsonb")));
+	}
+	PG_END_TRY();
+	return value;
 }
 
 /* ---- streams -------------------------------------------------------------- */

@@ -141,13 +141,25 @@ fit_content(const LlmAsk *ask, LlmReply *reply, json_t *content,
 	return fitting;
 }
 
+/*
+ * Is the answer a turn of tools, whose text nobody asked to fit the schema?
+ * Only where tools were offered: else any answer could leave the schema by
+ * calling something, and complete() throws calls away.
+ */
+static bool
+is_tool_turn(const LlmAsk *ask, const json_t *tool_calls)
+{
+	return tool_calls != NULL && ask->task == LLM_TASK_CHAT &&
+		   json_object_get(ask->options, "tools") != NULL;
+}
+
 void
 llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 			   json_t *tool_calls, const char *finish, const char *model)
 {
 	json_t *result;
 
-	if (tool_calls == NULL)
+	if (!is_tool_turn(ask, tool_calls))
 		content = fit_content(ask, reply, content, finish);
 	if (content == NULL)
 	{

@@ -87,6 +87,41 @@ like($err, qr/cut at the token limit/, 'a cut answer');
 is(scalar @{ $mock->requests }, 1, 'is not repaired');
 $mock->reset;
 
+# A tool that nobody offered is no way around the schema.
+my $called = '{"choices":[{"message":{"role":"assistant","content":"CANARYWORD: %s","tool_calls":[{"id":"call_x","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"%s"}]}';
+my $chat = qq{intel.chat('[{"role": "user", "content": "x"}]', 'openai', '{"schema": $schema%s}') #>> '{message,tool_calls,0,id}'};
+my $offered = ', "tools": [{"type": "function", "function": {"name": "f"}}]';
+foreach my $call (qq{intel.extract('x', '$schema', 'openai')}, q{intel.classify('x', '{a,b}', 'openai')}, q{intel.is_true('a', 'x', 'openai')},
+	qq{intel.extract('x', '$schema', 'openai', '{"tools": [{"type": "function", "function": {"name": "f"}}]}')}, sprintf($chat, ''),
+	qq{(SELECT answer FROM intel.extract_each('{x}', '$schema', 'openai'))}, q{(SELECT label FROM intel.classify_each('{x}', '{a,b}', 'openai'))})
+{
+	$mock->control({ do => [ map { { kind => 'body', body => sprintf($called, 'not JSON', $_) } } ('tool_calls', 'stop', 'stop') ] });
+	is(sqlstate($node, "SELECT $call"), 'IN004', "a tool call does not fit: $call");
+	my ($rc, $out, $err) = $node->psql('postgres', "SELECT $call");
+	unlike("$out$err", qr/CANARYWORD/, 'and no error shows its text');
+	$mock->reset;
+}
+$mock->control({ do => [ { kind => 'body', body => sprintf($called, 'x', 'tool_calls') } ], always => JSON::PP::true });
+is(sql('SELECT ' . sprintf($chat, $offered)), 'call_x', 'a tool that was offered is called');
+sql(qq{UPDATE intel.model SET options = '{"tools": [{"type": "function", "function": {"name": "f"}}]}' WHERE name = 'openai'});
+is(sql('SELECT ' . sprintf($chat, '')), 'call_x', 'also one of the options of the model');
+sql(q{UPDATE intel.model SET options = '{}' WHERE name = 'openai'});
+$mock->reset;
+foreach my $text ('CANARYWORD', '{"a": "CANARYWORD', '{"a": "\\u0000 CANARYWORD"}')
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "SELECT intel._answer_json('$text')");
+	like($err, qr/answer cannot be read as jsonb/, 'an answer that is no jsonb');
+	unlike($err =~ s/^LINE.*//mr, qr/CANARYWORD/, 'is not shown');
+}
+is(scalar(grep { /CANARYWORD/ && !/(statement|STATEMENT):/ } split /\n/, slurp_file($node->logfile)), 0, 'nor logged');
+foreach my $none ('null', '[]', 'true', '"x"')
+{
+	is(sqlstate($node, qq{SELECT intel.extract('x', '$none', 'openai')}), '22023', "a schema is no $none");
+	is(sqlstate($node, qq{SELECT * FROM intel.extract_each('{x}', '$none', 'openai')}), '22023', 'nor that of extract_each');
+}
+is($mock->stats->{requests}, 0, 'and nothing is asked');
+is(sql(q{SELECT intel.extract('x', NULL, 'openai') IS NULL}), 't', 'none at all gives none');
+
 # An adversary: 1,000 answers, each fits or is an error.
 my @answers = map { my $i = $_; ($good, '{"name": "A", "age": ' . ('9' x ($i % 40 + 1)) . '}', '{"name": "' . ('x' x $i) . '", "age": 1.0}',
 	'[' x ($i % 200), "{\"age\": $i}", '"' . $good . '"', "$good $good", '{"name": null, "age": 1}', "```\n$good```", "\x01") } 1 .. 100;

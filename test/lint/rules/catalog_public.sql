@@ -7,6 +7,7 @@ WITH allowed (name, reason) AS (
 		('_catalog_changed', 'trigger: cannot be called'),
 		('_provider_guard', 'trigger: cannot be called'),
 		('_request_check', 'looks at the request that it is given; sends nothing'),
+		('_answer_json', 'reads a text that it is given; sends nothing'),
 		('_address_class', 'classifies an address that it is given; looks nothing up'),
 		('_job_guard', 'trigger: cannot be called'),
 		('_column_number', 'says and locks what a SELECT of the caller would, by the same privileges')

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * jansson_memory.h
- *		Has jansson run out of memory? Pure.
+ *		Has jansson run out of memory, and how much may a document take? Pure.
  *
  * Most functions of jansson say so by returning NULL or -1, and a document
  * that is built in twenty steps would need twenty checks; one that is missing
@@ -13,6 +13,11 @@
 #ifndef INTEL_BASE_JANSSON_MEMORY_H
 #define INTEL_BASE_JANSSON_MEMORY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/jansson.h"
+
 /*
  * Give jansson an allocator that counts its failures. Once per process,
  * before anything else of jansson.
@@ -21,6 +26,16 @@ extern void jansson_memory_watch(void);
 
 /* How often memory was refused so far; it has run out where this grows. */
 extern unsigned long jansson_memory_failures(void);
+
+/*
+ * json_loadb of a document that may take this much memory while it is read.
+ * NULL with *is_too_complex where it would take more: an object of three bytes
+ * of text takes two hundred, so a limit of the text alone limits neither
+ * memory nor time. That is no failure of the count above.
+ */
+extern json_t *jansson_load_within(size_t bytes, const char *text, size_t len,
+								   size_t flags, json_error_t *error,
+								   bool *is_too_complex);
 
 /* For tests: refuse the n-th request from now; 0: none. */
 extern void jansson_memory_refuse(unsigned long n);

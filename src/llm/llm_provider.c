@@ -22,6 +22,13 @@
 #include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
+/*
+ * Memory that a document may take while it is read. A number of an embedding
+ * has ten bytes of text or more and takes 48, while an array grows.
+ */
+#define MIN_DOCUMENT_BYTES ((size_t) 16 * 1024 * 1024)
+#define DOCUMENT_BYTES_PER_BYTE 4
+
 /* A wait beyond a day is as good as a day. */
 #define MAX_WAIT_MS ((int64_t) 24 * 3600 * 1000)
 
@@ -623,13 +630,20 @@ llm_reply_malformed(LlmReply *reply, const char *format, ...)
 }
 
 json_t *
-llm_json_load(const char *text, size_t len)
+llm_json_load(const char *text, size_t len, size_t flags, const char **why)
 {
+	size_t budget = MIN_DOCUMENT_BYTES + len * DOCUMENT_BYTES_PER_BYTE;
 	json_error_t error;
-	json_t *doc = json_loadb(text, len, 0, &error);
+	bool is_too_complex;
+	json_t *doc =
+		jansson_load_within(budget, text, len, flags, &error, &is_too_complex);
 
-	if (doc == NULL && json_error_code(&error) == json_error_numeric_overflow)
-		doc = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, NULL);
+	if (doc == NULL && !is_too_complex &&
+		json_error_code(&error) == json_error_numeric_overflow)
+		doc = jansson_load_within(budget, text, len,
+								  flags | JSON_DECODE_INT_AS_REAL, &error,
+								  &is_too_complex);
+	*why = is_too_complex ? "too complex" : "not JSON in UTF-8";
 	return doc;
 }
 
@@ -648,13 +662,14 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 			   LlmReply *reply)
 {
 	unsigned long failures = jansson_memory_failures();
+	const char *why;
 	json_t *doc;
 
 	memset(reply, 0, sizeof(*reply));
 	reply->retry_after_ms = -1;
 	reply->usage = LLM_NO_USAGE;
 
-	doc = llm_json_load(body, len);
+	doc = llm_json_load(body, len, 0, &why);
 
 	if (status < 200 || status > 299)
 	{
@@ -667,7 +682,7 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 			reply->retry_after_ms = wait_of_rates(headers);
 	}
 	else if (doc == NULL)
-		llm_reply_malformed(reply, "it is not JSON in UTF-8");
+		llm_reply_malformed(reply, "it is %s", why);
 	else if (!llm_reply_error(reply, doc))
 	{
 		kind->parse(ask, doc, reply);

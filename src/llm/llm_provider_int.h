@@ -42,11 +42,13 @@ extern bool llm_wire_set(LlmWire *wire, const char *path, json_t *body,
 /* ---- answers ---- */
 
 /*
- * A document of a provider, or NULL: what is not UTF-8, NUL characters and
- * absurd nesting are refused. Integers beyond 64 bits are no reason to refuse
- * an answer; where there is one, all its integers are read as reals.
+ * A document of a provider, or NULL with *why it is none: what is not UTF-8,
+ * NUL characters and absurd nesting are refused, and what would take far more
+ * memory than its text. Integers beyond 64 bits are no reason to refuse an
+ * answer; where there is one, all its integers are read as reals.
  */
-extern json_t *llm_json_load(const char *text, size_t len);
+extern json_t *llm_json_load(const char *text, size_t len, size_t flags,
+							 const char **why);
 /* Fail a reply while whose reading memory ran out. */
 extern void llm_reply_check_memory(LlmReply *reply,
 								   unsigned long failures_before);

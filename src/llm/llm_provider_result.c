@@ -82,7 +82,7 @@ content_json(const char **bytes, size_t *len)
 {
 	const char *text = *bytes;
 	const char *end = text + strlen(text);
-	json_t *value;
+	const char *ignored;
 
 	while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
 		end--;
@@ -100,12 +100,8 @@ content_json(const char **bytes, size_t *len)
 	*len = text < end ? (size_t) (end - text) : 0;
 	if (*len == 0)
 		return NULL;
-	value = json_loadb(text, *len, JSON_DECODE_ANY, NULL);
 	/* integers beyond 64 bits are checked as reals, and given as they are */
-	return value != NULL
-			   ? value
-			   : json_loadb(text, *len,
-							JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
+	return llm_json_load(text, *len, JSON_DECODE_ANY, &ignored);
 }
 
 /*

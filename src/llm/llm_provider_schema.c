@@ -15,7 +15,13 @@
 #include "llm/llm_provider_int.h"
 
 #define MAX_DEPTH 64
-#define MAX_STEPS 200000 /* alternatives of alternatives multiply */
+/*
+ * Alternatives of alternatives multiply, and so do the values of a list and
+ * those that they are compared with. A step is a comparison.
+ */
+#define MAX_STEPS 1000000
+#define STEPS_OF_SCHEMA 5 /* of looking for the keywords of a schema */
+#define CHARACTERS_OF_STEP 256
 
 typedef struct Check
 {
@@ -302,7 +308,7 @@ has_type(const json_t *value, const char *type)
 }
 
 static bool
-fits_type(const json_t *type, const json_t *value)
+fits_type(Check *check, const json_t *type, const json_t *value)
 {
 	size_t i;
 	json_t *item;
@@ -311,30 +317,78 @@ fits_type(const json_t *type, const json_t *value)
 		return has_type(value, json_string_value(type));
 	json_array_foreach (type, i, item)
 	{
+		if (--check->steps < 0)
+			break;
 		if (has_type(value, json_string_value(item)))
 			return true;
 	}
 	return false;
 }
 
+static bool same_value(Check *check, const json_t *a, const json_t *b);
+
+static bool
+same_items(Check *check, const json_t *a, const json_t *b)
+{
+	size_t i;
+	json_t *item;
+
+	if (json_array_size(a) != json_array_size(b))
+		return false;
+	json_array_foreach (a, i, item)
+	{
+		if (!same_value(check, item, json_array_get(b, i)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_members(Check *check, const json_t *a, const json_t *b)
+{
+	const char *key;
+	json_t *item;
+
+	if (json_object_size(a) != json_object_size(b))
+		return false;
+	json_object_foreach ((json_t *) a, key, item)
+	{
+		const json_t *other = json_object_get(b, key);
+
+		if (other == NULL || !same_value(check, item, other))
+			return false;
+	}
+	return true;
+}
+
 /* Equal as JSON Schema means it: 1 is 1.0. */
 static bool
-same_value(const json_t *a, const json_t *b)
+same_value(Check *check, const json_t *a, const json_t *b)
 {
+	if (--check->steps < 0)
+		return false;
 	if (json_is_number(a) && json_is_number(b))
 		return json_number_value(a) == json_number_value(b);
+	if (json_typeof(a) != json_typeof(b))
+		return false;
+	if (json_is_array(a))
+		return same_items(check, a, b);
+	if (json_is_object(a))
+		return same_members(check, a, b);
 	return json_equal(a, b);
 }
 
 static bool
-is_one_of(const json_t *list, const json_t *value)
+is_one_of(Check *check, const json_t *list, const json_t *value)
 {
 	size_t i;
 	json_t *item;
 
 	json_array_foreach (list, i, item)
 	{
-		if (same_value(item, value))
+		if (check->steps < 0)
+			break;
+		if (same_value(check, item, value))
 			return true;
 	}
 	return false;
@@ -342,13 +396,14 @@ is_one_of(const json_t *list, const json_t *value)
 
 /* Length in characters: bytes that do not continue one. */
 static json_int_t
-characters(const json_t *string)
+characters(Check *check, const json_t *string)
 {
 	const char *text = json_string_value(string);
 	size_t len = json_string_length(string);
 	json_int_t n = 0;
 
-	for (size_t i = 0; i < len; i++)
+	check->steps -= (int) (len / CHARACTERS_OF_STEP);
+	for (size_t i = 0; i < len && check->steps >= 0; i++)
 		n += ((unsigned char) text[i] & 0xc0) != 0x80;
 	return n;
 }
@@ -366,6 +421,16 @@ fits_count(Check *check, const json_t *schema, json_int_t count,
 	if (most != NULL && count > json_integer_value(most))
 		return misfit(check, maximum);
 	return true;
+}
+
+static bool
+fits_length(Check *check, const json_t *schema, const json_t *string)
+{
+	if (json_object_get(schema, "minLength") == NULL &&
+		json_object_get(schema, "maxLength") == NULL)
+		return true;
+	return fits_count(check, schema, characters(check, string), "minLength",
+					  "maxLength");
 }
 
 static bool
@@ -420,7 +485,8 @@ fits_object(Check *check, const json_t *schema, const json_t *object,
 
 	json_array_foreach (required, i, name)
 	{
-		if (json_object_get(object, json_string_value(name)) == NULL)
+		if (--check->steps < 0 ||
+			json_object_get(object, json_string_value(name)) == NULL)
 			return misfit(check, "required");
 	}
 	json_object_foreach ((json_t *) object, key, value)
@@ -478,7 +544,8 @@ fits(Check *check, const json_t *schema, const json_t *value, int depth)
 {
 	const json_t *keyword;
 
-	if (depth > MAX_DEPTH || --check->steps < 0)
+	check->steps -= STEPS_OF_SCHEMA;
+	if (depth > MAX_DEPTH || check->steps < 0)
 		return misfit(check, "$ref");
 	if (json_is_true(schema))
 		return true;
@@ -494,13 +561,13 @@ fits(Check *check, const json_t *schema, const json_t *value, int depth)
 			return target != NULL ? false : misfit(check, "$ref");
 	}
 	if ((keyword = json_object_get(schema, "type")) != NULL &&
-		!fits_type(keyword, value))
+		!fits_type(check, keyword, value))
 		return misfit(check, "type");
 	if ((keyword = json_object_get(schema, "enum")) != NULL &&
-		!is_one_of(keyword, value))
+		!is_one_of(check, keyword, value))
 		return misfit(check, "enum");
 	if ((keyword = json_object_get(schema, "const")) != NULL &&
-		!same_value(keyword, value))
+		!same_value(check, keyword, value))
 		return misfit(check, "const");
 	if (!fits_combinations(check, schema, value, depth))
 		return false;
@@ -508,8 +575,7 @@ fits(Check *check, const json_t *schema, const json_t *value, int depth)
 	if (json_is_number(value))
 		return fits_number(check, schema, json_number_value(value));
 	if (json_is_string(value))
-		return fits_count(check, schema, characters(value), "minLength",
-						  "maxLength");
+		return fits_length(check, schema, value);
 	if (json_is_array(value))
 		return fits_array(check, schema, value, depth);
 	if (json_is_object(value))
@@ -522,7 +588,12 @@ llm_schema_fits(const json_t *schema, const json_t *value, LlmProblem *problem)
 {
 	Check check = {schema, MAX_STEPS, "type"};
 
-	return fits(&check, schema, value, 0) ||
+	bool is_fitting = fits(&check, schema, value, 0);
+
+	/* an alternative that was not looked at to its end is none that fails */
+	if (check.steps < 0)
+		return llm_problem(problem, "its content is too complex");
+	return is_fitting ||
 		   llm_problem(problem,
 					   "its content does not satisfy \"%s\" of the schema",
 					   check.keyword);

@@ -237,6 +237,7 @@ static void
 read_event(LlmStream *stream, const char *data, size_t len)
 {
 	unsigned long failures = jansson_memory_failures();
+	const char *why;
 	json_t *doc;
 
 	stream->n_events++;
@@ -245,10 +246,10 @@ read_event(LlmStream *stream, const char *data, size_t len)
 		stream->is_complete = true;
 		return;
 	}
-	doc = llm_json_load(data, len);
+	doc = llm_json_load(data, len, 0, &why);
 	if (!json_is_object(doc) && !json_is_array(doc))
-		llm_reply_malformed(&stream->reply, "event %zu is not JSON in UTF-8",
-							stream->n_events);
+		llm_reply_malformed(&stream->reply, "event %zu is %s",
+							stream->n_events, why);
 	else if (!llm_reply_error(&stream->reply, doc))
 		stream->kind->event(stream, doc);
 	json_decref(doc);

@@ -126,20 +126,6 @@ llm_system_text(const LlmAsk *ask)
 	return text;
 }
 
-json_t *
-llm_call_arguments(const json_t *tool_call)
-{
-	const json_t *arguments =
-		json_object_get(json_object_get(tool_call, "function"), "arguments");
-	json_t *parsed = json_loadb(json_string_value(arguments),
-								json_string_length(arguments), 0, NULL);
-
-	if (json_is_object(parsed))
-		return parsed;
-	json_decref(parsed);
-	return json_pack("{}");
-}
-
 bool
 llm_wire_set(LlmWire *wire, const char *path, json_t *body,
 			 LlmProblem *problem)

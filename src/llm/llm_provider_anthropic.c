@@ -13,6 +13,21 @@
 /* The format demands a limit. */
 #define DEFAULT_MAX_TOKENS 4096
 
+/* An identifier of a call; here it has letters, digits, _ and - only. Owned. */
+static json_t *
+call_id(const json_t *id)
+{
+	json_t *converted = json_string(json_string_value(id));
+	char *p = (char *) json_string_value(converted);
+
+	for (; p != NULL && *p != '\0'; p++)
+	{
+		if (*p == '.' || *p == ':')
+			*p = '_';
+	}
+	return converted;
+}
+
 /* A message with tool calls: text block, then one block per call. */
 static json_t *
 assistant_blocks(const json_t *message)
@@ -32,9 +47,9 @@ assistant_blocks(const json_t *message)
 			json_object_get(json_object_get(call, "function"), "name");
 
 		json_array_append_new(
-			blocks, json_pack("{s:s, s:O, s:O, s:o}", "type", "tool_use", "id",
-							  json_object_get(call, "id"), "name", name,
-							  "input", llm_call_arguments(call)));
+			blocks, json_pack("{s:s, s:o, s:O, s:o}", "type", "tool_use", "id",
+							  call_id(json_object_get(call, "id")), "name",
+							  name, "input", llm_call_arguments(call)));
 	}
 	return blocks;
 }
@@ -42,9 +57,9 @@ assistant_blocks(const json_t *message)
 static json_t *
 result_block(const json_t *message)
 {
-	return json_pack("{s:s, s:O, s:O}", "type", "tool_result", "tool_use_id",
-					 json_object_get(message, "tool_call_id"), "content",
-					 json_object_get(message, "content"));
+	return json_pack("{s:s, s:o, s:O}", "type", "tool_result", "tool_use_id",
+					 call_id(json_object_get(message, "tool_call_id")),
+					 "content", json_object_get(message, "content"));
 }
 
 static json_t *

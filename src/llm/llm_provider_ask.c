@@ -80,15 +80,28 @@ static const Option options[] = {
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
-/* Names of tools and identifiers of calls: 1 to 64 of a few characters. */
+/* 1 to 64 of a few characters. */
 static bool
-is_name(const json_t *value)
+is_short(const json_t *value, const char *characters)
 {
 	const char *name = json_string_value(value);
 	size_t len = json_string_length(value);
 
 	return name != NULL && len > 0 && len <= MAX_NAME &&
-		   strspn(name, NAME_CHARACTERS) == len;
+		   strspn(name, characters) == len;
+}
+
+static bool
+is_name(const json_t *value)
+{
+	return is_short(value, NAME_CHARACTERS);
+}
+
+/* Of a tool call; some servers make it of a name: "functions.f:0". */
+static bool
+is_id(const json_t *value)
+{
+	return is_short(value, NAME_CHARACTERS ".:");
 }
 
 static bool
@@ -350,7 +363,7 @@ is_tool_calls(const json_t *calls)
 		const json_t *function = json_object_get(call, "function");
 		const json_t *signature = json_object_get(call, "thought_signature");
 
-		if (!has_only(call, outer) || !is_name(json_object_get(call, "id")) ||
+		if (!has_only(call, outer) || !is_id(json_object_get(call, "id")) ||
 			(signature != NULL && !is_signature(signature)) ||
 			!json_is_string(type) ||
 			strcmp(json_string_value(type), "function") != 0 ||
@@ -358,6 +371,28 @@ is_tool_calls(const json_t *calls)
 			!is_name(json_object_get(function, "name")) ||
 			!json_is_string(json_object_get(function, "arguments")))
 			return false;
+	}
+	return true;
+}
+
+/* Give message a copy of calls; false where arguments are no JSON object. */
+static bool
+add_tool_calls(json_t *message, const json_t *calls)
+{
+	json_t *copy = json_deep_copy(calls);
+	size_t i;
+	json_t *call;
+
+	json_object_set_new(message, "tool_calls", copy);
+	json_array_foreach (copy, i, call)
+	{
+		json_t *function = json_object_get(call, "function");
+		json_t *arguments =
+			llm_arguments_take(json_object_get(function, "arguments"));
+
+		if (arguments == NULL)
+			return false;
+		json_object_set_new(function, "arguments", arguments);
 	}
 	return true;
 }
@@ -399,7 +434,7 @@ add_message(LlmAsk *ask, const json_t *given, size_t number,
 	if (json_is_null(calls))
 		calls = NULL;
 	if ((calls != NULL && !is_tool_calls(calls)) ||
-		(call_id != NULL && !is_name(call_id)) ||
+		(call_id != NULL && !is_id(call_id)) ||
 		(name != NULL && !is_name(name)))
 		return llm_problem(problem, "message %zu has a malformed tool call",
 						   number);
@@ -421,8 +456,14 @@ add_message(LlmAsk *ask, const json_t *given, size_t number,
 	message = json_pack("{s:O, s:o}", "role", role, "content", content);
 	if (message == NULL)
 		return llm_problem(problem, "out of memory");
-	if (calls != NULL)
-		json_object_set_new(message, "tool_calls", json_deep_copy(calls));
+	if (calls != NULL && !add_tool_calls(message, calls))
+	{
+		json_decref(message);
+		return llm_problem(problem,
+						   "arguments of a tool call of message %zu are no "
+						   "JSON object",
+						   number);
+	}
 	if (call_id != NULL)
 		json_object_set(message, "tool_call_id", (json_t *) call_id);
 	if (name != NULL)
@@ -714,70 +755,16 @@ collect_fixed(const json_t *value, json_t *fixed)
 	return true;
 }
 
-/*
- * Identifiers that providers make up look random, and a redactor may take
- * them for keys. With one of their prefixes and a body that is not just
- * digits, they are machine-made.
- */
-static bool
-is_machine_id(const json_t *value)
-{
-	static const char *const prefixes[] = {"call_", "toolu_", "fc_",
-										   "chatcmpl-tool-"};
-	const char *id = json_string_value(value);
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-	{
-		size_t len = strlen(prefixes[i]);
-
-		if (strncmp(id, prefixes[i], len) == 0)
-			return strspn(id + len, "0123456789-_") < strlen(id + len);
-	}
-	return false;
-}
-
-/*
- * A signature of thoughts is encrypted, so it looks as random. It goes unseen
- * only where what it encodes is no text: base64 hides nothing here.
- */
-static bool
-is_machine_signature(const json_t *value)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
-	const char *text = json_string_value(value);
-	uint32_t bits = 0;
-	int nbits = 0;
-	size_t n = 0;
-	size_t strange = 0;
-
-	for (; *text != '\0' && *text != '='; text++)
-	{
-		unsigned at = (unsigned) (strchr(digits, *text) - digits);
-
-		bits = bits << 6 | (at < 64 ? at : at - 2);
-		nbits += 6;
-		if (nbits >= 8)
-		{
-			unsigned byte = bits >> (nbits -= 8) & 0xff;
-
-			n++;
-			strange += byte < 32 || byte > 126;
-		}
-	}
-	return n >= 24 && strange >= n / 4;
-}
-
 static void
 collect_name(const json_t *value, json_t *fixed)
 {
-	if (value != NULL && !is_machine_id(value))
+	if (value != NULL && !llm_is_machine_id(value))
 		json_array_append(fixed, (json_t *) value);
 }
 
-/* Texts of a message: its content, then the arguments of its tool calls. */
 static bool
-collect_message(const json_t *message, json_t *texts, json_t *fixed)
+collect_message(const json_t *message, json_t *texts, json_t *arguments,
+				json_t *fixed)
 {
 	const json_t *calls = json_object_get(message, "tool_calls");
 	size_t i;
@@ -793,12 +780,13 @@ collect_message(const json_t *message, json_t *texts, json_t *fixed)
 
 		const json_t *signature = json_object_get(call, "thought_signature");
 
-		if (signature != NULL && !is_machine_signature(signature))
+		if (signature != NULL && !llm_is_machine_signature(signature))
 			json_array_append(fixed, (json_t *) signature);
 		collect_name(json_object_get(call, "id"), fixed);
 		collect_name(json_object_get(function, "name"), fixed);
-		if (json_array_append(texts, json_object_get(function, "arguments")) !=
-			0)
+		if (json_array_append_new(
+				arguments, llm_arguments_document(
+							   json_object_get(function, "arguments"))) != 0)
 			return false;
 	}
 	return true;
@@ -810,14 +798,16 @@ collect_texts(const LlmAsk *ask)
 	json_t *texts = json_array();
 	json_t *fixed = json_array();
 	json_t *written = json_pack("{}");
-	bool ok = texts != NULL && fixed != NULL && written != NULL;
+	json_t *arguments = json_array();
+	bool ok =
+		texts != NULL && arguments != NULL && fixed != NULL && written != NULL;
 	size_t i;
 	json_t *item;
 
 	json_array_foreach (ask->contents, i, item)
 		ok = ok && json_array_append(texts, item) == 0;
 	json_array_foreach (ask->messages, i, item)
-		ok = ok && collect_message(item, texts, fixed);
+		ok = ok && collect_message(item, texts, arguments, fixed);
 	for (i = 0; i < NWRITTEN; i++)
 	{
 		json_t *value = json_object_get(ask->options, written_options[i]);
@@ -830,12 +820,13 @@ collect_texts(const LlmAsk *ask)
 	if (!ok)
 	{
 		json_decref(texts);
+		json_decref(arguments);
 		json_decref(fixed);
 		json_decref(written);
 		return NULL;
 	}
-	return json_pack("{s:o, s:o, s:o}", "texts", texts, "fixed", fixed,
-					 "options", written);
+	return json_pack("{s:o, s:o, s:o, s:o}", "texts", texts, "arguments",
+					 arguments, "fixed", fixed, "options", written);
 }
 
 json_t *
@@ -859,10 +850,19 @@ next_text(const json_t *texts, size_t *next)
 	return json_is_string(text) ? text : NULL;
 }
 
-static bool
-set_message(json_t *message, const json_t *texts, size_t *next)
+/* Where the next redacted things of a message stand. */
+typedef struct Redacted
 {
-	json_t *text = next_text(texts, next);
+	const json_t *texts;
+	size_t next_text;
+	const json_t *arguments;
+	size_t next_arguments;
+} Redacted;
+
+static bool
+set_message(json_t *message, Redacted *redacted)
+{
+	json_t *text = next_text(redacted->texts, &redacted->next_text);
 	const json_t *calls = json_object_get(message, "tool_calls");
 	size_t i;
 	json_t *call;
@@ -871,9 +871,14 @@ set_message(json_t *message, const json_t *texts, size_t *next)
 		return false;
 	json_array_foreach (calls, i, call)
 	{
-		text = next_text(texts, next);
-		if (text == NULL || json_object_set(json_object_get(call, "function"),
-											"arguments", text) != 0)
+		json_t *function = json_object_get(call, "function");
+
+		if (json_object_set_new(
+				function, "arguments",
+				llm_arguments_redacted(
+					json_object_get(function, "arguments"),
+					json_array_get(redacted->arguments,
+								   redacted->next_arguments++))) != 0)
 			return false;
 	}
 	return true;
@@ -902,8 +907,8 @@ set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
 {
 	const json_t *texts = json_object_get(redacted, "texts");
 	json_t *before = llm_ask_texts(ask);
+	Redacted rest = {texts, 0, json_object_get(redacted, "arguments"), 0};
 	bool same;
-	size_t next = 0;
 	size_t i;
 	json_t *message;
 
@@ -930,7 +935,7 @@ set_texts(LlmAsk *ask, const json_t *redacted, LlmProblem *problem)
 	}
 	json_array_foreach (ask->messages, i, message)
 	{
-		if (!set_message(message, texts, &next))
+		if (!set_message(message, &rest))
 			return llm_problem(problem, "redaction lost a text");
 	}
 	if (!set_options(ask, json_object_get(redacted, "options")))

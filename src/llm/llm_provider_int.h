@@ -33,8 +33,18 @@ extern bool llm_reject_options(const LlmAsk *ask, const char *kind,
 /* Texts of the system messages, joined by blank lines; owned, NULL if none. */
 extern json_t *llm_system_text(const LlmAsk *ask);
 extern bool llm_is_system(const json_t *message);
-/* Arguments of a tool call, parsed; an empty object if they are none. Owned. */
+extern bool llm_is_machine_id(const json_t *value);
+extern bool llm_is_machine_signature(const json_t *value);
+/*
+ * Arguments of a tool call, all owned. Take: the text as it may be sent, NULL
+ * where it is no JSON object. Call: parsed. Document: to be redacted, with its
+ * numbers as strings; redacted: the text that comes of it. Of text that take
+ * let pass, NULL where memory ran out, or redaction left no object.
+ */
+extern json_t *llm_arguments_take(json_t *text);
 extern json_t *llm_call_arguments(const json_t *tool_call);
+extern json_t *llm_arguments_document(const json_t *text);
+extern json_t *llm_arguments_redacted(json_t *text, json_t *redacted);
 /* Give body (owned) and path to wire. */
 extern bool llm_wire_set(LlmWire *wire, const char *path, json_t *body,
 						 LlmProblem *problem);

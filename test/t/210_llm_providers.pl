@@ -186,6 +186,49 @@ is(join(' ', map { $_->{role} } @messages), 'user assistant user assistant user'
 is_deeply([ map { [ map { "$_->{type} $_->{tool_use_id} $_->{content}" } @{ $_->{content} } ] } @messages[ 2, 4 ] ],
 	[ [ 'tool_result call_g2 a', 'tool_result call_g1 b' ], [ 'tool_result call_g1 c', 'tool_result call_g2 d' ] ], 'anthropic: results of tools');
 
+# Arguments are redacted as JSON, and go as it to every kind.
+foreach my $case (
+	[ '{"card": 4111111111111111, "n": 5, "list": [1.5, "x"]}', { card => '<CREDIT_CARD>', n => 5, list => [ 1.5, 'x' ] }, 'a number that is personal' ],
+	[ '{"to": "jane.roe@private.example", "id": 123456789, "n": -2.50e3}', { to => '<EMAIL_ADDRESS>', id => 123456789, n => -2500 }, 'a text that is' ],
+	[ '{"a": "jane.roe@private.example", "a": 17}', { a => 17 }, 'a member that comes again' ],
+	[ ' ', {}, 'none at all' ])
+{
+	foreach my $kind (@kinds)
+	{
+		my $turn = encode_json([ { role => 'assistant', content => '', tool_calls => [ { id => 'call_1a', type => 'function', function => { name => 'f', arguments => $case->[0] } } ] },
+			{ role => 'tool', tool_call_id => 'call_1a', content => 'y' } ]);
+		sql("SELECT intel.chat('$turn', '$kind-chat')");
+		my $sent = request()->{json};
+		my $arguments = $kind eq 'openai' ? decode_json($sent->{messages}[0]{tool_calls}[0]{function}{arguments})
+		  : $kind eq 'anthropic' ? $sent->{messages}[0]{content}[0]{input}
+		  : $kind eq 'gemini' ? $sent->{contents}[0]{parts}[0]{functionCall}{args}
+		  : $sent->{messages}[0]{tool_calls}[0]{function}{arguments};
+		is_deeply($arguments, $case->[1], "$kind: arguments with $case->[2]");
+	}
+}
+my $asked = '[{"role": "assistant", "content": "", "tool_calls": [{"id": "%s", "type": "function", "function": {"name": "f", "arguments": "%s"}}]}, {"role": "tool", "tool_call_id": "%1$s", "content": "y"}]';
+my $large = '{\\"n\\": 123456789012345678901234567890, \\"b\\":  [1.10]}';
+foreach my $kind (@kinds)
+{
+	sql(sprintf("SELECT intel.chat('$asked', '$kind-chat')", 'call_1a', $large));
+	like(request()->{body}, $kind eq 'openai' ? qr/123456789012345678901234567890, \\"b\\":  \[1\.10\]/ : qr/1\.2345678901234568e29/, "$kind: an integer of any length");
+	foreach my $none ('[1]', '5', '{\\"a\\": 1', 'x')
+	{
+		is(sqlstate($node, sprintf("SELECT intel.chat('$asked', '$kind-chat')", 'call_1a', $none)), '22023', "$kind: arguments that are no object");
+	}
+}
+is(scalar @{ $mock->requests }, 0, 'are not sent');
+
+# Servers make identifiers of names.
+foreach my $kind (@kinds)
+{
+	sql(sprintf("SELECT intel.chat('$asked', '$kind-chat')", 'functions.get_weather:0', '{}'));
+	my $sent = request()->{json};
+	is($sent->{messages}[0]{tool_calls}[0]{id} . $sent->{messages}[1]{tool_call_id}, 'functions.get_weather:0' x 2, 'openai: an identifier') if $kind eq 'openai';
+	is($sent->{messages}[0]{content}[0]{id} . $sent->{messages}[1]{content}[0]{tool_use_id}, 'functions_get_weather_0' x 2, 'anthropic: as it takes them') if $kind eq 'anthropic';
+	is($sent->{contents}[1]{parts}[0]{functionResponse}{name}, 'f', 'gemini: the call is found') if $kind eq 'gemini';
+}
+
 # What Gemini signs goes back to it, and to nobody else.
 my $signature = MIME::Base64::encode_base64(pack('C*', map { ($_ * 89 + 7) % 256 } 1 .. 200), '');
 foreach my $call ('chat', 'stream_chat')

@@ -89,6 +89,13 @@ extern void llm_set_wake(LlmWakeFunction wake);
 extern void llm_init(void);
 
 /*
+ * Most texts of one request for embeddings of a model, and their bytes: what
+ * its provider takes, and those of the models that it falls back on. NULL: the
+ * default model. Also for a model that does not exist. Needs a transaction.
+ */
+extern void llm_embed_limits(const char *model, int *texts, int *bytes);
+
+/*
  * Prepare a call of task for request as the current user, in a child of the
  * current context. Runs SQL, so it needs a transaction. Raises for everything
  * that is wrong before sending: unknown model (42704), no grant (42501),

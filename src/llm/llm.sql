@@ -367,21 +367,35 @@ COMMENT ON FUNCTION @extschema@.stream_chat(jsonb, text, jsonb) IS
     'next message of a conversation: {"delta": text} as it arrives, then what chat returns';
 REVOKE ALL ON FUNCTION @extschema@.stream_chat(jsonb, text, jsonb) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@._rerank_limit(model text) RETURNS integer
+    AS 'MODULE_PATHNAME', 'intel__rerank_limit'
+    LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@._rerank_limit(text) IS
+    'internal: most documents that a model, and what it falls back on, take in one request';
+REVOKE ALL ON FUNCTION @extschema@._rerank_limit(text) FROM PUBLIC;
+
+-- each document has its score, whatever it is ranked with
 CREATE FUNCTION @extschema@.rerank(query text, documents text[], model text DEFAULT NULL,
         top integer DEFAULT NULL)
     RETURNS TABLE (rank bigint, index integer, score double precision, document text)
     LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 10000 ROWS 20
     SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT r.n, (r.value ->> 'index')::integer + 1,
-               (r.value ->> 'score')::double precision,
-               documents[array_lower(documents, 1) + (r.value ->> 'index')::integer]
-          FROM jsonb_array_elements(@extschema@._call('rerank',
-                   jsonb_build_object('query', query, 'documents', to_jsonb(documents))
-                   || CASE WHEN model IS NULL THEN '{}' ELSE jsonb_build_object('model', model) END)
-                   -> 'results') WITH ORDINALITY AS r(value, n)
-         WHERE query IS NOT NULL AND cardinality(documents) > 0
-         ORDER BY r.n
+        WITH scored AS (
+            SELECT s.first, r.n, s.first + (r.value ->> 'index')::integer AS at,
+                   (r.value ->> 'score')::double precision AS score
+              FROM (SELECT @extschema@._rerank_limit(model)) AS l (n),
+                   generate_series(0, cardinality(documents) - 1, l.n) AS s (first),
+                   jsonb_array_elements(@extschema@._call('rerank',
+                       jsonb_build_object('query', query, 'documents',
+                           to_jsonb(documents[array_lower(documents, 1) + s.first : array_lower(documents, 1) + s.first + l.n - 1]))
+                       || CASE WHEN model IS NULL THEN '{}' ELSE jsonb_build_object('model', model) END)
+                       -> 'results') WITH ORDINALITY AS r(value, n)
+             WHERE query IS NOT NULL AND cardinality(documents) > 0)
+        SELECT row_number() OVER w, at + 1, score, documents[array_lower(documents, 1) + at]
+          FROM scored
+        WINDOW w AS (ORDER BY score DESC, first, n)
+         ORDER BY 1
          LIMIT top
     $$;
 COMMENT ON FUNCTION @extschema@.rerank(text, text[], text, integer) IS

@@ -38,6 +38,8 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
+#include "llm/llm.h"
 #include "llm/llm_address.h"
 #include "llm/llm_catalog.h"
 #include "llm/llm_secret.h"
@@ -555,6 +557,59 @@ llm_catalog_fallback(const char *name, bool same_vectors)
 		(same_vectors && !gives_same_vectors(model, next)))
 		return NULL;
 	return pstrdup(next->name);
+}
+
+/* of a kind that says nothing */
+#define MAX_TEXTS 1024
+#define MAX_TEXT_BYTES 4000000
+/* longer chains end in llm_serve.c, too */
+#define MAX_HOPS 8
+
+static int
+lower_limit(int limit, int other)
+{
+	return other > 0 && (limit == 0 || other < limit) ? other : limit;
+}
+
+/* The least of what the kinds of a chain take; 0 for what none of them says. */
+static LlmKind
+least_of_chain(const char *name)
+{
+	LlmKind least = {0};
+
+	ensure_loaded();
+	for (int i = 0; name != NULL && i < MAX_HOPS; i++)
+	{
+		const LlmModel *model = hash_search(models, name, HASH_FIND, NULL);
+
+		if (model == NULL)
+			break;
+		least.max_texts =
+			lower_limit(least.max_texts, model->provider->kind->max_texts);
+		least.max_text_bytes = lower_limit(
+			least.max_text_bytes, model->provider->kind->max_text_bytes);
+		least.max_documents = lower_limit(
+			least.max_documents, model->provider->kind->max_documents);
+		name = model->fallback;
+	}
+	return least;
+}
+
+void
+llm_embed_limits(const char *model, int *texts, int *bytes)
+{
+	LlmKind least =
+		least_of_chain(model != NULL ? model : guc_default_embedding_model);
+
+	*texts = least.max_texts > 0 ? least.max_texts : MAX_TEXTS;
+	*bytes = least.max_text_bytes > 0 ? least.max_text_bytes : MAX_TEXT_BYTES;
+}
+
+int
+llm_rerank_limit(const char *model)
+{
+	return least_of_chain(model != NULL ? model : guc_default_rerank_model)
+		.max_documents;
 }
 
 bool

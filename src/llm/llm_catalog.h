@@ -90,6 +90,9 @@ extern int llm_catalog_limits(const LlmLimit **limits);
  */
 extern char *llm_catalog_fallback(const char *name, bool same_vectors);
 
+/* Most documents of one ranking by a model, likewise; 0: not known. */
+extern int llm_rerank_limit(const char *model);
+
 /*
  * May calls go to the host of this URL? They may, while the table egress_host
  * is empty, and else when a row of it fits. Needs a transaction.

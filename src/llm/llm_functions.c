@@ -31,13 +31,17 @@ INTEL_FUNCTION(_answer_json);
 INTEL_FUNCTION(_embed);
 INTEL_FUNCTION(_embed_batch);
 INTEL_FUNCTION(_call);
+INTEL_FUNCTION(_rerank_limit);
 INTEL_FUNCTION(_schema_problem);
 INTEL_FUNCTION(_stream);
 INTEL_FUNCTION(_stream_chat);
 
-/* Texts per request of embed(text[]): enough to fill a request, small enough
- * that one slow answer is not everything. */
+/* Texts per request of embed(text[]), where its provider takes as many: enough
+ * to fill a request, small enough that one slow answer is not everything. */
 #define BATCH_TEXTS 128
+
+/* Documents that no provider takes at once. */
+#define ALL_DOCUMENTS 1000000
 
 Datum
 intel__address_class(PG_FUNCTION_ARGS)
@@ -279,8 +283,40 @@ typedef struct Batch
 	int n;
 	const char *model;
 	ReturnSetInfo *rsinfo;
+	int *starts; /* first text of each slice, and behind the last one */
 	MemoryContext *slices;
 } Batch;
+
+/* Cut the texts into slices that the provider takes; their number. */
+static int
+cut_slices(Batch *batch)
+{
+	int max_texts;
+	int max_bytes;
+	int64 bytes = 0;
+	int n = 0;
+
+	llm_embed_limits(batch->model, &max_texts, &max_bytes);
+	max_texts = Min(max_texts, BATCH_TEXTS);
+	batch->starts = palloc(sizeof(int) * (batch->n + 1));
+	for (int i = 0; i < batch->n; i++)
+	{
+		int64 len = batch->nulls[i]
+						? 0
+						: VARSIZE_ANY_EXHDR(DatumGetPointer(batch->texts[i]));
+
+		if (n == 0 || i - batch->starts[n - 1] == max_texts ||
+			(bytes > 0 && bytes + len > max_bytes))
+		{
+			batch->starts[n++] = i;
+			bytes = 0;
+		}
+		bytes += len;
+	}
+	batch->starts[n] = batch->n;
+	batch->slices = palloc(sizeof(MemoryContext) * Max(n, 1));
+	return n;
+}
 
 static void
 store_next(ArrayType *array, void *arg)
@@ -306,7 +342,6 @@ static LlmServing *
 begin_slice(int slice, void *arg)
 {
 	Batch *batch = arg;
-	int last = Min((slice + 1) * BATCH_TEXTS, batch->n);
 	LlmServing *serving = NULL;
 	MemoryContext old;
 	json_t *contents;
@@ -315,7 +350,7 @@ begin_slice(int slice, void *arg)
 		CurrentMemoryContext, "intel llm embed slice", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(batch->slices[slice]);
 	contents = json_adopt(json_array());
-	for (int i = slice * BATCH_TEXTS; i < last; i++)
+	for (int i = batch->starts[slice]; i < batch->starts[slice + 1]; i++)
 		if (!batch->nulls[i])
 			json_array_append_new(
 				contents, json_of_text(DatumGetTextPP(batch->texts[i])));
@@ -331,8 +366,8 @@ static void
 end_slice(int slice, LlmServing *serving, void *arg)
 {
 	Batch *batch = arg;
-	int first = slice * BATCH_TEXTS;
-	int last = Min(first + BATCH_TEXTS, batch->n);
+	int first = batch->starts[slice];
+	int last = batch->starts[slice + 1];
 	MemoryContext old = MemoryContextSwitchTo(batch->slices[slice]);
 	ArrayType **vectors = palloc(sizeof(ArrayType *) * (last - first));
 	ArrayType **next = vectors;
@@ -370,7 +405,6 @@ intel__embed_batch(PG_FUNCTION_ARGS)
 	Batch batch = {.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo};
 	Datum *texts;
 	bool *nulls;
-	int n_slices;
 
 	batch.model = PG_ARGISNULL(1) ? guc_default_embedding_model
 								  : text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -381,13 +415,21 @@ intel__embed_batch(PG_FUNCTION_ARGS)
 					  TYPALIGN_INT, &texts, &nulls, &batch.n);
 	batch.texts = texts;
 	batch.nulls = nulls;
-	n_slices = (batch.n + BATCH_TEXTS - 1) / BATCH_TEXTS;
-	batch.slices = palloc(sizeof(MemoryContext) * Max(n_slices, 1));
 	if (is_builtin_embedding(batch.model))
 		embed_builtin_batch(&batch);
 	else
-		llm_serve_each(n_slices, begin_slice, end_slice, &batch);
+		llm_serve_each(cut_slices(&batch), begin_slice, end_slice, &batch);
 	return (Datum) 0;
+}
+
+/* intel._rerank_limit(model): documents of one request */
+Datum
+intel__rerank_limit(PG_FUNCTION_ARGS)
+{
+	int limit = llm_rerank_limit(
+		PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	PG_RETURN_INT32(limit > 0 ? limit : ALL_DOCUMENTS);
 }
 
 Datum

@@ -55,7 +55,15 @@ llm_wire_build(const LlmKind *kind, const LlmAsk *ask, LlmWire *wire,
 			   LlmProblem *problem)
 {
 	unsigned long failures = jansson_memory_failures();
-	bool built = kind->build(ask, wire, problem);
+	bool built;
+
+	if (ask->task == LLM_TASK_RERANK && kind->max_documents > 0 &&
+		json_array_size(ask->contents) > (size_t) kind->max_documents + 1)
+		return llm_problem(problem,
+						   "providers of kind \"%s\" rank at most %d "
+						   "documents at once",
+						   kind->name, kind->max_documents);
+	built = kind->build(ask, wire, problem);
 
 	if (failures != jansson_memory_failures())
 		built = llm_problem(problem, "out of memory");

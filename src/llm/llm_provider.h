@@ -142,6 +142,14 @@ typedef struct LlmKind
 	/* read an event of a streamed answer: llm_stream_* note what it says */
 	void (*event)(LlmStream *stream, const json_t *doc);
 	bool streams_lines; /* events are lines of JSON, not server-sent events */
+
+	/*
+	 * Most of one request, 0: not known. Tokens are counted by the providers
+	 * in ways of their own: a text of a byte a token still fits.
+	 */
+	int max_texts;		/* of embeddings */
+	int max_text_bytes; /* of them together */
+	int max_documents;	/* of a ranking */
 } LlmKind;
 
 /*

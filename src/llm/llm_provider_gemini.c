@@ -490,4 +490,6 @@ const LlmKind llm_kind_gemini = {
 	.build = build,
 	.parse = parse,
 	.event = event,
+	.max_texts = 100,
+	.max_text_bytes = 100000,
 };

@@ -249,4 +249,6 @@ const LlmKind llm_kind_ollama = {
 	.parse = parse,
 	.event = event,
 	.streams_lines = true,
+	.max_texts = 128,
+	.max_text_bytes = 1000000,
 };

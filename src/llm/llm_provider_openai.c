@@ -404,6 +404,8 @@ const LlmKind llm_kind_openai = {
 	.build = build,
 	.parse = parse,
 	.event = event,
+	.max_texts = 2048,
+	.max_text_bytes = 300000,
 };
 
 const LlmKind llm_kind_azure = {
@@ -412,6 +414,8 @@ const LlmKind llm_kind_azure = {
 	.build = build,
 	.parse = parse,
 	.event = event,
+	.max_texts = 2048,
+	.max_text_bytes = 300000,
 };
 
 const LlmKind llm_kind_tei = {
@@ -419,4 +423,7 @@ const LlmKind llm_kind_tei = {
 	.auth_header = "Authorization: Bearer ",
 	.build = build_tei,
 	.parse = parse_tei,
+	.max_texts = 32,
+	.max_text_bytes = 500000,
+	.max_documents = 32,
 };

@@ -329,4 +329,6 @@ const LlmKind llm_kind_responses = {
 	.build = build,
 	.parse = parse,
 	.event = event,
+	.max_texts = 2048,
+	.max_text_bytes = 300000,
 };

@@ -49,47 +49,9 @@ struct EmbedBatch
 	List *ranges;  /* Range: what is still to be sent, next one last */
 	Range current; /* in flight */
 	int max_items;
-	size_t max_bytes;
+	int max_bytes;
 	int n_good;
 };
-
-/*
- * Texts and bytes of one request, by kind of provider. Tokens are counted by
- * the providers in ways of their own: a text of a byte a token still fits.
- */
-typedef struct Limit
-{
-	const char *kind;
-	int items;
-	size_t bytes;
-} Limit;
-
-static const Limit limits[] = {
-	{"openai", 2048, 300000}, {"azure", 2048, 300000}, {"gemini", 100, 100000},
-	{"ollama", 128, 1000000}, {"tei", 32, 500000},
-};
-static const Limit no_limit = {NULL, 1024, 4000000};
-
-static void
-set_limits(EmbedBatch *batch)
-{
-	QueryArg arg =
-		query_arg_text(json_string_member(batch->rest, "model", NULL));
-	QueryResult *rows = query_run(
-		"SELECT p.kind FROM intel.model m"
-		" JOIN intel.provider p ON p.name = m.provider WHERE m.name ="
-		" coalesce($1,"
-		" pg_catalog.current_setting('intel.default_embedding_model'))",
-		&arg, 1, false);
-	const char *kind = rows->nrows > 0 ? query_text(rows, 0, 0) : "";
-	const Limit *limit = &no_limit;
-
-	for (int i = 0; i < (int) lengthof(limits); i++)
-		if (strcmp(limits[i].kind, kind) == 0)
-			limit = &limits[i];
-	batch->max_items = limit->items;
-	batch->max_bytes = limit->bytes;
-}
 
 static void
 push_range(EmbedBatch *batch, int first, int n)
@@ -119,7 +81,8 @@ embed_begin(Job *job, Jsonb *request)
 		batch->n = json_array_size(batch->contents);
 		batch->vectors = palloc0(sizeof(char *) * batch->n);
 		batch->errors = json_adopt(json_array());
-		set_limits(batch);
+		llm_embed_limits(json_string_member(batch->rest, "model", NULL),
+						 &batch->max_items, &batch->max_bytes);
 		push_range(batch, 0, batch->n);
 		job->batch = batch;
 	}
@@ -143,7 +106,7 @@ next_range(EmbedBatch *batch)
 	{
 		bytes += json_string_length(
 			json_array_get(batch->contents, range->first + n));
-		if (n > 0 && bytes > batch->max_bytes)
+		if (n > 0 && bytes > (size_t) batch->max_bytes)
 			break;
 		n++;
 	}

@@ -494,6 +494,31 @@ is(request()->{path}, '/v1/embeddings', 'tei: embeddings');
 is(sqlstate($node, "SELECT intel.rerank('q', ARRAY['a'], 'gemini-rank')"), '22023', 'gemini does not rank');
 $mock->reset;
 
+# No request has more than its provider takes.
+sub sizes { my @sizes = map { scalar @{ $_->{json}{$_[0]} } } @{ $mock->requests }; $mock->reset; return join ' ', sort { $b <=> $a } @sizes; }
+foreach my $case ([ 'gemini-embed', 'requests', '100 100 50' ], [ 'tei-embed', 'input', '32 32 32 32 32 32 32 26' ],
+	[ 'openai-embed', 'input', '128 122' ], [ 'ollama-embed', 'input', '128 122' ])
+{
+	is(sql("SELECT count(*) FROM unnest(intel.embed(array(SELECT 'text ' || i FROM generate_series(1, 250) i), '$case->[0]'))"), '250', "$case->[0]: 250 texts");
+	is(sizes($case->[1]), $case->[2], "$case->[0]: requests of what it takes");
+}
+is(sql("SELECT count(*) FROM unnest(intel.embed(array(SELECT repeat('x ', 20000) FROM generate_series(1, 5) i), 'gemini-embed'))"), '5', 'long texts');
+is(sizes('requests'), '2 2 1', 'gemini: and bytes');
+sql(q{UPDATE intel.model SET fallback = 'tei-embed', model_id = 'e' WHERE name = 'ollama-embed'});
+sql("SELECT intel.embed(array(SELECT 'text ' || i FROM generate_series(1, 40) i), 'ollama-embed')");
+is(sizes('input'), '32 8', 'what a model falls back on could take it, too');
+sql(q{UPDATE intel.model SET fallback = NULL WHERE name = 'ollama-embed'});
+
+my @scores = map { { index => $_, score => ($_ * 7 % 32) / 32 } } 0 .. 31;
+$mock->control({ do => [ map { { kind => 'body', body => encode_json($_) } } \@scores, \@scores, [ { index => 1, score => 0.99 }, { index => 0, score => 0.5 } ] ] });
+is(sql("SELECT string_agg(index || ':' || document, ' ' ORDER BY rank) FROM intel.rerank('q', array(SELECT 'd' || i FROM generate_series(1, 66) i), 'tei-rank', 5)"),
+	'66:d66 10:d10 42:d42 19:d19 51:d51', 'tei: documents of several requests in one order');
+is(sizes('texts'), '32 32 2', 'tei: of at most 32');
+is(sqlstate($node, "SELECT intel._call('rerank', jsonb_build_object('model', 'tei-rank', 'query', 'q', 'documents', array(SELECT 'd' || i FROM generate_series(1, 33) i)))"),
+	'22023', 'tei: no request has more');
+is(scalar @{ $mock->requests }, 0, 'which is not sent');
+$mock->reset;
+
 # ---- a database that is not UTF-8 --------------------------------------------------
 
 $node->safe_psql('postgres', "CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");

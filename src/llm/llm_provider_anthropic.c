@@ -148,140 +148,6 @@ convert_choice(const json_t *choice)
 	return json_pack("{s:s, s:s}", "type", "tool", "name", word);
 }
 
-/* Keywords that structured outputs refuse; the answer is checked here. */
-static const char *const not_sent[] = {
-	"exclusiveMaximum", "exclusiveMinimum", "maxItems",	 "maxLength",
-	"maximum",			"minItems",			"minLength", "minimum"};
-
-/* Keywords whose value has schemas in it. */
-static const char *const of_schemas[] = {"$defs",		"allOf", "anyOf",
-										 "definitions", "oneOf", "properties"};
-
-static json_t *convert_schema(const json_t *schema);
-
-/* The schemas of an array or of the members of an object, converted. */
-static json_t *
-convert_schemas(const json_t *schemas)
-{
-	json_t *converted;
-	const char *name;
-	size_t i;
-	json_t *schema;
-
-	if (json_is_array(schemas))
-	{
-		converted = json_array();
-		json_array_foreach (schemas, i, schema)
-			json_array_append_new(converted, convert_schema(schema));
-		return converted;
-	}
-	converted = json_pack("{}");
-	json_object_foreach ((json_t *) schemas, name, schema)
-		json_object_set_new(converted, name, convert_schema(schema));
-	return converted;
-}
-
-static bool
-is_word_of(const char *word, const char *const *words, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-	{
-		if (strcmp(words[i], word) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_object_schema(const json_t *schema)
-{
-	const json_t *type = json_object_get(schema, "type");
-	size_t i;
-	json_t *item;
-
-	json_array_foreach (type, i, item)
-	{
-		if (json_is_string(item) &&
-			strcmp(json_string_value(item), "object") == 0)
-			return true;
-	}
-	return (json_is_string(type) &&
-			strcmp(json_string_value(type), "object") == 0) ||
-		   json_object_get(schema, "properties") != NULL ||
-		   json_object_get(schema, "additionalProperties") != NULL;
-}
-
-/*
- * A schema as structured outputs take it: without bounds, one of several as any
- * of them, and with closed objects. Depth is that of a schema which
- * llm_schema_check let pass. Owned.
- */
-static json_t *
-convert_schema(const json_t *schema)
-{
-	json_t *converted;
-	const char *key;
-	json_t *value;
-
-	if (!json_is_object(schema))
-		return json_incref((json_t *) schema);
-	converted = json_pack("{}");
-	json_object_foreach ((json_t *) schema, key, value)
-	{
-		if (is_word_of(key, not_sent, sizeof(not_sent) / sizeof(not_sent[0])))
-			continue;
-		if (is_word_of(key, of_schemas,
-					   sizeof(of_schemas) / sizeof(of_schemas[0])))
-			json_object_set_new(converted,
-								strcmp(key, "oneOf") == 0 ? "anyOf" : key,
-								convert_schemas(value));
-		else if (strcmp(key, "items") == 0)
-			json_object_set_new(converted, key, convert_schema(value));
-		else
-			json_object_set(converted, key, value);
-	}
-	if (is_object_schema(schema))
-		json_object_set_new(converted, "additionalProperties", json_false());
-	return converted;
-}
-
-/*
- * Has a schema an object whose members it does not name? Closed, as structured
- * outputs take objects, that could only be empty.
- */
-static bool
-has_open_object(const json_t *schema)
-{
-	const json_t *more = json_object_get(schema, "additionalProperties");
-	const char *key;
-	json_t *value;
-	size_t i;
-
-	if (is_object_schema(schema) &&
-		(more != NULL
-			 ? !json_is_false(more)
-			 : json_object_size(json_object_get(schema, "properties")) == 0))
-		return true;
-	json_object_foreach ((json_t *) schema, key, value)
-	{
-		json_t *inner;
-		const char *name;
-
-		if (strcmp(key, "items") == 0 && has_open_object(value))
-			return true;
-		if (!is_word_of(key, of_schemas,
-						sizeof(of_schemas) / sizeof(of_schemas[0])))
-			continue;
-		json_array_foreach (value, i, inner)
-			if (has_open_object(inner))
-				return true;
-		json_object_foreach (value, name, inner)
-			if (has_open_object(inner))
-				return true;
-	}
-	return false;
-}
-
 /* Ask in words for what structured outputs cannot say. Takes over system. */
 static json_t *
 add_schema_text(json_t *system, const json_t *schema)
@@ -317,7 +183,7 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	json_t *stop = json_object_get(ask->options, "stop");
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *effort = json_object_get(ask->options, "reasoning_effort");
-	bool in_words = schema != NULL && has_open_object(schema);
+	bool in_words = schema != NULL && !llm_anthropic_takes(schema);
 	json_t *body;
 	json_t *system;
 
@@ -355,7 +221,8 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		if (schema != NULL && !in_words)
 			json_object_set_new(config, "format",
 								json_pack("{s:s, s:o}", "type", "json_schema",
-										  "schema", convert_schema(schema)));
+										  "schema",
+										  llm_anthropic_schema(schema)));
 		if (effort != NULL)
 			json_object_set(config, "effort", effort);
 		json_object_set_new(body, "output_config", config);

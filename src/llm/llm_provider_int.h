@@ -33,6 +33,12 @@ extern bool llm_reject_options(const LlmAsk *ask, const char *kind,
 /* Texts of the system messages, joined by blank lines; owned, NULL if none. */
 extern json_t *llm_system_text(const LlmAsk *ask);
 extern bool llm_is_system(const json_t *message);
+/* The schema that "#", "#/$defs/name" or "#/definitions/name" refers to. */
+extern const json_t *llm_schema_resolve(const json_t *root,
+										const char *reference);
+/* Can Anthropic be asked for this schema? And the schema to ask for. Owned. */
+extern bool llm_anthropic_takes(const json_t *schema);
+extern json_t *llm_anthropic_schema(const json_t *schema);
 extern bool llm_is_machine_id(const json_t *value);
 extern bool llm_is_machine_signature(const json_t *value);
 /*

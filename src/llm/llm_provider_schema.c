@@ -71,9 +71,8 @@ is_listed(const char *word, const char *const *list, size_t n)
 #define IS_LISTED(word, list)                                                 \
 	is_listed(word, list, sizeof(list) / sizeof((list)[0]))
 
-/* The schema that "#", "#/$defs/name" or "#/definitions/name" refers to. */
-static const json_t *
-resolve(const json_t *root, const char *reference)
+const json_t *
+llm_schema_resolve(const json_t *root, const char *reference)
 {
 	const json_t *at = root;
 	const char *name;
@@ -243,7 +242,7 @@ references_resolve(const json_t *root, const json_t *value)
 	json_t *item;
 
 	if (json_is_string(reference) &&
-		resolve(root, json_string_value(reference)) == NULL)
+		llm_schema_resolve(root, json_string_value(reference)) == NULL)
 		return false;
 	json_object_foreach ((json_t *) value, key, item)
 	{
@@ -555,7 +554,7 @@ fits(Check *check, const json_t *schema, const json_t *value, int depth)
 	if ((keyword = json_object_get(schema, "$ref")) != NULL)
 	{
 		const json_t *target =
-			resolve(check->root, json_string_value(keyword));
+			llm_schema_resolve(check->root, json_string_value(keyword));
 
 		if (target == NULL || !fits(check, target, value, depth + 1))
 			return target != NULL ? false : misfit(check, "$ref");

@@ -342,8 +342,16 @@ is_deeply($tries[0]{json}{output_config}{format}{schema}, { type => 'object', de
 	'$defs' => { a => { type => 'string' } } }, 'anthropic: a schema without bounds');
 $mock->reset;
 
-# A closed object without names could only be empty: such a schema is asked for in words.
-foreach my $map ('{"type": "object"}', '{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "integer"}}}}}',
+# A closed object without names could only be empty, and others the service refuses: such schemas are asked for in words.
+my $any = '{"type": "object", "properties": {"a": %s}, "required": ["a"]}';
+foreach my $map ((map { sprintf($any, $_) } '{}', 'true', '{"description": "anything"}', '{"minimum": 3}', '{"type": "array", "items": {}}',
+		'{"type": "array", "items": {"anyOf": [{"type": "object", "properties": {"one": {"type": "integer"}}}], "oneOf": [{"type": "object", "properties": {"one": {"type": "integer"}}}]}}',
+		'{"allOf": [{"type": "array", "items": {"type": "object", "properties": {"one": {"type": "integer"}}}}]}'),
+	'{"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/n"}}}, "$defs": {"n": {"type": "object", "properties": {"one": {"type": "integer"}, "next": {"$ref": "#/$defs/n"}}}}}',
+	'{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "properties": {"one": {"type": "integer"}, "up": {"$ref": "#"}}}}}}',
+	'{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "properties": {"one": {"type": "integer"}}}}}, "anyOf": [{"type": "object", "properties": {"b": {"type": "null"}}}]}',
+	'{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "properties": {"one": {"type": "integer"}}}}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}',
+	'{"type": "object"}', '{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "integer"}}}}}',
 	'{"anyOf": [{"type": "null"}, {"type": "object", "additionalProperties": true}]}', '{"$ref": "#/$defs/m", "$defs": {"m": {"type": ["object", "null"]}}}')
 {
 	$mock->control({ do => [ { kind => 'ok', content => '{"a": [{"one": 1}]}' } ] });
@@ -354,6 +362,11 @@ foreach my $map ('{"type": "object"}', '{"type": "object", "properties": {"a": {
 	is_deeply(decode_json($told // 'null'), decode_json($map), 'the schema in words');
 	$mock->reset;
 }
+# References that end, and formats that it knows.
+sql(q{SELECT intel.complete('x', 'anthropic-chat', '{"schema": {"type": "object", "properties": {"a": {"$ref": "#/$defs/s"}, "b": {"$ref": "#/$defs/s"}},
+	"$defs": {"s": {"type": "object", "properties": {"format": {"type": "string", "format": "date-time"}, "c": {"type": "string", "format": "phone"}, "d": {"$ref": "#/$defs/t"}}}, "t": {"type": ["null", "string"]}}}}')});
+is_deeply(request()->{json}{output_config}{format}{schema}{'$defs'}{s}, { type => 'object', additionalProperties => JSON::PP::false,
+	properties => { format => { type => 'string', format => 'date-time' }, c => { type => 'string' }, d => { '$ref' => '#/$defs/t' } } }, 'anthropic: formats that it knows');
 $mock->control({ do => [ { kind => 'ok', content => 'Here you are.' }, { kind => 'ok', content => '{"one": 1}' } ] });
 is(sql(q{SELECT intel.extract('x', '{"type": "object"}', 'anthropic-chat')}), '{"one": 1}', 'anthropic: it is mended, too');
 $mock->reset;

@@ -1,4 +1,4 @@
-/* sources: src/base/jansson_memory.c src/base/json_dump.c src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_calls.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_stream.c src/llm/llm_provider_openai.c src/llm/llm_provider_responses.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c */
+/* sources: src/base/jansson_memory.c src/base/json_dump.c src/llm/llm_provider.c src/llm/llm_provider_ask.c src/llm/llm_provider_calls.c src/llm/llm_provider_result.c src/llm/llm_provider_schema.c src/llm/llm_provider_stream.c src/llm/llm_provider_openai.c src/llm/llm_provider_responses.c src/llm/llm_provider_anthropic.c src/llm/llm_provider_anthropic_schema.c src/llm/llm_provider_gemini.c src/llm/llm_provider_ollama.c */
 /* libs: -ljansson */
 /*
  * What a long answer may cost: honest ones are read, and crafted ones are

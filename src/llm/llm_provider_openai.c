@@ -244,7 +244,10 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		content = (json_t *) refusal;
 		finish = "refusal";
 	}
-	if (!json_is_string(content) && calls == NULL)
+	/* who only thought up to the limit, or was filtered, said nothing */
+	if (!json_is_string(content) && calls == NULL &&
+		((content != NULL && !json_is_null(content)) ||
+		 strcmp(finish, "other") == 0))
 	{
 		llm_reply_malformed(reply, "its message has no content");
 		return;

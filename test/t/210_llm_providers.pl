@@ -296,6 +296,8 @@ my @finishes = (
 	[ openai => '{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}', 'no', 'refusal' ],
 	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"length"}]}', 'part', 'length' ],
 	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"new_word"}]}', 'part', 'other' ],
+	[ openai => '{"choices":[{"message":{"role":"assistant","content":null},"finish_reason":"length"}]}', '', 'length' ],
+	[ openai => '{"choices":[{"message":{"role":"assistant"},"finish_reason":"content_filter"}]}', '', 'content_filter' ],
 	[ anthropic => '{"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"stop_reason":"end_turn"}', 'ab', 'stop' ],
 	[ anthropic => '{"content":[],"stop_reason":"refusal"}', '', 'refusal' ],
 	[ gemini => '{"candidates":[{"finishReason":"SAFETY"}]}', '', 'content_filter' ],
@@ -307,6 +309,13 @@ foreach my $case (@finishes)
 	$mock->control({ do => [ { kind => 'body', body => $body } ] });
 	is(sql("SELECT (r ->> 'content') || '|' || (r ->> 'finish_reason') FROM intel._call('complete', '{\"prompt\": \"x\", \"model\": \"$kind-chat\"}') r"),
 		"$content|$finish", "$kind: $finish");
+	$mock->reset;
+}
+
+foreach my $message ('"message":{"content":null}', '"message":{"content":null},"finish_reason":"new_word"', '"message":{"content":5},"finish_reason":"stop"', '"finish_reason":"length"')
+{
+	$mock->control({ do => [ { kind => 'body', body => "{\"choices\":[{$message}]}" } ] });
+	is(sqlstate($node, "SELECT intel.complete('x', 'openai-chat')"), 'IN004', "openai: no answer: $message");
 	$mock->reset;
 }
 

@@ -85,7 +85,8 @@ extern int64_t llm_count(const json_t *object, const char *key);
 /*
  * A text answer. Takes over content (string) and tool_calls (array or NULL),
  * which are in the shape of OpenAI; finish is one of stop, length,
- * tool_calls, content_filter, refusal, other.
+ * tool_calls, content_filter, refusal, other. With tool calls, stop and other
+ * become tool_calls.
  */
 extern void llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 						   json_t *tool_calls, const char *finish,

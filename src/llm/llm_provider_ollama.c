@@ -173,7 +173,7 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		}
 	}
 	llm_reply_text(ask, reply, json_incref(content), calls,
-				   calls != NULL ? "tool_calls" : finish_word(reason),
+				   finish_word(reason),
 				   json_string_value(json_object_get(doc, "model")));
 }
 

@@ -244,8 +244,6 @@ finish_word(const json_t *doc, const Output *output)
 	const char *reason = json_string_value(
 		json_object_get(json_object_get(doc, "incomplete_details"), "reason"));
 
-	if (json_array_size(output->calls) > 0)
-		return "tool_calls";
 	if (reason != NULL && strcmp(reason, "max_output_tokens") == 0)
 		return "length";
 	if (reason != NULL && strcmp(reason, "content_filter") == 0)

@@ -149,12 +149,23 @@ is_tool_turn(const LlmAsk *ask, const json_t *tool_calls)
 		   json_object_get(ask->options, "tools") != NULL;
 }
 
+/* Why an answer with tool calls ended: one that was cut was not to call yet. */
+static const char *
+finish_of_calls(const char *finish)
+{
+	return strcmp(finish, "stop") == 0 || strcmp(finish, "other") == 0
+			   ? "tool_calls"
+			   : finish;
+}
+
 void
 llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 			   json_t *tool_calls, const char *finish, const char *model)
 {
 	json_t *result;
 
+	if (tool_calls != NULL)
+		finish = finish_of_calls(finish);
 	if (!is_tool_turn(ask, tool_calls))
 		content = fit_content(ask, reply, content, finish);
 	if (content == NULL)

@@ -394,9 +394,8 @@ make_reply(LlmStream *stream, LlmReply *reply)
 		calls = collect_calls(stream, reply);
 		if (calls == NULL)
 			return;
-		finish = "tool_calls";
 	}
-	else if (stream->is_refusal)
+	if (stream->is_refusal)
 		finish = "refusal";
 	llm_reply_text(stream->ask, reply,
 				   json_stringn(buffer_text(&stream->text), stream->text.len),

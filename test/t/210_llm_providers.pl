@@ -276,6 +276,19 @@ foreach my $kind (@kinds)
 	is($json->{usage}{cached_tokens}, $kind eq 'ollama' ? undef : 5, "$kind: cached tokens");
 }
 
+# A call that was cut at the limit of tokens is not one to make.
+my %cut = (
+	openai => '{"choices":[{"message":{"content":null,"tool_calls":[{"id":"call_x","type":"function","function":{"name":"f","arguments":"{\"a"}}]},"finish_reason":"length"}]}',
+	anthropic => '{"content":[{"type":"tool_use","id":"call_x","name":"f","input":{}}],"stop_reason":"max_tokens"}',
+	gemini => '{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]},"finishReason":"MAX_TOKENS"}]}',
+	ollama => '{"message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":{}}}]},"done":true,"done_reason":"length"}');
+foreach my $kind (@kinds)
+{
+	$mock->control({ do => [ { kind => 'body', body => $cut{$kind} } ] });
+	is(sql("SELECT intel.chat('[{\"role\": \"user\", \"content\": \"x\"}]', '$kind-chat') ->> 'finish_reason'"), 'length', "$kind: a call that was cut");
+	$mock->reset;
+}
+
 # Tokens under other names, or not at all, are tokens that cost.
 foreach my $stream ('', 'data: ')
 {

@@ -63,6 +63,8 @@ is(sql(q{SELECT count(*) FROM intel.stream('Question: x')}), '1', 'a builtin mod
 is(sql(q{SELECT count(*) FROM intel.stream(NULL)}), '0', 'no prompt, no rows');
 is(sqlstate($node, q{SELECT intel.stream('x', 'openai-chat', '{"schema": {"type": "object"}}')}), '22023', 'no schema with a stream');
 
+sub sse { return join '', map { "data: $_\n\n" } @_; }
+
 # Tool calls arrive in pieces.
 my %tools = (
 	openai => join("\n\n", map { "data: $_" }
@@ -97,6 +99,21 @@ foreach my $kind (sort keys %tools)
 	is_deeply($json->{message}{tool_calls}[0]{function}, { name => 'weather', arguments => '{"city":"Rom"}' }, "$kind: its function");
 	is("$json->{usage}{input_tokens} $json->{usage}{output_tokens}", '11 7', "$kind: its tokens");
 	is($json->{usage}{cached_tokens}, $kind eq 'ollama' ? undef : 5, "$kind: its cached tokens");
+}
+
+# A call that was cut at the limit of tokens is not one to make.
+my %cut = (
+	openai => sse('{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_x","type":"function","function":{"name":"f","arguments":"{\"a"}}]}}]}', '{"choices":[{"delta":{},"finish_reason":"length"}]}', '[DONE]'),
+	anthropic => sse('{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"call_x","name":"f","input":{}}}',
+		'{"type":"message_delta","delta":{"stop_reason":"max_tokens"}}', '{"type":"message_stop"}'),
+	gemini => sse('{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]},"finishReason":"MAX_TOKENS"}]}'),
+	ollama => '{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":{}}}]},"done":true,"done_reason":"length"}',
+	responses => sse('{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"},"output":[{"type":"function_call","call_id":"call_x","name":"f","arguments":"{\"a"}]}}'));
+foreach my $kind (sort keys %cut)
+{
+	$mock->reset;
+	$mock->control({ do => [ { kind => 'body', body => $cut{$kind} } ] });
+	is(sql("SELECT s ->> 'finish_reason' FROM intel.stream_chat('[{\"role\": \"user\", \"content\": \"x\"}]', '$kind-chat') s"), 'length', "$kind: a call that was cut");
 }
 
 # ---- rows are there when they arrive ----------------------------------------------

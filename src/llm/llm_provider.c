@@ -410,6 +410,7 @@ static const struct
 	{"api_error", 500},
 	{"authentication_error", 401},
 	{"billing_error", 402},
+	{"billing_not_active", 429},
 	{"content_filter", 400},
 	{"context_length_exceeded", 400},
 	{"exceed_context_size_error", 400},
@@ -553,6 +554,7 @@ static void
 classify(LlmReply *reply, int status, const LlmHeaders *headers)
 {
 	if (code_is(reply, "insufficient_quota") ||
+		code_is(reply, "billing_not_active") ||
 		code_is(reply, "billing_error") || status == 402)
 		llm_reply_fault(reply, LLM_FAULT_QUOTA, LLM_PERMANENT);
 	else if (status == 429)
@@ -562,7 +564,8 @@ classify(LlmReply *reply, int status, const LlmHeaders *headers)
 		llm_reply_fault(reply, LLM_FAULT_KEY, LLM_PERMANENT);
 	else if (status == 408 || status == 504)
 		llm_reply_fault(reply, LLM_FAULT_TIMEOUT, LLM_RETRYABLE);
-	else if (status == 409 || status == 425)
+	/* 424: text-embeddings-inference, of an inference that failed */
+	else if (status == 409 || status == 424 || status == 425)
 		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
 	else if (status >= 500)
 		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);

@@ -97,7 +97,10 @@ foreach my $kind (@kinds)
 	fails($kind, { kind => 'status', status => 400, code => 'SECRETWORD' }, '38000', qr/rejected the request \(status 400/);
 	fails($kind, { kind => 'status', status => 401 }, '28000', qr/did not accept the key \(status 401/);
 	fails($kind, { kind => 'status', status => 403 }, '28000', qr/status 403/);
+	fails($kind, { kind => 'status', status => 424 }, '58000', qr/failed \(status 424/);
 	fails($kind, { kind => 'status', status => 402 }, 'IN006', qr/status 402/);
+	fails($kind, { kind => 'body', status => 429, body => "{\"error\":{\"message\":\"SECRETWORD\",$_}}" }, 'IN006', qr/status 429/)
+	  foreach '"type":"billing_not_active","code":"billing_not_active"', '"type":"billing_not_active","code":null';
 	fails($kind, { kind => 'status', status => 402, code => 'invalid_request_error' }, 'IN006', qr/status 402/);
 	fails($kind, { kind => 'body', status => 400, body => '{"error":{"code":400,"message":"SECRETWORD","status":"INVALID_ARGUMENT","details":[{"@type":"x","reason":"API_KEY_INVALID"}]}}' },
 		'28000', qr/did not accept the key \(status 400/);

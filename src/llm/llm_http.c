@@ -1020,7 +1020,7 @@ has_answer(const LlmTransfer *transfer)
 	const LlmStream *stream = transfer->call->state->stream;
 
 	if (transfer->stop == STOP_STREAM ||
-		(stream != NULL && llm_stream_is_complete(stream)))
+		(stream != NULL && llm_stream_has_answer(stream)))
 		return true;
 	return transfer->code == CURLE_OK && transfer->stop == STOP_NONE;
 }

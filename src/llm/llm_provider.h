@@ -177,13 +177,15 @@ extern void llm_reply_free(LlmReply *reply);
  * waiting for. Take gives the text that has arrived since it was last asked;
  * the pointer is valid until the next feed. Finish fills in *reply like
  * llm_reply_read; call it once, when the bytes have ended. A stream is
- * complete when its provider has said so, which may be before that.
+ * complete when its provider has said so, which may be before that; it has an
+ * answer once it is known why that ended, though tokens may still be said.
  */
 extern LlmStream *llm_stream_create(const LlmKind *kind, const LlmAsk *ask);
 extern bool llm_stream_feed(LlmStream *stream, const char *bytes, size_t len);
 extern size_t llm_stream_pending(const LlmStream *stream);
 extern const char *llm_stream_take(LlmStream *stream, size_t *len);
 extern bool llm_stream_is_complete(const LlmStream *stream);
+extern bool llm_stream_has_answer(const LlmStream *stream);
 extern void llm_stream_finish(LlmStream *stream, LlmReply *reply);
 extern void llm_stream_free(LlmStream *stream);
 

@@ -395,8 +395,7 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_decref(calls);
 		calls = NULL;
 	}
-	llm_reply_text(ask, reply, content, calls,
-				   finish_word(reason),
+	llm_reply_text(ask, reply, content, calls, finish_word(reason),
 				   json_string_value(json_object_get(doc, "modelVersion")));
 }
 
@@ -447,7 +446,11 @@ event(LlmStream *stream, const json_t *doc)
 		part)
 		event_part(stream, part);
 	if (reason != NULL)
+	{
 		llm_stream_set_finish(stream, finish_word(reason));
+		/* no event says that it was the last one */
+		llm_stream_complete(stream);
+	}
 }
 
 static void

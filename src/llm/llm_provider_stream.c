@@ -262,7 +262,9 @@ read_sse_line(LlmStream *stream, const char *line, size_t len)
 {
 	if (len == 0)
 	{
-		if (stream->has_data)
+		/* an event without data is none: some servers keep alive with it */
+		if (stream->has_data &&
+			strspn(buffer_text(&stream->event), " \n") < stream->event.len)
 			read_event(stream, buffer_text(&stream->event), stream->event.len);
 		stream->has_data = false;
 		stream->event.len = 0;
@@ -326,6 +328,12 @@ bool
 llm_stream_is_complete(const LlmStream *stream)
 {
 	return stream->is_complete;
+}
+
+bool
+llm_stream_has_answer(const LlmStream *stream)
+{
+	return stream->is_complete || stream->finish != NULL;
 }
 
 size_t

@@ -606,6 +606,13 @@ class Connection:
                                  ("Content-Length", len(body)), *headers])
         await self.send(body)
 
+    async def unfinished(self, body, then):
+        await self.head(200, [("Content-Type", "text/event-stream"), ("Content-Length", len(body) + 1)])
+        await self.send(body)
+        if then == "hang":
+            await self.client_leaves()
+        raise Gone
+
     async def chunk(self, data):
         await self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
@@ -728,6 +735,9 @@ class Connection:
                    "deep": b"[" * 100_000 + b"]" * 100_000}
         if kind in spoiled:
             await self.document(spoiled[kind])
+            return
+        if kind == "body" and "then" in behaviour:
+            await self.unfinished(behaviour["body"].encode(), behaviour["then"])
             return
         if kind == "body":
             await self.document(behaviour["body"].encode(), behaviour.get("status", 200))

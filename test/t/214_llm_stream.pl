@@ -339,6 +339,25 @@ foreach my $case ([ openai => $tools{openai} ], [ anthropic => $tools{anthropic}
 	is(sql("SELECT s ->> 'finish_reason' FROM intel.stream_chat('[{\"role\": \"user\", \"content\": \"x\"}]', '$case->[0]-chat') s"), 'tool_calls', "$case->[0]: complete");
 }
 
+# One that said why the answer ended, too, with an end of the connection or with none.
+my %ended = (
+	openai => sse('{"choices":[{"delta":{"content":"all"}}]}', '{"choices":[{"delta":{},"finish_reason":"stop"}]}'),
+	anthropic => sse('{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"all"}}', '{"type":"message_delta","delta":{"stop_reason":"end_turn"}}'),
+	gemini => sse('{"candidates":[{"content":{"parts":[{"text":"all"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}'));
+foreach my $kind (sort keys %ended)
+{
+	$mock->reset;
+	$mock->control({ do => [ map { { kind => 'body', body => $ended{$kind}, then => $_ } } 'close', 'hang' ] });
+	is(sql("SELECT string_agg(s, '') FROM intel.stream('x', '$kind-chat') s"), 'all', "$kind: the connection broke behind the answer");
+	is(sql("SELECT string_agg(s, '') FROM intel.stream('y', '$kind-chat', '{\"idle_timeout_ms\": 30000, \"timeout_ms\": 8000}') s"), 'all', "$kind: or stayed open");
+}
+$mock->reset;
+$mock->control({ do => [ { kind => 'body', body => $ended{openai} =~ s/,"finish_reason":"stop"//r, then => 'close' } ] });
+is(sqlstate($node, q{SELECT intel.stream('x', 'openai-chat')}), 'IN001', 'but not without a reason');
+$mock->reset;
+$mock->control({ do => [ { kind => 'body', body => "data:\n\n: alive\n\ndata: \n\ndata:\ndata:\n\n" . $ended{openai} . sse('[DONE]') . "data:\n\n" } ] });
+is(sql(q{SELECT string_agg(s, '') FROM intel.stream('x', 'openai-chat') s}), 'all', 'an event without data is none');
+
 # ---- rights -----------------------------------------------------------------------------
 
 sql('CREATE ROLE app; CREATE ROLE nobody; SELECT intel.grant_access(\'app\')');

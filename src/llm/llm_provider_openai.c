@@ -125,7 +125,8 @@ build_rerank(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const not_public[] = {"top_k", NULL};
+	/* metadata is of answers that are stored, and none is left there */
+	static const char *const not_public[] = {"metadata", "top_k", NULL};
 
 	if (ask->task == LLM_TASK_EMBED)
 		return build_embed(ask, wire, problem);

@@ -393,10 +393,19 @@ $mock->control({ do => [ { kind => 'ok', content => 'Here you are.' }, { kind =>
 is(sql(q{SELECT intel.extract('x', '{"type": "object"}', 'anthropic-chat')}), '{"one": 1}', 'anthropic: it is mended, too');
 $mock->reset;
 
+sql(q{SELECT intel.complete('x', 'openai-chat', '{"metadata": {"a": "b"}}')});
+is_deeply(request()->{json}{metadata}, { a => 'b' }, 'openai: servers that speak its format may take metadata');
+
 # Options that a provider does not have are refused before anything is sent.
 is(sqlstate($node, "SELECT intel.complete('x', '$_->[0]-chat', '{\"$_->[1]\": $_->[2]}')"), '22023', "$_->[0]: no $_->[1]")
   foreach [ anthropic => 'seed', 1 ], [ gemini => 'metadata', '{"a": "b"}' ], [ ollama => 'reasoning_effort', '"low"' ];
 is(sqlstate($node, "SELECT intel.embed('x', 'anthropic-embed')"), '22023', 'anthropic: no embeddings');
+sql(q{INSERT INTO intel.provider (name, kind) VALUES ('public', 'openai'); INSERT INTO intel.model (name, provider, model_id, task) VALUES ('public-chat', 'public', 'm', 'chat')});
+foreach my $option ('"top_k": 5', '"metadata": {"a": "b"}')
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "SELECT intel.complete('x', 'public-chat', '{$option}')");
+	like($err, qr/providers of kind "openai" have no option/, "openai: no $option at its own address");
+}
 is(scalar @{ $mock->requests }, 0, 'nothing was sent');
 
 # ---- embeddings ----------------------------------------------------------------

@@ -150,6 +150,12 @@ extern bool llm_call_admit(LlmCall *call, LlmOnRefusal then,
 extern void llm_call_settle(LlmCall *call);
 
 /*
+ * Count anew in a database whose extension, or which itself, was dropped.
+ * Raises nothing.
+ */
+extern void llm_limit_forget(Oid database);
+
+/*
  * The holds that a call which was let through is part of, as refusals name
  * them: what its end may let through. Returns how many, at most max. And the
  * hold of its model, which a refusal by the provider concerns.

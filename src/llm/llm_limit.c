@@ -36,6 +36,7 @@
 #include <math.h>
 #include <time.h>
 
+#include "access/xlog.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -392,6 +393,15 @@ collect_checks(const LlmCall *call, Check *checks)
 	{
 		if (applies(&limits[i], call))
 			add_row(checks, &n, &limits[i], call);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (checks[i].kind == METER_BUDGET && RecoveryInProgress())
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("a budget applies to model \"%s\", which cannot "
+							"be kept on a standby",
+							call->model)));
 	}
 	if (shared == NULL && (n > 1 || state->rpm > 0 || state->tpm > 0))
 		ereport(ERROR,
@@ -783,6 +793,29 @@ llm_call_admit(LlmCall *call, LlmOnRefusal then, LlmRefusal *refusal)
 		return false;
 	llm_spend_record(call);
 	return true;
+}
+
+void
+llm_limit_forget(Oid database)
+{
+	int n;
+	Meter *all = llm_limit_meters(&n);
+
+	llm_limit_lock();
+	for (int i = 0; i < n; i++)
+	{
+		Meter *meter = &all[i];
+
+		if (meter->database != database)
+			continue;
+		table->budgets_left++;
+		/* one in use is read again when it is next asked */
+		meter->period = METER_NO_PERIOD;
+		meter->spent = meter->recorded = meter->wanted = 0;
+		if (meter->in_flight == 0 && meter->waiting == 0 && meter->writes == 0)
+			meter->database = InvalidOid;
+	}
+	llm_limit_unlock();
 }
 
 bool

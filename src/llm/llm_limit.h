@@ -28,6 +28,8 @@ typedef enum MeterKind
 } MeterKind;
 
 #define METER_SCOPE_MAX 192
+/* no period of a budget: before all days */
+#define METER_NO_PERIOD PG_INT32_MIN
 
 typedef enum BreakerState
 {

@@ -246,7 +246,8 @@ write_total(const Written *total)
 static bool
 total_to_write(const Meter *meter, bool exactly, int64 now, int64 *value)
 {
-	if (meter->database != MyDatabaseId || meter->kind != METER_BUDGET)
+	if (meter->database != MyDatabaseId || meter->kind != METER_BUDGET ||
+		meter->period == METER_NO_PERIOD)
 		return false;
 	*value = meter->wanted;
 	if (meter->wanted > meter->recorded)

@@ -752,6 +752,7 @@ DECLARE
     row_key jsonb;
     new_job bigint;
     is_held boolean;
+    present record; -- the job that the row has, while it has not ended
 BEGIN
     IF e.id IS NULL THEN
         RETURN NULL;
@@ -778,18 +779,20 @@ BEGIN
     -- is noted nowhere, but does what is to be done, or notes that the enrichment is paused.
     is_held := NOT FOUND AND NOT e.paused AND EXISTS (SELECT FROM @extschema@.enrichment_row x
         WHERE x.enrichment = e.id AND x.source_key = row_key);
-    -- A job that has not begun will read the new text; one that has will see that its answer is stale;
-    -- but one with other claims may not see the row.
+    -- A job that has not begun will read the new text, but one with other claims may not see the row. One that
+    -- runs will see that its answer is stale, unless it fails: another comes after it, which else finds nothing to do.
     -- A role may write any number there: only of jobs of this enrichment it is told whether they are queued.
     -- A snapshot of before may show a job that has ended since: then another finds nothing to do.
-    IF NOT e.paused AND (current_setting('transaction_isolation') <> 'read committed'
-            OR NOT EXISTS (SELECT FROM @extschema@.job_queue j WHERE j.id = r.job AND j.status IN ('queued', 'running')
-                AND j.owner = e.owner AND j.task = 'enrich' AND j.request ->> 'enrichment' = e.id::text
-                AND j.subject IS NOT DISTINCT FROM @extschema@.subject() AND j.tenant IS NOT DISTINCT FROM @extschema@.tenant())) THEN
-        INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, owner)
+    SELECT j.id, j.status INTO present FROM @extschema@.job_queue j
+        WHERE j.id = r.job AND j.status IN ('queued', 'running') AND current_setting('transaction_isolation') = 'read committed'
+            AND j.owner = e.owner AND j.task = 'enrich' AND j.request ->> 'enrichment' = e.id::text
+            AND j.subject IS NOT DISTINCT FROM @extschema@.subject() AND j.tenant IS NOT DISTINCT FROM @extschema@.tenant();
+    IF NOT e.paused AND present.status IS DISTINCT FROM 'queued' THEN
+        INSERT INTO @extschema@.job_queue (task, request, priority, max_attempts, owner, needs, run_anyway)
             VALUES ('enrich', jsonb_build_object('enrichment', e.id, 'keys', jsonb_build_array(row_key)),
                 coalesce((e.options ->> 'priority')::smallint, 0),
-                coalesce((e.options ->> 'max_attempts')::integer, 5), e.owner)
+                coalesce((e.options ->> 'max_attempts')::integer, 5), e.owner,
+                CASE WHEN present.status = 'running' THEN ARRAY[present.id] END, true)
             RETURNING id INTO new_job;
     END IF;
     IF is_held THEN

@@ -48,6 +48,7 @@ INTEL_FUNCTION(_job);
 
 /* WAKE_ bits of the open transaction */
 static int wake_at_commit = 0;
+static bool drops_extension = false;
 
 /*
  * Wake at the end of a commit, after its locks are released: the commit
@@ -63,7 +64,10 @@ wake_after_commit(ResourceReleasePhase phase, bool is_commit,
 		return;
 	if (is_commit && wake_at_commit != 0)
 		worker_shared_wake(MyDatabaseId, wake_at_commit);
+	if (is_commit && drops_extension)
+		llm_limit_forget(MyDatabaseId);
 	wake_at_commit = 0;
+	drops_extension = false;
 }
 
 /* COMMIT PREPARED may come from any backend, and would wake nobody. */
@@ -89,7 +93,10 @@ note_dropped_extension(ObjectAccessType access, Oid class_id, Oid object_id,
 		next_object_access(access, class_id, object_id, sub_id, arg);
 	if (access == OAT_DROP && class_id == ExtensionRelationId &&
 		object_id == get_extension_oid("intel", true))
+	{
 		wake_at_commit |= WAKE_CANCELLED;
+		drops_extension = true;
+	}
 }
 
 void
@@ -672,6 +679,7 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 {
 	int32 max = PG_GETARG_INT32(0);
 	MemoryContext cxt;
+	MemoryContext of_job;
 	MemoryContext old;
 	LlmHttp *http;
 
@@ -696,10 +704,13 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 	http = llm_http_create();
 	engine_look_at_all_waiting();
 	hold_look();
+	of_job = AllocSetContextCreate(cxt, "intel run_jobs job",
+								   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(of_job);
 	for (int i = 0; i < max; i++)
 	{
 		bool locked;
-		List *jobs = engine_claim(cxt, 1, !superuser(), NIL, &locked);
+		List *jobs = engine_claim(of_job, 1, !superuser(), NIL, &locked);
 
 		next_transaction();
 		if (jobs != NIL)
@@ -708,7 +719,8 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 			break;
 		else
 			worker_shared_job_ended(); /* given up without having been run */
-		list_free(jobs);
+		/* what its queries have given, too */
+		MemoryContextReset(of_job);
 	}
 	if (engine_ends_pending())
 	{

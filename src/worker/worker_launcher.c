@@ -209,7 +209,10 @@ start_wanted(void)
 		if (database_usable(database))
 			start_worker(slot, database);
 		else
+		{
 			worker_shared_forget(slot);
+			llm_limit_forget(database);
+		}
 	}
 	if (starting != NIL)
 		next = Min(next,

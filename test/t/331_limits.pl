@@ -275,6 +275,18 @@ my $filled = q{DO $$ BEGIN
 	END LOOP; END $$};
 is(state_of("$filled"), '53000', 'a tenant that names thousands of features is refused');
 is(state_of(q{SET request.jwt.claims = '{"tenant_id": "modest"}'; SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')}), '00000', 'and others are not');
+# a budget of a new extension, or of a new database of the same name, has spent nothing
+my $fresh = q{CREATE EXTENSION intel; INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('mock', 'openai', '%s', true);
+	INSERT INTO intel.model (name, provider, model_id, task, input_price, output_price) VALUES ('paid', 'mock', 'm-2', 'chat', 0, 1000);
+	INSERT INTO intel.budget (amount, period) VALUES (0.011, 'day'); SELECT intel.complete('one two', 'paid', '{"max_tokens": 5}')};
+value('CREATE DATABASE fresh');
+foreach (1 .. 2)
+{
+	$node->safe_psql('fresh', sprintf($fresh, $url));
+	is($node->safe_psql('fresh', q{SELECT spent FROM intel.limit_state() WHERE kind = 'budget'}) + 0, $cost, 'a new budget has spent one call');
+	$node->safe_psql('fresh', 'DROP EXTENSION intel CASCADE');
+}
+value('DROP DATABASE fresh WITH (FORCE)');
 value('DELETE FROM intel.budget');
 
 # ---- the breaker ------------------------------------------------------------------------------

@@ -55,6 +55,22 @@ value(q{CREATE SEQUENCE tries; CREATE TABLE doc (id int PRIMARY KEY, body text, 
 wait_for_sql($node, q{SELECT count(*) = 1 FROM doc WHERE v IS NOT NULL}, 'a write that failed at first');
 is(value(q{SELECT attempts FROM intel.job_queue WHERE task = 'enrich'}), '2', 'is made once more');
 
+# ---- a change while the job of the row is about to fail ---------------------------------------
+
+value(qq{INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms) VALUES ('brief', 'openai', '$url', true, 1500);
+	INSERT INTO intel.model (name, provider, model_id, task) VALUES ('brief', 'brief', 'm-2', 'chat');
+	CREATE TABLE line (id int PRIMARY KEY, body text, line text);
+	SELECT intel.create_enrichment('line', 'line', '{body}', 'line', 'Make a line.', 'text', '{"model": "brief", "max_attempts": 1}')});
+$mock->control({ match => { contains => 'hopeless' }, do => ['hang'], always => JSON::PP::true });
+my $asked = $mock->stats->{requests};
+value(q{INSERT INTO line VALUES (1, 'hopeless')});
+$mock->wait_requests($asked + 1);
+value(q{UPDATE line SET body = 'better' WHERE id = 1});
+value(q{UPDATE line SET body = 'good' WHERE id = 1});
+wait_for_sql($node, q{SELECT line = 'echo: good' FROM line}, 'the new text to be asked about');
+is(value(q{SELECT string_agg(status, ' ' ORDER BY id) FROM intel.job_queue WHERE owner = current_user::regrole AND request ->> 'enrichment' = (SELECT id::text FROM intel.enrichment WHERE name = 'line')}),
+	'dead succeeded', 'by one job after the other');
+
 # ---- answers beside a flood of jobs ----------------------------------------------------------
 
 my $dir = PostgreSQL::Test::Utils::tempdir();

@@ -309,26 +309,33 @@ write_failure(const Job *job, const Failure *failure)
 		engine_note_end(job->id);
 }
 
-void
+bool
 engine_end_hung(const HungStep *hung)
 {
 	QueryArg args[3];
 	QueryResult *rows;
+	bool is_there;
 
 	args[0] = query_arg_int8(hung->job);
 	args[1] = query_arg_int4(hung->pid);
 	args[2] = engine_arg_time(hung->start);
+	rows = engine_query("SELECT 1 FROM intel.job_queue" OWN_LEASE, args, 3);
+	is_there = rows->nrows > 0;
 	rows = engine_query(
 		"UPDATE intel.job_queue q SET status = 'failed', ready = false,"
 		" error_code = '57014', error_message ="
 		"	'the SQL of the job went on after intel.step_timeout',"
 		" failed_at = clock_timestamp(), finished_at = clock_timestamp(),"
 		" purge_at = clock_timestamp() + q.retention,"
-		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
+		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
+		" WHERE q.id = ANY (ARRAY(SELECT id FROM intel.job_queue" OWN_LEASE
+		" FOR UPDATE SKIP LOCKED))"
 		" RETURNING pg_catalog.pg_notify('intel_job', q.id::text)",
 		args, 3);
 	if (rows->nrows > 0)
 		engine_note_end(hung->job);
+	/* else somebody has locked it */
+	is_there = is_there && rows->nrows == 0;
 	(void) engine_query(
 		"UPDATE intel.job_queue q SET status = 'queued', ready = true,"
 		" attempts = q.attempts - 1,"
@@ -337,6 +344,7 @@ engine_end_hung(const HungStep *hung)
 		"	WHERE r.status = 'running' AND r.lease_pid = $2"
 		"	AND r.lease_start = $3 AND r.id <> $1 FOR UPDATE SKIP LOCKED))",
 		args, 3);
+	return !is_there;
 }
 
 /*

@@ -198,8 +198,9 @@ extern void engine_fail_with_error(Job *job, const ErrorData *error);
 /*
  * After a worker that ended because of a hung step: the job fails, and what
  * else the worker was running is queued again as if it had not been tried.
+ * False when somebody has the job locked: then try again.
  */
-extern void engine_end_hung(const HungStep *hung);
+extern bool engine_end_hung(const HungStep *hung);
 
 /*
  * End the call of a locked job with the last things to fall back on: an answer

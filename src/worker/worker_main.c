@@ -63,6 +63,7 @@ typedef struct Worker
 	TimestampTz idle_since;
 	bool is_leaving;  /* work was left for another turn */
 	bool is_deferred; /* flush_commits waits for the disk, not commits */
+	HungStep hung;	  /* job 0: none; ended before anything is claimed */
 	uint64 flights;	  /* llm_cache_flights when it was last looked at */
 	int woken;		  /* WAKE_ bits taken before the first look */
 	bool has_ended;	  /* a job has ended, and its waiters have not been told */
@@ -166,16 +167,23 @@ unlimit_step(void)
 static void
 end_hung(Worker *worker)
 {
-	HungStep hung;
+	bool ended;
 
-	if (!worker_shared_take_hung(&hung))
-		return;
-	ereport(LOG, (errmsg("job " INT64_FORMAT " ended a worker", hung.job),
-				  errdetail(
-					  "Its SQL went on after twice \"intel.step_timeout\".")));
+	if (worker->hung.job == 0)
+	{
+		if (!worker_shared_take_hung(&worker->hung))
+			return;
+		ereport(
+			LOG,
+			(errmsg("job " INT64_FORMAT " ended a worker", worker->hung.job),
+			 errdetail(
+				 "Its SQL went on after twice \"intel.step_timeout\".")));
+	}
 	begin("intel: job failure");
-	engine_end_hung(&hung);
+	ended = engine_end_hung(&worker->hung);
 	commit(worker);
+	if (ended)
+		worker->hung.job = 0;
 	worker_shared_job_ended();
 }
 
@@ -395,6 +403,9 @@ claim_jobs(Worker *worker)
 		worker->purge_at = engine_purge();
 		commit(worker);
 	}
+	/* lest it be taken for one whose process is gone, and run again */
+	if (worker->hung.job != 0)
+		end_hung(worker);
 	begin("intel: claim jobs");
 	/*
 	 * Without this commit the job is still queued, and at worst sent again,
@@ -404,6 +415,10 @@ claim_jobs(Worker *worker)
 	claimed = engine_claim(worker->cxt, Min(room, ROUND_JOBS), false,
 						   worker->jobs, &locked);
 	worker->due = Min(engine_next_due(), worker->purge_at);
+	if (worker->hung.job != 0)
+		worker->due =
+			Min(worker->due,
+				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKED_MS));
 	commit(worker);
 
 	/* given up without having been run */

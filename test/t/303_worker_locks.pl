@@ -274,6 +274,14 @@ others_go_on('after that');
 ends($id, 'succeeded', 'a call that was in flight is made again');
 is(sql("SELECT attempts FROM intel.job_queue WHERE id = $id"), '1', 'and has lost no attempt');
 is(calls_with('patient'), 2, 'for the one call that was lost');
+$stays = sql(qq{$as INSERT INTO shop.stay VALUES (2, 'other words'); SELECT max(id) FROM intel.job});
+wait_for_sql($node, "SELECT status = 'running' FROM intel.job_queue WHERE id = $stays", 'another such job to run');
+hold("SELECT id FROM intel.job_queue WHERE id = $stays FOR UPDATE");
+wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'intel worker' AND backend_start > now() - interval '20 s'}, 'the next worker');
+others_go_on('while somebody has locked what has hung');
+is(row($stays), 'running|', 'which has not ended');
+release();
+ends($stays, 'failed', 'it ends with the lock');
 
 # ---- a session that runs jobs itself ----------------------------------------------------------------
 

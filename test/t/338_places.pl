@@ -56,7 +56,7 @@ SQL
 
 # ---- sessions ---------------------------------------------------------------------------------
 
-says('first', { kind => 'slow', seconds => 1 });
+says('first', { kind => 'slow', seconds => 5 });
 my $first = session(q{SELECT intel.complete('first', 'one')});
 $mock->wait_requests(1);
 my $second = session(q{SELECT intel.complete('second', 'one')});

@@ -81,3 +81,13 @@ SELECT problem('rerank', r::jsonb) FROM unnest(ARRAY[
 SELECT problem('rerank', jsonb_build_object('query', 'x', 'documents', array_agg('x'::text))) FROM generate_series(1, 1001);
 SELECT problem(t, '{}') FROM unnest(ARRAY['', 'draw', 'COMPLETE']) t;
 DROP FUNCTION problem;
+
+-- who has access can call all of it
+CREATE ROLE regress_caller;
+SELECT intel.grant_access('regress_caller');
+SET ROLE regress_caller;
+SELECT count(*) FROM intel.rerank('x', ARRAY['a', 'b']);
+SELECT count(*) FROM intel.embed(ARRAY['a', 'b']);
+RESET ROLE;
+SELECT intel.revoke_access('regress_caller');
+DROP ROLE regress_caller;

@@ -93,11 +93,16 @@ CREATE TABLE @extschema@.zz_users (owner regrole);
 CREATE TABLE @extschema@.zz_written (a int);
 GRANT INSERT ON @extschema@.zz_written TO PUBLIC;
 CREATE VIEW @extschema@.zz_view AS SELECT owner FROM @extschema@.zz_users;
+CREATE FUNCTION @extschema@.zz_closed() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 1 $$;
+COMMENT ON FUNCTION @extschema@.zz_closed() IS 'closed';
+REVOKE ALL ON FUNCTION @extschema@.zz_closed() FROM PUBLIC;
+CREATE FUNCTION @extschema@.zz_caller() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT @extschema@.zz_closed() $$;
+COMMENT ON FUNCTION @extschema@.zz_caller() IS 'calls it';
 CREATE FUNCTION public.zz_outside() RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT 1 $$;
 SQL
 sed -i 's/"Names the model that answers when none is given\."/"no sentence"/' "$copy/src/base/guc.c"
 catalog=$(cd "$copy" && test/lint/run.sh catalog_comments.sql catalog_search_path.sql catalog_public.sql \
-	catalog_rls.sql catalog_settings.sql catalog_schema.sql 2>&1)
+	catalog_rls.sql catalog_settings.sql catalog_schema.sql catalog_calls.sql 2>&1)
 [ "${VERBOSE:-}" ] && printf '%s\n' "$catalog"
 finds() { check "$@" <<<"$catalog"; }
 finds catalog_comments.sql 'function intel.zz_silent() has no comment'
@@ -106,6 +111,7 @@ finds catalog_public.sql 'intel.zz_definer() may be called by PUBLIC: SECURITY D
 finds catalog_public.sql 'intel.submit(integer) may be called by PUBLIC: sends'
 finds catalog_public.sql 'intel.zz_c(text) may be called by PUBLIC: implemented in llm'
 finds catalog_public.sql 'intel.zz_written can be written by PUBLIC'
+finds catalog_calls.sql 'intel.zz_caller() calls intel.zz_closed(), which its callers may not'
 finds catalog_rls.sql 'intel.zz_users: row level security is off'
 finds catalog_rls.sql 'intel.zz_view: a view that does not run as its caller'
 finds catalog_settings.sql 'intel.default_model: the description is not a sentence'

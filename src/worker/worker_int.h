@@ -324,10 +324,10 @@ extern int turn_share(Turn *turn, Lane *lanes, int n, int places, int free);
 
 /* ---- worker_slow.c ------------------------------------------------------- */
 
-/* A step of a lane that began then has ended. */
-extern void slow_note(int64 lane, TimestampTz started);
-/* Shall others go first, since steps of this lane take long? */
-extern bool slow_is(int64 lane);
+/* A step of a role's job, of a lane, that began then has ended. */
+extern void slow_note(Oid owner, int64 lane, TimestampTz started);
+/* Shall others go first, since such steps take long? */
+extern bool slow_is(const Job *job);
 /* The job whose turn it is among those of slow lanes; NULL: there are none. */
 extern Job *slow_next(const List *jobs);
 

@@ -251,6 +251,7 @@ take_step(Job *job, Worker *worker)
 	const LlmCall *call = job->llm_call;
 	bool failed = call != NULL && call->outcome != LLM_SUCCEEDED;
 	TimestampTz started = GetCurrentTimestamp();
+	Oid owner = job->owner;
 	int64 lane = job->lane;
 	bool goes_on;
 
@@ -263,7 +264,7 @@ take_step(Job *job, Worker *worker)
 	commit(worker);
 	/* SQL of one role shall leave nothing behind for the next one's */
 	LockReleaseSession(USER_LOCKMETHOD);
-	slow_note(lane, started);
+	slow_note(owner, lane, started);
 	return goes_on;
 }
 
@@ -297,7 +298,7 @@ advance_job(Worker *worker, Job *job)
 static void
 go_on_with(Worker *worker, Job *job)
 {
-	if (!slow_is(job->lane))
+	if (!slow_is(job))
 		advance_job(worker, job);
 	else if (!list_member_ptr(worker->slow, job))
 		worker->slow = lappend(worker->slow, job);

@@ -128,6 +128,14 @@ cmp_ok($node->safe_psql('postgres', sprintf($written, '')), '<=', 10, 'is done b
 wait_for_sql($node, sprintf($written, '= 33'), 'all rows');
 is($node->safe_psql('postgres', q{SELECT count(*) <= 6 FROM first.slow WHERE at < (SELECT max(at) FROM second.slow)}), 't', 'those of few rows had their turns');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'and nobody has left a lock');
+# lanes of one's own making do not help
+my $claimed = join '; ', map { qq{SELECT set_config('request.jwt.claims', '{"tenant_id": "made up $_"}', false); INSERT INTO first.slow VALUES ($_ + 100, 'claim $_')} } 1 .. 20;
+$node->safe_psql('postgres', $claimed);
+wait_for_sql($node, q{SELECT count(*) >= 6 FROM first.slow WHERE id > 100 AND line IS NOT NULL}, 'some of many tenants to be written');
+$id = $node->safe_psql('postgres', $one =~ s/%s/quicker/r);
+is($node->safe_psql('postgres', "SELECT (intel.wait($id)).status"), 'succeeded', 'a job of another role');
+cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM first.slow WHERE id > 100 AND line IS NOT NULL}), '<=', 12, 'is done before most of them');
+wait_for_sql($node, q{SELECT count(*) = 20 FROM first.slow WHERE id > 100 AND line IS NOT NULL}, 'all tenants');
 # no call within a transaction of the worker
 $node->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION first.sleeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	NEW.line := intel.complete('from a trigger', 'chat'); RETURN NEW; END $$});

@@ -213,6 +213,9 @@ $standby->start;
 is($standby->safe_psql('postgres', q{SELECT intel.complete('x', 'chat')}), 'echo: x', 'a call of a standby');
 is($standby->safe_psql('postgres', 'SELECT count(*) || intel.inference_lost()::text FROM intel.inference'), '01', 'has no row, and is counted');
 like(log_since($standby, 0), qr/"event":"intel.call","task":"complete"/, 'and a line in its log');
+value(q{INSERT INTO intel.budget (amount, period) VALUES (100, 'day')});
+$node->wait_for_catchup($standby);
+is(sqlstate($standby, q{SELECT intel.complete('x', 'chat')}), '55000', 'a budget cannot be kept there');
 $standby->stop;
 
 done_testing();

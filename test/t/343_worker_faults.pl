@@ -82,6 +82,25 @@ $job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "calm
 is(value(sprintf($ends, $job)), 'succeeded1', 'an answer is read in time');
 $flood->finish;
 
+# ---- cancelled and retried at once ---------------------------------------------------------------
+
+value(q{UPDATE intel.job_queue SET status = 'cancelled' WHERE status IN ('queued', 'running')});
+# what was sent before a retry must not be the answer after it, whatever the worker is at meanwhile
+$mock->reset;
+$mock->control({ match => { contains => 'twice' }, do => [ { kind => 'slow', seconds => 0.3 } ], always => JSON::PP::true });
+append_to_file("$dir/again.sql", q{SELECT intel.submit('complete', '{"prompt": "twice", "model": "chat"}') AS job \gset
+SELECT pg_sleep(0.05 + random() * 0.2);
+BEGIN; SELECT intel.cancel(:job), intel.retry(:job); END;
+SELECT intel.wait(:job);
+});
+append_to_file("$dir/beside.sql", q{SELECT intel.submit('embed', '{"contents": ["beside"]}');} . "\n");
+$flood = IPC::Run::start([ 'pgbench', '-n', '-c', '2', '-R', '150', '-T', '8', '-f', "$dir/beside.sql", $node->connstr('postgres') ], '>', '/dev/null', '2>', '/dev/null');
+$node->command_ok([ 'pgbench', '-n', '-c', '16', '-T', '7', '-f', "$dir/again.sql", $node->connstr('postgres') ], 'jobs that are cancelled and retried');
+$flood->finish;
+my $again = q{FROM intel.job_queue j WHERE request ->> 'prompt' = 'twice' AND status = 'succeeded'};
+cmp_ok(value("SELECT count(*) $again"), '>', 100, 'succeed');
+is(value("SELECT count(*) $again AND (SELECT i.started_at FROM intel.inference i WHERE i.id = (j.result ->> 'inference_id')::bigint) < j.started_at"), '0', 'each by a call of its last attempt');
+
 # ---- characters that the database does not have ------------------------------------------------
 
 value(q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});

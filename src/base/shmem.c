@@ -85,6 +85,19 @@ shmem_register(const char *name, Size size, void (*init)(void *), void **area)
 	nareas++;
 }
 
+static void
+init_condition(void *area)
+{
+	ConditionVariableInit(area);
+}
+
+void
+shmem_register_condition(const char *name, ConditionVariable **condition)
+{
+	shmem_register(name, sizeof(ConditionVariable), init_condition,
+				   (void **) condition);
+}
+
 LWLock *
 shmem_lock(void)
 {

@@ -12,6 +12,7 @@
 #ifndef INTEL_BASE_SHMEM_H
 #define INTEL_BASE_SHMEM_H
 
+#include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 
 /*
@@ -23,6 +24,10 @@
 #define SHMEM_MAX_AREAS 8
 extern void shmem_register(const char *name, Size size, void (*init)(void *),
 						   void **area);
+
+/* The same for a condition variable alone. */
+extern void shmem_register_condition(const char *name,
+									 ConditionVariable **condition);
 
 /* Guards every area. Level 4 of the lock order: no SPI, no I/O under it. */
 extern LWLock *shmem_lock(void);

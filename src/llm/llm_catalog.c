@@ -559,37 +559,41 @@ llm_catalog_fallback(const char *name, bool same_vectors)
 	return pstrdup(next->name);
 }
 
-/* of a kind that says nothing */
+/* texts and bytes of a request of a kind that says nothing */
 #define MAX_TEXTS 1024
 #define MAX_TEXT_BYTES 4000000
-/* longer chains end in llm_serve.c, too */
-#define MAX_HOPS 8
 
-static int
-lower_limit(int limit, int other)
+/* What one request may have; 0: not known. */
+typedef struct RequestLimits
 {
-	return other > 0 && (limit == 0 || other < limit) ? other : limit;
+	int texts;
+	int text_bytes;
+	int documents;
+} RequestLimits;
+
+static void
+lower_limit(int *limit, int other)
+{
+	if (other > 0 && (*limit == 0 || other < *limit))
+		*limit = other;
 }
 
-/* The least of what the kinds of a chain take; 0 for what none of them says. */
-static LlmKind
-least_of_chain(const char *name)
+/* The least of what the kinds of a chain take. */
+static RequestLimits
+limits_of_chain(const char *name)
 {
-	LlmKind least = {0};
+	RequestLimits least = {0};
 
 	ensure_loaded();
-	for (int i = 0; name != NULL && i < MAX_HOPS; i++)
+	for (int i = 0; name != NULL && i < LLM_MAX_HOPS; i++)
 	{
 		const LlmModel *model = hash_search(models, name, HASH_FIND, NULL);
 
 		if (model == NULL)
 			break;
-		least.max_texts =
-			lower_limit(least.max_texts, model->provider->kind->max_texts);
-		least.max_text_bytes = lower_limit(
-			least.max_text_bytes, model->provider->kind->max_text_bytes);
-		least.max_documents = lower_limit(
-			least.max_documents, model->provider->kind->max_documents);
+		lower_limit(&least.texts, model->provider->kind->max_texts);
+		lower_limit(&least.text_bytes, model->provider->kind->max_text_bytes);
+		lower_limit(&least.documents, model->provider->kind->max_documents);
 		name = model->fallback;
 	}
 	return least;
@@ -598,18 +602,18 @@ least_of_chain(const char *name)
 void
 llm_embed_limits(const char *model, int *texts, int *bytes)
 {
-	LlmKind least =
-		least_of_chain(model != NULL ? model : guc_default_embedding_model);
+	RequestLimits least =
+		limits_of_chain(model != NULL ? model : guc_default_embedding_model);
 
-	*texts = least.max_texts > 0 ? least.max_texts : MAX_TEXTS;
-	*bytes = least.max_text_bytes > 0 ? least.max_text_bytes : MAX_TEXT_BYTES;
+	*texts = least.texts > 0 ? least.texts : MAX_TEXTS;
+	*bytes = least.text_bytes > 0 ? least.text_bytes : MAX_TEXT_BYTES;
 }
 
 int
 llm_rerank_limit(const char *model)
 {
-	return least_of_chain(model != NULL ? model : guc_default_rerank_model)
-		.max_documents;
+	return limits_of_chain(model != NULL ? model : guc_default_rerank_model)
+		.documents;
 }
 
 bool

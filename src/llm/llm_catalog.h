@@ -90,6 +90,9 @@ extern int llm_catalog_limits(const LlmLimit **limits);
  */
 extern char *llm_catalog_fallback(const char *name, bool same_vectors);
 
+/* Most models of one chain of fallbacks. */
+#define LLM_MAX_HOPS 8
+
 /* Most documents of one ranking by a model, likewise; 0: not known. */
 extern int llm_rerank_limit(const char *model);
 

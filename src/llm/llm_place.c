@@ -26,17 +26,10 @@
 
 static ConditionVariable *freed = NULL;
 
-static void
-init_shared(void *area)
-{
-	ConditionVariableInit(area);
-}
-
 void
 llm_place_register(void)
 {
-	shmem_register("intel places", sizeof(ConditionVariable), init_shared,
-				   (void **) &freed);
+	shmem_register_condition("intel places", &freed);
 }
 
 void

@@ -3,10 +3,11 @@
  * llm_provider_calls.c
  *		Tool calls in requests: what is redacted of them, and how. Pure.
  *
- * Arguments are JSON in a text, and are redacted as the document that they are, or a placeholder could
- * end up where JSON has a number, and nobody could read them any more. A
- * number that is personal data becomes a string. Where nothing is replaced
- * the text goes as it was written, with integers of any length.
+ * Arguments are JSON in a text, and are redacted as the document that they
+ * are, or a placeholder could end up where JSON has a number, and nobody could
+ * read them any more. A number that is personal data becomes a string. Where
+ * nothing is replaced the text goes as it was written, with integers of any
+ * length.
  *
  *-------------------------------------------------------------------------
  */
@@ -81,11 +82,9 @@ llm_is_machine_signature(const json_t *value)
 static json_t *
 load(const char *text, size_t len, size_t flags)
 {
-	json_error_t error;
-	json_t *doc = json_loadb(text, len, flags, &error);
+	const char *ignored;
+	json_t *doc = llm_json_load(text, len, flags, &ignored);
 
-	if (doc == NULL && json_error_code(&error) == json_error_numeric_overflow)
-		doc = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, NULL);
 	if (json_is_object(doc))
 		return doc;
 	json_decref(doc);

@@ -586,7 +586,6 @@ bool
 llm_schema_fits(const json_t *schema, const json_t *value, LlmProblem *problem)
 {
 	Check check = {schema, MAX_STEPS, "type"};
-
 	bool is_fitting = fits(&check, schema, value, 0);
 
 	/* an alternative that was not looked at to its end is none that fails */

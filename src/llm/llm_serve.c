@@ -33,14 +33,13 @@
 #include "llm/llm_catalog.h"
 #include "llm/llm_limit.h"
 
-#define MAX_HOPS 8
-
 /* The models of a request that had their turn; the last one has it now. */
 typedef struct Chain
 {
 	LlmTask task;
 	int n;
-	char *models[MAX_HOPS]; /* NULL: the request's own, until it is known */
+	char
+		*models[LLM_MAX_HOPS]; /* NULL: the request's own, until it is known */
 } Chain;
 
 /*
@@ -52,7 +51,7 @@ chain_next(Chain *chain)
 {
 	char *next = NULL;
 
-	if (chain->n == MAX_HOPS)
+	if (chain->n == LLM_MAX_HOPS)
 		return false;
 	if (chain->n > 0)
 	{

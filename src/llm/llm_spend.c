@@ -74,17 +74,10 @@ static bool is_writer = false;
 static Written written[BATCH];
 static int nwritten = 0;
 
-static void
-init_shared(void *area)
-{
-	ConditionVariableInit(area);
-}
-
 void
 llm_spend_register(void)
 {
-	shmem_register("intel spend", sizeof(ConditionVariable), init_shared,
-				   (void **) &recorded);
+	shmem_register_condition("intel spend", &recorded);
 }
 
 void

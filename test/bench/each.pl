@@ -13,13 +13,7 @@ use Time::HiRes qw(time);
 
 my $rows = $ENV{BENCH_ROWS} || 640;
 my $rounds = $ENV{BENCH_ROUNDS} || 3;
-my $dir = PostgreSQL::Test::Utils::tempdir();
-system_or_bail('gcc', '-O2', '-o', "$dir/fast_server", 'bench/fast_server.c');
-# perl closes a lexical handle, which waits for the server, before END
-our $server;
-my $pid = open($server, '-|', "$dir/fast_server", '200') or die "fast_server: $!";
-my $port = <$server> + 0;
-END { kill 'TERM', $pid if $pid; }
+my $port = start_fast_server(200);
 my $node = intel_node('bench', conf => "fsync = on\n");
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sql(<<"SQL");

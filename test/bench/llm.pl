@@ -22,13 +22,7 @@ my $rounds = $ENV{BENCH_ROUNDS} || 12;
 
 # ---- the model server ------------------------------------------------------------
 
-my $dir = PostgreSQL::Test::Utils::tempdir();
-system_or_bail('gcc', '-O2', '-o', "$dir/fast_server", 'bench/fast_server.c');
-# perl closes a lexical handle, which waits for the server, before END
-our $server;
-my $pid = open($server, '-|', "$dir/fast_server", '200') or die "fast_server: $!";
-chomp(my $port = <$server>);
-END { kill 'TERM', $pid if $pid; }
+my $port = start_fast_server(200);
 my $http = HTTP::Tiny->new(timeout => 60);
 sub mock { return $http->get("http://127.0.0.1:$port/$_[0]")->{content}; }
 sub stats { return decode_json(mock('stats')); }

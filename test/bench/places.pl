@@ -16,12 +16,7 @@ my $calls = $ENV{BENCH_CALLS} || 60;
 my $rounds = $ENV{BENCH_ROUNDS} || 3;
 my $sessions = 4;
 my $dir = PostgreSQL::Test::Utils::tempdir();
-system_or_bail('gcc', '-O2', '-o', "$dir/fast_server", 'bench/fast_server.c');
-# perl closes a lexical handle, which waits for the server, before END
-our $server;
-my $pid = open($server, '-|', "$dir/fast_server", '200') or die "fast_server: $!";
-my $port = <$server> + 0;
-END { kill 'TERM', $pid if $pid; }
+my $port = start_fast_server(200);
 my $node = intel_node('bench', conf => "fsync = on\nintel.worker_concurrency = 64\n");
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sql(<<"SQL");

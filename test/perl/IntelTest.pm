@@ -45,6 +45,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(
   intel_node
   start_mock
+  start_fast_server
   wait_for
   wait_for_sql
   try_sql
@@ -375,6 +376,30 @@ sub start_mock
 	my (%options) = @_;
 	return IntelTest::Mock->start(%options);
 }
+
+=head2 start_fast_server($ms)
+
+For benchmarks: build and start bench/fast_server.c, which answers every call
+after so many milliseconds; its port. It ends with this process.
+
+=cut
+
+# perl closes a lexical handle, which waits for the server, before END
+our $fast_server;
+my $fast_pid;
+
+sub start_fast_server
+{
+	my ($ms) = @_;
+	my $program = PostgreSQL::Test::Utils::tempdir() . '/fast_server';
+
+	PostgreSQL::Test::Utils::system_or_bail('gcc', '-O2', '-o', $program,
+		File::Spec->rel2abs(File::Basename::dirname(__FILE__) . '/../bench/fast_server.c'));
+	$fast_pid = open($fast_server, '-|', $program, $ms) or croak "fast_server: $!";
+	return <$fast_server> + 0;
+}
+
+END { kill 'TERM', $fast_pid if $fast_pid; }
 
 package IntelTest::Mock;
 

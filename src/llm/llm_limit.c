@@ -706,7 +706,8 @@ try_meters(LlmCall *call, const Check *checks, int n, const Need *need,
 				return OUTDATED;
 			}
 			begin_period(meter, &checks[i], is_new);
-			budgets_left = table->budgets_left;
+			/* what has left the table for this call's sake still counts */
+			budgets_left += is_new ? 0 : 1;
 		}
 		/* so that none of them is given up for the next */
 		meter->used_at = now;

@@ -38,8 +38,8 @@ typedef struct Chain
 {
 	LlmTask task;
 	int n;
-	char
-		*models[LLM_MAX_HOPS]; /* NULL: the request's own, until it is known */
+	/* NULL: the request's own, until it is known */
+	char *models[LLM_MAX_HOPS];
 } Chain;
 
 /*
@@ -157,8 +157,9 @@ static bool
 admit(Chain *chain, Jsonb *request, LlmCall **call, LlmRefusal *refusal)
 {
 	TimestampTz until;
-	uint64 generation = llm_catalog_generation();
+	uint64 generation = llm_catalog_generation(); /* of the call */
 	bool is_admitted = false;
+	bool is_current = true;
 
 	if (llm_call_admit(*call, LLM_GO_AWAY, refusal))
 		return true;
@@ -166,23 +167,25 @@ admit(Chain *chain, Jsonb *request, LlmCall **call, LlmRefusal *refusal)
 		return false;
 	until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 										(*call)->timeout_ms);
-	while (!is_admitted && refusal->is_place && GetCurrentTimestamp() < until)
+	do
 	{
+		if (!is_current)
+		{
+			prepare_again(chain, request, call, refusal);
+			if (refusal->sqlstate != 0)
+				return false;
+			generation = llm_catalog_generation();
+		}
 		llm_place_watch();
 		memset(refusal, 0, sizeof(*refusal));
 		is_admitted = llm_call_admit(*call, LLM_WAIT_FOR_PLACE, refusal);
-		if (!is_admitted && refusal->is_place)
+		is_current = generation == llm_catalog_generation();
+		if (is_current && !is_admitted && refusal->is_place)
 			llm_place_sleep();
 		llm_place_unwatch();
-		if (generation != llm_catalog_generation())
-		{
-			generation = llm_catalog_generation();
-			is_admitted = false;
-			prepare_again(chain, request, call, refusal);
-			refusal->is_place = refusal->sqlstate == 0;
-		}
-	}
-	if (!is_admitted && *call != NULL)
+	} while (!is_current || (!is_admitted && refusal->is_place &&
+							 GetCurrentTimestamp() < until));
+	if (!is_admitted)
 		llm_call_settle(*call);
 	return is_admitted;
 }

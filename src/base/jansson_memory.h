@@ -28,10 +28,19 @@ extern void jansson_memory_watch(void);
 extern unsigned long jansson_memory_failures(void);
 
 /*
- * json_loadb of a document that may take this much memory while it is read.
- * NULL with *is_too_complex where it would take more: an object of three bytes
+ * Read a document: len bytes of UTF-8, flags as for json_loadb. NULL where it
+ * is no JSON, or memory runs out. jansson's own functions for this must not be
+ * called: where there is no memory, they may end the process.
+ */
+extern json_t *jansson_load(const char *text, size_t len, size_t flags);
+
+/*
+ * The same of a document that may take this much memory while it is read (0: no
+ * limit), and saying why it could not be read (error may be NULL). NULL with
+ * *is_too_complex where it would take more: an object of three bytes
  * of text takes two hundred, so a limit of the text alone limits neither
- * memory nor time. That is no failure of the count above.
+ * memory nor time. That is no failure of the count above. The piece that goes
+ * beyond the limit may be twice the text.
  */
 extern json_t *jansson_load_within(size_t bytes, const char *text, size_t len,
 								   size_t flags, json_error_t *error,

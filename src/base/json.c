@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "base/jansson_memory.h"
 #include "base/json.h"
 #include "base/json_dump.h"
 
@@ -58,7 +59,7 @@ json_adopt(json_t *doc)
 json_t *
 json_parse(const char *text, size_t len)
 {
-	json_t *doc = json_loadb(text, len, PARSE_FLAGS, NULL);
+	json_t *doc = jansson_load(text, len, PARSE_FLAGS);
 
 	return doc != NULL ? json_adopt(doc) : NULL;
 }

@@ -127,7 +127,8 @@ restore_value(const LlmRestore *restore, const json_t *value)
 static json_t *
 restore_document(const LlmRestore *restore, const json_t *text)
 {
-	json_t *doc = json_loads(json_string_value(text), JSON_DECODE_ANY, NULL);
+	json_t *doc = jansson_load(json_string_value(text),
+							   json_string_length(text), JSON_DECODE_ANY);
 	json_t *restored;
 	char *dumped;
 	json_t *result;

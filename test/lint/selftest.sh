@@ -45,6 +45,7 @@ plant layers.pl 'text (rank 1) includes vector/vector.h' src/text/zz.c '#include
 plant layers.pl 'vector/vector_int.h is private' src/extension/zz.c '#include "vector/vector_int.h"'
 plant pure.pl 'utils/jsonb.h comes in' src/text/zz.c '#include "base/json.h"'
 plant rooms.pl 'SPI_connect' src/text/zz.c 'void f(void) { SPI_connect(); }'
+plant rooms.pl 'json_loads(' src/llm/zz.c 'void *f(void) { return json_loads("", 0, NULL); }'
 plant rooms.pl 'json_object (' src/llm/zz.c 'void *f(void) { return json_object (); }'
 plant rooms.pl 'curl_easy_init(' src/worker/zz.c 'void *f(void) { return curl_easy_init(); }'
 plant header_guards.pl 'the guard must be INTEL_TEXT_ZZ_H' src/text/zz.h '#pragma once'

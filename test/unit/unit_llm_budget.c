@@ -78,6 +78,29 @@ refuses(const char *piece)
 	llm_ask_free(&ask);
 }
 
+/*
+ * A number or a string whose buffer grows beyond the budget in its midst, since
+ * pieces before it have taken most: jansson does not look whether it could
+ * store what it reads.
+ */
+static void
+refuses_token(size_t pieces, const char *quote)
+{
+	LlmAsk ask = {.task = LLM_TASK_COMPLETE, .options = json_pack("{}")};
+	LlmProblem problem;
+	char *head = repeat("{\"x\":[", "[],", pieces, ",");
+	char *tail = repeat(quote, "1", LONGEST * 9 / 16, quote);
+	char *body = malloc(strlen(head) + strlen(tail) + 3);
+
+	sprintf(body, "%s%s]}", head, tail);
+	check(fault_of(&ask, body, "a long token", &problem) == LLM_FAULT_MALFORMED &&
+			  strcmp(problem.text, "it is too complex") == 0,
+		  "a long token");
+	free(head);
+	free(tail);
+	llm_ask_free(&ask);
+}
+
 static void
 reads_text(void)
 {
@@ -170,6 +193,11 @@ main(void)
 	refuses("\"\",");
 	refuses("[[[[]]]],");
 	refuses("{\"a\":{\"b\":{}}},");
+	for (size_t pieces = 290000; pieces < 500000; pieces += 40000)
+	{
+		refuses_token(pieces, "");
+		refuses_token(pieces, "\"");
+	}
 	reads_text();
 	reads_embeddings(128, 3072, "-0.012345678901234567,");
 	reads_embeddings(128, 3072, "0.1,");

@@ -16,6 +16,7 @@ my @rooms = (
 	[ 'the environment', qr/\b(getenv|secure_getenv|setenv|putenv)\s*\(/, qr{llm/llm_secret\.c|vector/distance.*\.c} ],
 	[ 'files of secrets', qr/\bO_NOFOLLOW\b/, qr{base/secret_file\.c} ],
 	[ 'jansson', qr/<jansson\.h>/, qr{base/jansson\.h} ],
+	[ 'reading with jansson, which may end the process without memory', qr/\bjson_load\w*\s*\(/, qr{base/jansson_memory\.c} ],
 	[ 'json_object(), which is the server\'s', qr/\bjson_object\s*\(/, qr{^$} ],
 	[ 'CPU features', qr/\bcpuid\b|__builtin_cpu_|__get_cpuid|<(imm|x86)intrin\.h>|<arm_neon\.h>|pg_attribute_target|__attribute__\s*\(\(\s*target\b/,
 		qr{vector/distance\w*\.[ch]|ann/ann_kernel\w*\.[ch]} ],

@@ -252,6 +252,14 @@ finish_word(const char *reason)
 	return "other";
 }
 
+/* Tokens of the input that a cache read or wrote. */
+static int64_t
+cached_input(const LlmUsage *usage)
+{
+	return (usage->cached > 0 ? usage->cached : 0) +
+		   (usage->cache_write > 0 ? usage->cache_write : 0);
+}
+
 /* Input tokens come without those that a cache read or wrote. */
 static void
 read_usage(const json_t *doc, LlmUsage *usage)
@@ -262,10 +270,8 @@ read_usage(const json_t *doc, LlmUsage *usage)
 	usage->cached = llm_count(given, "cache_read_input_tokens");
 	usage->cache_write = llm_count(given, "cache_creation_input_tokens");
 	usage->output = llm_count(given, "output_tokens");
-	if (usage->input >= 0 && usage->cached > 0)
-		usage->input += usage->cached;
-	if (usage->input >= 0 && usage->cache_write > 0)
-		usage->input += usage->cache_write;
+	if (usage->input >= 0)
+		usage->input += cached_input(usage);
 }
 
 /* Append text of a block to *content; false when it is malformed. */
@@ -333,22 +339,28 @@ parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_string_value(json_object_get(doc, "model")));
 }
 
-/* The end of a stream repeats the output tokens, and perhaps the others. */
+/*
+ * The end of a stream repeats the output tokens, and perhaps some of the
+ * others: what it does not say stays as it was at the beginning.
+ */
 static void
 event_usage(LlmStream *stream, const json_t *doc)
 {
 	LlmUsage *usage = &llm_stream_reply(stream)->usage;
+	int64_t fresh = usage->input - cached_input(usage);
 	LlmUsage given;
 
 	read_usage(doc, &given);
 	if (given.input >= 0)
-	{
-		usage->input = given.input;
+		fresh = given.input - cached_input(&given);
+	if (given.cached >= 0)
 		usage->cached = given.cached;
+	if (given.cache_write >= 0)
 		usage->cache_write = given.cache_write;
-	}
 	if (given.output >= 0)
 		usage->output = given.output;
+	if (usage->input >= 0 || given.input >= 0)
+		usage->input = fresh + cached_input(usage);
 }
 
 static void

@@ -20,14 +20,11 @@ int64_t
 llm_count(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
+	double count = json_number_value(value);
 
-	double real = json_real_value(value);
-
-	if (json_is_integer(value))
-		return json_integer_value(value) >= 0 ? json_integer_value(value) : -1;
-	/* see llm_json_load */
-	return json_is_real(value) && real >= 0 && real <= 9007199254740992.0
-			   ? (int64_t) real
+	/* integers can be reals, see llm_json_load; sums of counts stay in range */
+	return json_is_number(value) && count >= 0 && count <= 9007199254740992.0
+			   ? (int64_t) count
 			   : -1;
 }
 

@@ -408,6 +408,11 @@ foreach my $option ('"top_k": 5', '"metadata": {"a": "b"}')
 }
 is(scalar @{ $mock->requests }, 0, 'nothing was sent');
 
+# Counts beyond reason are none, and their sums do not turn negative.
+$mock->control({ do => [ { kind => 'body', body => '{"content":[{"type":"text","text":"a"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"cache_read_input_tokens":9223372036854775807,"output_tokens":9223372036854775807}}' } ] });
+is(sql(q{SELECT intel.chat('[{"role": "user", "content": "x"}]', 'anthropic-chat') ->> 'usage'}), '{"input_tokens": 5}', 'counts beyond reason');
+$mock->reset;
+
 # ---- embeddings ----------------------------------------------------------------
 
 my %embed_paths = (

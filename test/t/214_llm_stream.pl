@@ -358,6 +358,16 @@ $mock->reset;
 $mock->control({ do => [ { kind => 'body', body => "data:\n\n: alive\n\ndata: \n\ndata:\ndata:\n\n" . $ended{openai} . sse('[DONE]') . "data:\n\n" } ] });
 is(sql(q{SELECT string_agg(s, '') FROM intel.stream('x', 'openai-chat') s}), 'all', 'an event without data is none');
 
+# The end of an answer of Anthropic repeats some of the tokens, or none.
+foreach my $end ('"input_tokens":4,"output_tokens":7', '"output_tokens":7', '"input_tokens":null,"cache_read_input_tokens":5,"output_tokens":7', '"input_tokens":4,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":7')
+{
+	$mock->reset;
+	$mock->control({ do => [ { kind => 'body', body => sse('{"type":"message_start","message":{"usage":{"input_tokens":4,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":1}}}',
+		'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"all"}}', qq({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{$end}}), '{"type":"message_stop"}') } ] });
+	is(sql(q{SELECT s ->> 'usage' FROM intel.stream_chat('[{"role": "user", "content": "x"}]', 'anthropic-chat') s WHERE s ? 'usage'}),
+		'{"input_tokens": 11, "cached_tokens": 5, "output_tokens": 7, "cache_write_tokens": 2}', "anthropic: tokens, at the end $end");
+}
+
 # ---- rights -----------------------------------------------------------------------------
 
 sql('CREATE ROLE app; CREATE ROLE nobody; SELECT intel.grant_access(\'app\')');

@@ -413,6 +413,7 @@ static const struct
 	{"billing_not_active", 429},
 	{"content_filter", 400},
 	{"context_length_exceeded", 400},
+	{"DeploymentNotFound", 404},
 	{"exceed_context_size_error", 400},
 	{"FAILED_PRECONDITION", 400},
 	{"INTERNAL", 500},
@@ -436,6 +437,7 @@ static const struct
 	{"UNAUTHENTICATED", 401},
 	{"UNAVAILABLE", 503},
 	{"unavailable_error", 503},
+	{"unsupported_parameter", 400},
 	{"unsupported_value", 400},
 };
 
@@ -454,13 +456,22 @@ known_code(const json_t *value)
 	return NULL;
 }
 
-/* The member "error" of an answer; Gemini may wrap it in an array of one. */
+/*
+ * The member "error" of an answer; Gemini may wrap it in an array of one. With
+ * vLLM and Mistral the answer is the error, and says so.
+ */
 static const json_t *
 error_object(const json_t *doc)
 {
+	const json_t *error;
+	const char *kind;
+
 	if (json_is_array(doc))
 		doc = json_array_get(doc, 0);
-	return json_object_get(doc, "error");
+	error = json_object_get(doc, "error");
+	kind = json_string_value(json_object_get(doc, "object"));
+	return error == NULL && kind != NULL && strcmp(kind, "error") == 0 ? doc
+																	   : error;
 }
 
 /*
@@ -505,8 +516,12 @@ error_code(const json_t *error)
 static int
 error_status(const json_t *error, const char *code)
 {
-	json_int_t number = json_integer_value(json_object_get(error, "code"));
+	const json_t *given = json_object_get(error, "code");
+	json_int_t number = json_integer_value(given);
 
+	/* LiteLLM writes the number as a string */
+	if (json_is_string(given))
+		number = strtol(json_string_value(given), NULL, 10);
 	if (number >= 400 && number <= 599)
 		return (int) number;
 	for (size_t i = 0; i < NCODES; i++)

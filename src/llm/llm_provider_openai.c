@@ -18,15 +18,92 @@
 static const char *
 finish_word(const char *reason)
 {
-	static const char *const words[] = {"stop", "length", "tool_calls",
-										"content_filter"};
+	static const char *const words[][2] = {
+		{"stop", "stop"},
+		{"length", "length"},
+		{"model_length", "length"}, /* Mistral */
+		{"tool_calls", "tool_calls"},
+		{"content_filter", "content_filter"},
+	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 	{
-		if (reason != NULL && strcmp(reason, words[i]) == 0)
-			return words[i];
+		if (reason != NULL && strcmp(reason, words[i][0]) == 0)
+			return words[i][1];
 	}
 	return "other";
+}
+
+/*
+ * Has the answer failed in the middle? Status and stream were begun well by
+ * then, so a choice says so: by an error (OpenRouter), or by the reason for
+ * which it ended. What there is of its text is no answer.
+ */
+static bool
+choice_failed(const json_t *choice, LlmReply *reply)
+{
+	static const char *const reasons[] = {
+		"error",					   /* Mistral, OpenRouter */
+		"abort",					   /* vLLM, SGLang */
+		"insufficient_system_resource" /* DeepSeek */
+	};
+	const char *reason =
+		json_string_value(json_object_get(choice, "finish_reason"));
+
+	if (llm_reply_error(reply, choice))
+		return true;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+	{
+		if (reason == NULL || strcmp(reason, reasons[i]) != 0)
+			continue;
+		reply->code = reasons[i];
+		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * The text of a content, a string, owned; NULL when it has none. Models that
+ * think give a list of parts (Mistral), of which only those of text are meant
+ * for the reader.
+ */
+static json_t *
+content_text(json_t *content)
+{
+	json_t *text;
+	size_t i;
+	json_t *part;
+
+	if (json_is_string(content))
+		return json_incref(content);
+	if (!json_is_array(content))
+		return NULL;
+	text = json_string("");
+	json_array_foreach (content, i, part)
+	{
+		const char *type = json_string_value(json_object_get(part, "type"));
+		const char *piece = json_string_value(json_object_get(part, "text"));
+		json_t *joined;
+
+		if (type == NULL || strcmp(type, "text") != 0 || piece == NULL)
+			continue;
+		joined = json_pack("s+", json_string_value(text), piece);
+		json_decref(text);
+		text = joined;
+	}
+	return text;
+}
+
+/*
+ * Signatures of thoughts are of Gemini, which refuses its own calls without
+ * them in this format, too; other servers could refuse the member.
+ */
+static bool
+takes_signatures(const LlmAsk *ask)
+{
+	return !ask->is_public && !ask->is_azure &&
+		   strstr(ask->model_id, "gemini") != NULL;
 }
 
 /* Messages have this shape; only what another kind put into them goes. */
@@ -218,14 +295,17 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	const json_t *choice = json_array_get(json_object_get(doc, "choices"), 0);
 	const json_t *message = json_object_get(choice, "message");
 	const json_t *given_calls = json_object_get(message, "tool_calls");
-	const json_t *refusal = json_object_get(message, "refusal");
-	json_t *content = json_object_get(message, "content");
+	json_t *refusal = json_object_get(message, "refusal");
+	json_t *given = json_object_get(message, "content");
 	const char *finish = finish_word(
 		json_string_value(json_object_get(choice, "finish_reason")));
+	json_t *content;
 	json_t *calls = NULL;
 
 	read_usage(doc, &reply->usage);
 	reply->certainty = read_certainty(choice);
+	if (choice_failed(choice, reply))
+		return;
 	if (!json_is_object(message))
 	{
 		llm_reply_malformed(reply, "it has no message");
@@ -240,23 +320,23 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 			return;
 		}
 	}
-	if (!json_is_string(content) && json_is_string(refusal))
+	content = content_text(given);
+	if (json_string_length(content) == 0 && json_string_length(refusal) > 0)
 	{
-		content = (json_t *) refusal;
+		json_decref(content);
+		content = json_incref(refusal);
 		finish = "refusal";
 	}
 	/* who only thought up to the limit, or was filtered, said nothing */
-	if (!json_is_string(content) && calls == NULL &&
-		((content != NULL && !json_is_null(content)) ||
-		 strcmp(finish, "other") == 0))
+	if (content == NULL && calls == NULL && given != NULL &&
+		!json_is_null(given))
 	{
 		llm_reply_malformed(reply, "its message has no content");
 		return;
 	}
-	llm_reply_text(
-		ask, reply,
-		json_is_string(content) ? json_incref(content) : json_string(""),
-		calls, finish, json_string_value(json_object_get(doc, "model")));
+	llm_reply_text(ask, reply, content != NULL ? content : json_string(""),
+				   calls, finish,
+				   json_string_value(json_object_get(doc, "model")));
 }
 
 /* Pieces of tool calls: the first has id and name, all have arguments. */
@@ -289,14 +369,18 @@ event(LlmStream *stream, const json_t *doc)
 	const json_t *delta = json_object_get(choice, "delta");
 	const char *reason =
 		json_string_value(json_object_get(choice, "finish_reason"));
+	json_t *text = content_text(json_object_get(delta, "content"));
 
 	llm_stream_set_model(stream, json_object_get(doc, "model"));
 	if (json_is_object(json_object_get(doc, "usage")))
 		read_usage(doc, &llm_stream_reply(stream)->usage);
-	llm_stream_add_text(stream, json_object_get(delta, "content"));
+	llm_stream_add_text(stream, text);
+	json_decref(text);
 	llm_stream_add_refusal(stream, json_object_get(delta, "refusal"));
 	event_tool_calls(stream, json_object_get(delta, "tool_calls"));
-	if (reason != NULL)
+	/* "" is that of servers which say nothing yet */
+	if (!choice_failed(choice, llm_stream_reply(stream)) && reason != NULL &&
+		reason[0] != '\0')
 		llm_stream_set_finish(stream, finish_word(reason));
 }
 

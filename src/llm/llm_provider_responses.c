@@ -253,6 +253,22 @@ finish_word(const json_t *doc, const Output *output)
 	return reason == NULL ? "stop" : "other";
 }
 
+/* A response has a status beside its output, which may be of one that failed. */
+static bool
+has_ended(const json_t *doc, LlmReply *reply)
+{
+	const char *status = json_string_value(json_object_get(doc, "status"));
+
+	if (status == NULL || strcmp(status, "completed") == 0 ||
+		strcmp(status, "incomplete") == 0)
+		return true;
+	if (strcmp(status, "failed") == 0)
+		llm_reply_fault(reply, LLM_FAULT_SERVER, LLM_RETRYABLE);
+	else
+		llm_reply_malformed(reply, "its response is not completed");
+	return false;
+}
+
 static void
 parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
@@ -260,15 +276,18 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	Output output = {json_string(""), json_array(), false};
 	const char *finish;
 	bool ok = json_is_array(items);
+	bool ended;
 	size_t i;
 	json_t *item;
 
 	read_usage(doc, &reply->usage);
+	ended = has_ended(doc, reply);
 	json_array_foreach (items, i, item)
 		ok = ok && read_item(item, &output);
-	if (!ok)
-	{
+	if (ended && !ok)
 		llm_reply_malformed(reply, "its output is no list of items");
+	if (!ended || !ok)
+	{
 		json_decref(output.content);
 		json_decref(output.calls);
 		return;

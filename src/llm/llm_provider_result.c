@@ -163,6 +163,13 @@ llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 
 	if (tool_calls != NULL)
 		finish = finish_of_calls(finish);
+	else if (strcmp(finish, "other") == 0 && json_string_length(content) == 0)
+	{
+		/* a call that the model got wrong, a pause: it is not that it says "" */
+		llm_reply_malformed(reply, "it has no text, and no known reason why");
+		json_decref(content);
+		return;
+	}
 	if (!is_tool_turn(ask, tool_calls))
 		content = fit_content(ask, reply, content, finish);
 	if (content == NULL)

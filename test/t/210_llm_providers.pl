@@ -307,7 +307,10 @@ $mock->reset;
 # Text answers: refusals, limits, filters.
 my @finishes = (
 	[ openai => '{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}', 'no', 'refusal' ],
+	[ openai => '{"choices":[{"message":{"content":"","refusal":"no"},"finish_reason":"stop"}]}', 'no', 'refusal' ],
 	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"length"}]}', 'part', 'length' ],
+	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"model_length"}]}', 'part', 'length' ],
+	[ openai => '{"choices":[{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},{"type":"text","text":"b"}]},"finish_reason":"stop"}]}', 'ab', 'stop' ],
 	[ openai => '{"choices":[{"message":{"content":"part"},"finish_reason":"new_word"}]}', 'part', 'other' ],
 	[ openai => '{"choices":[{"message":{"role":"assistant","content":null},"finish_reason":"length"}]}', '', 'length' ],
 	[ openai => '{"choices":[{"message":{"role":"assistant"},"finish_reason":"content_filter"}]}', '', 'content_filter' ],
@@ -329,6 +332,33 @@ foreach my $message ('"message":{"content":null}', '"message":{"content":null},"
 {
 	$mock->control({ do => [ { kind => 'body', body => "{\"choices\":[{$message}]}" } ] });
 	is(sqlstate($node, "SELECT intel.complete('x', 'openai-chat')"), 'IN004', "openai: no answer: $message");
+	$mock->reset;
+}
+
+# What failed in the middle is no answer, though its status is that of one, nor is silence for a reason that nobody knows.
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('responses', 'responses', '$base{openai}', true);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('responses-chat', 'responses', 'm', 'chat');
+SQL
+foreach my $case (
+	(map { [ openai => qq({"choices":[{"message":{"content":"The first half"},"finish_reason":"$_"}]}), '58000', qr/failed \(status 200, $_\)/ ] } qw(error abort insufficient_system_resource)),
+	[ openai => '{"choices":[{"message":{"content":"The first half"},"finish_reason":"error","error":{"code":502,"message":"SECRETWORD"}}]}', '58000', qr/failed \(status 200/ ],
+	[ openai => '{"choices":[{"message":{"content":""},"error":{"code":429,"message":"SECRETWORD"}}]}', 'IN003', qr/limits its rate/ ],
+	[ openai => '{"error":{"code":"429","message":"SECRETWORD"}}', 'IN003', qr/limits its rate/ ],
+	[ openai => '{"object":"error","message":"SECRETWORD","type":"BadRequestError","code":400}', '38000', qr/rejected the request/ ],
+	[ openai => '{"choices":[{"message":{"content":""},"finish_reason":"new_word"}]}', 'IN004', qr/no text, and no known reason/ ],
+	[ responses => '{"status":"failed","error":null,"output":[{"type":"message","content":[{"text":"The first half"}]}]}', '58000', qr/failed \(status 200/ ],
+	[ responses => '{"status":"cancelled","error":null,"output":[]}', 'IN004', qr/not completed/ ],
+	[ anthropic => '{"content":[],"stop_reason":"pause_turn"}', 'IN004', qr/no text, and no known reason/ ],
+	[ gemini => '{"candidates":[{"content":{},"finishReason":"MALFORMED_FUNCTION_CALL"}]}', 'IN004', qr/no text, and no known reason/ ],
+	[ ollama => '{"message":{"content":""},"done":true,"done_reason":"load"}', 'IN004', qr/no text, and no known reason/ ])
+{
+	my ($kind, $body, $state, $message) = @$case;
+	$mock->control({ do => [ { kind => 'body', body => $body } ] });
+	my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT intel.complete('x', '$kind-chat')");
+	like($err, qr/ERROR:  $state: .*$message/, "$kind: no answer: $body");
+	unlike($err . $out, qr/SECRETWORD|first half/, 'shows no text');
+	sql("SELECT intel.reset_breaker('$kind-chat')");
 	$mock->reset;
 }
 

@@ -303,6 +303,8 @@ my @faults = (
 	[ { kind => 'body', body => "data: {}\n\n" }, 'IN00[14]', qr/cannot be used|ended too early/ ],
 	[ { kind => 'body', body => "data: [DONE]\n\n" }, 'IN004', qr/cannot be used/ ],
 	[ { kind => 'body', body => "data: {\"error\": {\"code\": 429, \"message\": \"SECRETWORD\"}}\n\n" }, 'IN003', qr/limits its rate/ ],
+	[ { kind => 'body', body => "data: {\"error\": {\"code\": \"429\", \"message\": \"SECRETWORD\"}}\n\n" }, 'IN003', qr/limits its rate/ ],
+	[ { kind => 'body', body => "data: {\"object\": \"error\", \"message\": \"SECRETWORD\", \"code\": 400}\n\n" }, '38000', qr/rejected the request/ ],
 	[ { kind => 'body', body => "data: {\"error\": {\"type\": \"overloaded_error\"}}" }, '58000', qr/overloaded_error/ ]);
 # Only silence is waited for shortly: on a busy machine anything else may take longer.
 sub patience { return $_[0][2] =~ /nothing for 300 ms/ ? '"timeout_ms": 20000, "idle_timeout_ms": 300' : '"timeout_ms": 20000'; }
@@ -330,6 +332,24 @@ foreach my $kind (@kinds)
 	}
 	is(scalar @{ $mock->requests }, 2 * @faults, "$kind: one request per call");
 }
+
+# Content can be a list of parts, with thoughts among them.
+$mock->reset;
+$mock->control({ do => [ { kind => 'body', body => sse('{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}',
+	'{"choices":[{"delta":{"content":[{"type":"text","text":"al"}]}}]}', '{"choices":[{"delta":{"content":"l"},"finish_reason":"stop"}]}', '[DONE]') } ] });
+is(sql(q{SELECT string_agg(s, '') FROM intel.stream('x', 'openai-chat') s}), 'all', 'parts of content');
+
+# What a stream has given is not the answer when it says that it failed.
+foreach my $end ('"delta":{"content":""},"finish_reason":"error"', '"delta":{},"error":{"code":502,"message":"SECRETWORD"}')
+{
+	$mock->reset;
+	$mock->control({ do => [ { kind => 'body', body => sse('{"choices":[{"delta":{"content":"half"}}]}', qq({"choices":[{$end}]}), '[DONE]') } ] });
+	is(sqlstate($node, q{SELECT intel.stream('x', 'openai-chat')}), '58000', "it failed: $end");
+}
+# A reason that is empty is none yet.
+$mock->reset;
+$mock->control({ do => [ { kind => 'body', body => sse(('{"choices":[{"delta":{"content":"half"},"finish_reason":""}]}') x 2) } ] });
+is(sqlstate($node, q{SELECT intel.stream('x', 'openai-chat')}), 'IN001', 'an empty reason is none');
 
 # A stream that has said all may end as it likes.
 foreach my $case ([ openai => $tools{openai} ], [ anthropic => $tools{anthropic} ])

@@ -22,8 +22,6 @@
 #define MAX_MESSAGES 10000
 #define MAX_NAME 64
 #define MAX_SIGNATURE 65536
-#define NAME_CHARACTERS                                                       \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 bool
 llm_problem(LlmProblem *problem, const char *format, ...)
@@ -80,28 +78,41 @@ static const Option options[] = {
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
-/* 1 to 64 of a few characters. */
 static bool
-is_short(const json_t *value, const char *characters)
+is_name(const json_t *value)
 {
 	const char *name = json_string_value(value);
 	size_t len = json_string_length(value);
 
 	return name != NULL && len > 0 && len <= MAX_NAME &&
-		   strspn(name, characters) == len;
+		   strspn(name, LLM_NAME_CHARACTERS) == len;
 }
 
+/* Base64, of either alphabet. */
 static bool
-is_name(const json_t *value)
+is_signature_text(const char *text)
 {
-	return is_short(value, NAME_CHARACTERS);
+	size_t len = strlen(text);
+
+	return len > 0 && len <= MAX_SIGNATURE &&
+		   strspn(text, LLM_NAME_CHARACTERS "+/=") == len;
 }
 
-/* Of a tool call; some servers make it of a name: "functions.f:0". */
+/*
+ * Of a tool call; some servers make it of a name: "functions.f:0". A signature
+ * of thoughts may stand behind it.
+ */
 static bool
 is_id(const json_t *value)
 {
-	return is_short(value, NAME_CHARACTERS ".:");
+	const char *id = json_string_value(value);
+	const char *signature = id != NULL ? llm_signature_of_id(id) : NULL;
+	size_t len = signature != NULL ? (size_t) (signature - id)
+								   : json_string_length(value);
+
+	return id != NULL && len > 0 && len <= LLM_CALL_ID_MAX &&
+		   strspn(id, LLM_NAME_CHARACTERS ".:") >= len &&
+		   (signature == NULL || is_signature_text(signature));
 }
 
 static bool
@@ -330,17 +341,6 @@ content_string(const json_t *content)
 	return result;
 }
 
-/* Base64, of either alphabet. */
-static bool
-is_signature(const json_t *value)
-{
-	const char *text = json_string_value(value);
-	size_t len = json_string_length(value);
-
-	return text != NULL && len > 0 && len <= MAX_SIGNATURE &&
-		   strspn(text, NAME_CHARACTERS "+/=") == len;
-}
-
 /*
  * [{id, type: function, function: {name, arguments: string},
  * thought_signature?}]
@@ -364,7 +364,9 @@ is_tool_calls(const json_t *calls)
 		const json_t *signature = json_object_get(call, "thought_signature");
 
 		if (!has_only(call, outer) || !is_id(json_object_get(call, "id")) ||
-			(signature != NULL && !is_signature(signature)) ||
+			(signature != NULL &&
+			 (!json_is_string(signature) ||
+			  !is_signature_text(json_string_value(signature)))) ||
 			!json_is_string(type) ||
 			strcmp(json_string_value(type), "function") != 0 ||
 			!has_only(function, inner) ||
@@ -756,9 +758,19 @@ collect_fixed(const json_t *value, json_t *fixed)
 }
 
 static void
+collect_signature(const char *text, json_t *fixed)
+{
+	if (text != NULL && !llm_is_machine_signature(text))
+		json_array_append_new(fixed, json_string(text));
+}
+
+static void
 collect_name(const json_t *value, json_t *fixed)
 {
-	if (value != NULL && !llm_is_machine_id(value))
+	if (value == NULL)
+		return;
+	collect_signature(llm_signature_of_id(json_string_value(value)), fixed);
+	if (!llm_is_machine_id(value))
 		json_array_append(fixed, (json_t *) value);
 }
 
@@ -778,10 +790,9 @@ collect_message(const json_t *message, json_t *texts, json_t *arguments,
 	{
 		const json_t *function = json_object_get(call, "function");
 
-		const json_t *signature = json_object_get(call, "thought_signature");
-
-		if (signature != NULL && !llm_is_machine_signature(signature))
-			json_array_append(fixed, (json_t *) signature);
+		collect_signature(
+			json_string_value(json_object_get(call, "thought_signature")),
+			fixed);
 		collect_name(json_object_get(call, "id"), fixed);
 		collect_name(json_object_get(function, "name"), fixed);
 		if (json_array_append_new(

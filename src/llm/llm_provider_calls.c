@@ -20,6 +20,50 @@
 /* ---- what machines make up ---------------------------------------------- */
 
 /*
+ * A signature of thoughts is encrypted, so it looks as random. It goes unseen
+ * only where what it encodes is no text: base64 hides nothing here.
+ */
+bool
+llm_is_machine_signature(const char *text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+	uint32_t bits = 0;
+	int nbits = 0;
+	size_t n = 0;
+	size_t strange = 0;
+
+	for (; *text != '\0' && *text != '='; text++)
+	{
+		unsigned at = (unsigned) (strchr(digits, *text) - digits);
+
+		bits = bits << 6 | (at < 64 ? at : at - 2);
+		nbits += 6;
+		if (nbits >= 8)
+		{
+			unsigned byte = bits >> (nbits -= 8) & 0xff;
+
+			n++;
+			strange += byte < 32 || byte > 126;
+		}
+	}
+	return n >= 24 && strange >= n / 4;
+}
+
+/*
+ * LiteLLM puts the signature behind the identifier of a call, so that clients
+ * which know of none bring it back.
+ */
+const char *
+llm_signature_of_id(const char *id)
+{
+	static const char separator[] = "__thought__";
+	const char *found = strstr(id, separator);
+
+	return found != NULL ? found + strlen(separator) : NULL;
+}
+
+/*
  * Identifiers that providers make up look random, and a redactor may take
  * them for keys. With one of their prefixes and a body that is not just
  * digits, they are machine-made.
@@ -41,36 +85,34 @@ llm_is_machine_id(const json_t *value)
 	return false;
 }
 
+/* ---- what was called ----------------------------------------------------- */
+
 /*
- * A signature of thoughts is encrypted, so it looks as random. It goes unseen
- * only where what it encodes is no text: base64 hides nothing here.
+ * Identifiers that are made up come again in each answer, so the last call
+ * before the message is meant.
  */
-bool
-llm_is_machine_signature(const json_t *value)
+const char *
+llm_called_function(const LlmAsk *ask, size_t index)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
-	const char *text = json_string_value(value);
-	uint32_t bits = 0;
-	int nbits = 0;
-	size_t n = 0;
-	size_t strange = 0;
+	const char *id = json_string_value(
+		json_object_get(json_array_get(ask->messages, index), "tool_call_id"));
+	size_t i;
+	json_t *call;
 
-	for (; *text != '\0' && *text != '='; text++)
+	while (index-- > 0)
 	{
-		unsigned at = (unsigned) (strchr(digits, *text) - digits);
-
-		bits = bits << 6 | (at < 64 ? at : at - 2);
-		nbits += 6;
-		if (nbits >= 8)
+		json_array_foreach (
+			json_object_get(json_array_get(ask->messages, index),
+							"tool_calls"),
+			i, call)
 		{
-			unsigned byte = bits >> (nbits -= 8) & 0xff;
-
-			n++;
-			strange += byte < 32 || byte > 126;
+			if (strcmp(json_string_value(json_object_get(call, "id")), id) ==
+				0)
+				return json_string_value(json_object_get(
+					json_object_get(call, "function"), "name"));
 		}
 	}
-	return n >= 24 && strange >= n / 4;
+	return NULL;
 }
 
 /* ---- arguments ---------------------------------------------------------- */

@@ -30,32 +30,38 @@ text_part(json_t *text)
 }
 
 /*
- * Name of the function that the tool message at an index answers. Calls have
- * no ids here, and those that are made up come again in each answer, so the
- * last one before the message is meant.
+ * Newer models give calls an identifier and want it back with the result. It
+ * gets our prefix here, by which redaction knows it as machine-made; those that
+ * were made up, where there was none, are not sent.
  */
-static const char *
-called_function(const LlmAsk *ask, size_t index)
-{
-	const char *id = json_string_value(
-		json_object_get(json_array_get(ask->messages, index), "tool_call_id"));
-	size_t i;
-	json_t *call;
+#define ID_PREFIX "call_"
 
-	while (index-- > 0)
-	{
-		json_array_foreach (
-			json_object_get(json_array_get(ask->messages, index),
-							"tool_calls"),
-			i, call)
-		{
-			if (strcmp(json_string_value(json_object_get(call, "id")), id) ==
-				0)
-				return json_string_value(json_object_get(
-					json_object_get(call, "function"), "name"));
-		}
-	}
-	return "unknown";
+static void
+read_id(const json_t *call, size_t number, char *id, size_t size)
+{
+	const char *given = json_string_value(json_object_get(call, "id"));
+
+	if (given != NULL && given[0] != '\0' &&
+		strlen(ID_PREFIX) + strlen(given) < size &&
+		strspn(given, LLM_NAME_CHARACTERS) == strlen(given))
+		snprintf(id, size, ID_PREFIX "%s", given);
+	else
+		snprintf(id, size, ID_PREFIX "g%zu", number);
+}
+
+static void
+set_id(json_t *function, const json_t *id)
+{
+	const char *text = json_string_value(id);
+	bool made_up;
+
+	if (strncmp(text, ID_PREFIX, strlen(ID_PREFIX)) == 0)
+		text += strlen(ID_PREFIX);
+	/* by this kind, by streams, by other kinds */
+	made_up = (text[0] == 'g' || text[0] == 's' || text[0] == 'o') &&
+			  strspn(text + 1, "0123456789") == strlen(text + 1);
+	if (text[0] != '\0' && !made_up)
+		json_object_set_new(function, "id", json_string(text));
 }
 
 static bool
@@ -68,10 +74,14 @@ is_tool_result(const json_t *message)
 static json_t *
 result_part(const LlmAsk *ask, size_t index)
 {
-	return json_pack(
-		"{s:{s:s, s:{s:O}}}", "functionResponse", "name",
-		called_function(ask, index), "response", "result",
-		json_object_get(json_array_get(ask->messages, index), "content"));
+	const json_t *message = json_array_get(ask->messages, index);
+	const char *name = llm_called_function(ask, index);
+	json_t *response =
+		json_pack("{s:s, s:{s:O}}", "name", name != NULL ? name : "unknown",
+				  "response", "result", json_object_get(message, "content"));
+
+	set_id(response, json_object_get(message, "tool_call_id"));
+	return json_pack("{s:o}", "functionResponse", response);
 }
 
 static json_t *
@@ -92,9 +102,11 @@ convert_message(const json_t *message)
 		json_t *name =
 			json_object_get(json_object_get(call, "function"), "name");
 		json_t *signature = json_object_get(call, "thought_signature");
-		json_t *part = json_pack("{s:{s:O, s:o}}", "functionCall", "name",
-								 name, "args", llm_call_arguments(call));
+		json_t *function = json_pack("{s:O, s:o}", "name", name, "args",
+									 llm_call_arguments(call));
+		json_t *part = json_pack("{s:o}", "functionCall", function);
 
+		set_id(function, json_object_get(call, "id"));
 		/* without it newer models refuse their own call */
 		if (signature != NULL)
 			json_object_set(part, "thoughtSignature", signature);
@@ -339,12 +351,13 @@ read_part(const json_t *part, size_t number, json_t **content, json_t *calls)
 	{
 		const char *name = json_string_value(json_object_get(call, "name"));
 		const json_t *args = json_object_get(call, "args");
-		json_t *none = args == NULL ? json_pack("{}") : NULL;
+		json_t *none =
+			args == NULL || json_is_null(args) ? json_pack("{}") : NULL;
 		json_t *signature = json_object_get(part, "thoughtSignature");
 		json_t *made = NULL;
-		char id[32];
+		char id[LLM_CALL_ID_MAX + 1];
 
-		snprintf(id, sizeof(id), "call_g%zu", number);
+		read_id(call, number, id, sizeof(id));
 		if (name != NULL)
 			made = llm_tool_call(id, name, none != NULL ? none : args);
 		json_decref(none);
@@ -404,19 +417,22 @@ event_part(LlmStream *stream, const json_t *part)
 {
 	const json_t *call = json_object_get(part, "functionCall");
 	const json_t *args = json_object_get(call, "args");
-	char *text;
+	char id[LLM_CALL_ID_MAX + 1];
+	char *text = NULL;
+	size_t place;
 
 	if (!json_is_true(json_object_get(part, "thought")))
 		llm_stream_add_text(stream, json_object_get(part, "text"));
 	if (!json_is_object(call))
 		return;
-	text =
-		args != NULL ? json_dump(args, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	llm_stream_add_call(stream, llm_stream_calls(stream), NULL,
-						json_string_value(json_object_get(call, "name")),
-						text);
+	if (args != NULL && !json_is_null(args))
+		text = json_dump(args, JSON_COMPACT | JSON_ENCODE_ANY);
+	read_id(call, llm_stream_calls(stream) + 1, id, sizeof(id));
+	place = llm_stream_add_call(
+		stream, llm_stream_calls(stream), id,
+		json_string_value(json_object_get(call, "name")), text);
 	llm_stream_sign_call(
-		stream, llm_stream_calls(stream) - 1,
+		stream, place,
 		json_string_value(json_object_get(part, "thoughtSignature")));
 	free(text);
 }

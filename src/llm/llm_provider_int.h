@@ -39,8 +39,17 @@ extern const json_t *llm_schema_resolve(const json_t *root,
 /* Can Anthropic be asked for this schema? And the schema to ask for. Owned. */
 extern bool llm_anthropic_takes(const json_t *schema);
 extern json_t *llm_anthropic_schema(const json_t *schema);
+/* Of names of tools and functions. */
+#define LLM_NAME_CHARACTERS                                                   \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+/* Longest identifier of a tool call, but for a signature behind it. */
+#define LLM_CALL_ID_MAX 64
 extern bool llm_is_machine_id(const json_t *value);
-extern bool llm_is_machine_signature(const json_t *value);
+extern bool llm_is_machine_signature(const char *text);
+/* The signature of thoughts that is part of an identifier, or NULL. */
+extern const char *llm_signature_of_id(const char *id);
+/* The function that the tool message at an index answers, or NULL. */
+extern const char *llm_called_function(const LlmAsk *ask, size_t index);
 /*
  * Arguments of a tool call, all owned. Take: the text as it may be sent, NULL
  * where it is no JSON object. Call: parsed. Document: to be redacted, with its
@@ -113,12 +122,15 @@ extern LlmReply *llm_stream_reply(LlmStream *stream);
 /* More text; what is no string is no text. */
 extern void llm_stream_add_text(LlmStream *stream, const json_t *text);
 extern void llm_stream_add_refusal(LlmStream *stream, const json_t *text);
-/* A tool call, or more of its arguments; NULL for what is not said. */
-extern void llm_stream_add_call(LlmStream *stream, size_t index,
-								const char *id, const char *name,
-								const char *arguments);
+/*
+ * A tool call, or more of its arguments; NULL for what is not said. Returns
+ * which of the calls it is, whose number may be another than its index.
+ */
+extern size_t llm_stream_add_call(LlmStream *stream, size_t index,
+								  const char *id, const char *name,
+								  const char *arguments);
 /* What a kind wants back with a call that has begun; NULL for nothing. */
-extern void llm_stream_sign_call(LlmStream *stream, size_t index,
+extern void llm_stream_sign_call(LlmStream *stream, size_t call,
 								 const char *signature);
 /* How many tool calls have begun. */
 extern size_t llm_stream_calls(const LlmStream *stream);

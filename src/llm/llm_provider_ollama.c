@@ -12,11 +12,18 @@
 #include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
-/* Arguments of tool calls are objects here, and calls have no ids. */
+/*
+ * Arguments of tool calls are objects here, and calls have no identifiers: a
+ * result names the function.
+ */
 static json_t *
-convert_message(const json_t *message)
+convert_message(const LlmAsk *ask, size_t index)
 {
+	const json_t *message = json_array_get(ask->messages, index);
 	json_t *calls = json_object_get(message, "tool_calls");
+	const char *function = json_object_get(message, "tool_call_id") != NULL
+							   ? llm_called_function(ask, index)
+							   : NULL;
 	json_t *converted;
 	size_t i;
 	json_t *call;
@@ -24,6 +31,8 @@ convert_message(const json_t *message)
 	converted =
 		json_pack("{s:O, s:O}", "role", json_object_get(message, "role"),
 				  "content", json_object_get(message, "content"));
+	if (function != NULL)
+		json_object_set_new(converted, "tool_name", json_string(function));
 	if (calls != NULL)
 	{
 		json_t *list = json_array();
@@ -50,7 +59,7 @@ convert_messages(const LlmAsk *ask)
 	json_t *message;
 
 	json_array_foreach (ask->messages, i, message)
-		json_array_append_new(messages, convert_message(message));
+		json_array_append_new(messages, convert_message(ask, i));
 	return messages;
 }
 
@@ -133,6 +142,7 @@ read_tool_calls(const json_t *given)
 			json_decref(calls);
 			return NULL;
 		}
+		/* those that newer versions give are not wanted back */
 		snprintf(id, sizeof(id), "call_o%zu", i + 1);
 		json_array_append_new(calls, llm_tool_call(id, name, arguments));
 	}
@@ -158,7 +168,12 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	json_t *calls = NULL;
 
 	read_usage(doc, &reply->usage);
-	if (!json_is_string(content))
+	/* who only calls a tool, or thought up to the limit, says nothing */
+	if (!json_is_object(message) ||
+		!(content == NULL || json_is_null(content) ||
+		  json_is_string(content)) ||
+		(!json_is_string(content) && json_array_size(given_calls) == 0 &&
+		 strcmp(finish_word(reason), "length") != 0))
 	{
 		llm_reply_malformed(reply, "it has no message with content");
 		return;
@@ -172,8 +187,10 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 			return;
 		}
 	}
-	llm_reply_text(ask, reply, json_incref(content), calls,
-				   finish_word(reason),
+	llm_reply_text(ask, reply,
+				   json_is_string(content) ? json_incref(content)
+										   : json_string(""),
+				   calls, finish_word(reason),
 				   json_string_value(json_object_get(doc, "model")));
 }
 

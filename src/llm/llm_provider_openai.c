@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "llm/llm_provider_int.h"
@@ -118,7 +119,15 @@ convert_messages(const LlmAsk *ask)
 	json_array_foreach (messages, i, message)
 	{
 		json_array_foreach (json_object_get(message, "tool_calls"), j, call)
+		{
+			json_t *signature = json_object_get(call, "thought_signature");
+
+			if (signature != NULL && takes_signatures(ask))
+				json_object_set_new(call, "extra_content",
+									json_pack("{s:{s:O}}", "google",
+											  "thought_signature", signature));
 			json_object_del(call, "thought_signature");
+		}
 	}
 	return messages;
 }
@@ -233,7 +242,48 @@ read_usage(const json_t *doc, LlmUsage *usage)
 				  "reasoning_tokens");
 }
 
-/* Tool calls as they came, reduced to the members we know; NULL if broken. */
+static json_t *
+signature_of(const json_t *item)
+{
+	return json_object_get(
+		json_object_get(json_object_get(item, "extra_content"), "google"),
+		"thought_signature");
+}
+
+/*
+ * A tool call, reduced to the members we know; NULL if broken. Servers leave
+ * out identifiers, and give arguments as the document that they are.
+ */
+static json_t *
+read_tool_call(const json_t *item, size_t number)
+{
+	const json_t *function = json_object_get(item, "function");
+	const char *id = json_string_value(json_object_get(item, "id"));
+	const char *name = json_string_value(json_object_get(function, "name"));
+	const json_t *arguments = json_object_get(function, "arguments");
+	json_t *call;
+	char made_up[32];
+
+	if (name == NULL ||
+		!(arguments == NULL || json_is_null(arguments) ||
+		  json_is_string(arguments) || json_is_object(arguments)))
+		return NULL;
+	snprintf(made_up, sizeof(made_up), "call_o%zu", number);
+	if (id == NULL || id[0] == '\0')
+		id = made_up;
+	if (json_is_object(arguments))
+		call = llm_tool_call(id, name, arguments);
+	else
+		call = json_pack(
+			"{s:s, s:s, s:{s:s, s:s}}", "id", id, "type", "function",
+			"function", "name", name, "arguments",
+			json_is_string(arguments) ? json_string_value(arguments) : "{}");
+	if (call != NULL && json_is_string(signature_of(item)))
+		json_object_set(call, "thought_signature", signature_of(item));
+	return call;
+}
+
+/* The tool calls of a message; NULL if one is broken. */
 static json_t *
 read_tool_calls(const json_t *given)
 {
@@ -243,21 +293,14 @@ read_tool_calls(const json_t *given)
 
 	json_array_foreach (given, i, item)
 	{
-		const json_t *function = json_object_get(item, "function");
-		const json_t *id = json_object_get(item, "id");
-		const json_t *name = json_object_get(function, "name");
-		const json_t *arguments = json_object_get(function, "arguments");
+		json_t *call = read_tool_call(item, i + 1);
 
-		if (!json_is_string(id) || !json_is_string(name) ||
-			!json_is_string(arguments))
+		if (call == NULL)
 		{
 			json_decref(calls);
 			return NULL;
 		}
-		json_array_append_new(calls,
-							  json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", id,
-										"type", "function", "function", "name",
-										name, "arguments", arguments));
+		json_array_append_new(calls, call);
 	}
 	return calls;
 }
@@ -352,12 +395,14 @@ event_tool_calls(LlmStream *stream, const json_t *given)
 		const json_t *function = json_object_get(item, "function");
 		json_int_t at = json_is_integer(index) ? json_integer_value(index)
 											   : (json_int_t) i;
-
-		llm_stream_add_call(
+		size_t call = llm_stream_add_call(
 			stream, at < 0 ? SIZE_MAX : (size_t) at,
 			json_string_value(json_object_get(item, "id")),
 			json_string_value(json_object_get(function, "name")),
 			json_string_value(json_object_get(function, "arguments")));
+
+		llm_stream_sign_call(stream, call,
+							 json_string_value(signature_of(item)));
 	}
 }
 

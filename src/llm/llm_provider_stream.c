@@ -34,7 +34,8 @@ typedef struct Buffer
 
 typedef struct StreamCall
 {
-	char *id; /* malloc, or NULL */
+	size_t index; /* that the provider gave it */
+	char *id;	  /* malloc, or NULL */
 	char *name;
 	char *signature;
 	Buffer arguments;
@@ -155,44 +156,76 @@ llm_stream_add_refusal(LlmStream *stream, const json_t *text)
 	llm_stream_add_text(stream, text);
 }
 
+static bool
+is_said(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
 /* Keep the first string that is given. */
 static void
 keep_string(LlmStream *stream, char **kept, const char *given)
 {
-	if (given == NULL || *kept != NULL)
+	if (!is_said(given) || *kept != NULL)
 		return;
 	*kept = strdup(given);
 	if (*kept == NULL)
 		llm_reply_fault(&stream->reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
 }
 
-void
+/*
+ * Where the call is that the provider gives this index, or would go. Some give
+ * all calls of an answer the same one (Gemini's format of OpenAI): there, another
+ * identifier with a name begins another call. One without a name does not, since
+ * others make up an identifier for each piece. Some begin with 1.
+ */
+static size_t
+place_of_call(const LlmStream *stream, size_t index, const char *id,
+			  const char *name)
+{
+	for (size_t i = stream->n_calls; i-- > 0;)
+	{
+		const StreamCall *call = &stream->calls[i];
+
+		if (call->index != index)
+			continue;
+		return is_said(id) && is_said(name) && call->id != NULL &&
+					   strcmp(id, call->id) != 0
+				   ? stream->n_calls
+				   : i;
+	}
+	return stream->n_calls;
+}
+
+size_t
 llm_stream_add_call(LlmStream *stream, size_t index, const char *id,
 					const char *name, const char *arguments)
 {
+	size_t place = place_of_call(stream, index, id, name);
 	StreamCall *call;
 
-	if (index >= MAX_TOOL_CALLS)
+	if (index >= MAX_TOOL_CALLS || place >= MAX_TOOL_CALLS)
 	{
 		llm_reply_malformed(&stream->reply, "it has more than %d tool calls",
 							MAX_TOOL_CALLS);
-		return;
+		return SIZE_MAX;
 	}
-	if (index >= stream->n_calls)
-		stream->n_calls = index + 1;
-	call = &stream->calls[index];
+	call = &stream->calls[place];
+	if (place == stream->n_calls)
+		stream->calls[stream->n_calls++].index = index;
 	keep_string(stream, &call->id, id);
 	keep_string(stream, &call->name, name);
 	if (arguments != NULL)
 		(void) buffer_add(stream, &call->arguments, arguments,
 						  strlen(arguments));
+	return place;
 }
 
 void
-llm_stream_sign_call(LlmStream *stream, size_t index, const char *signature)
+llm_stream_sign_call(LlmStream *stream, size_t call, const char *signature)
 {
-	if (index < stream->n_calls)
-		keep_string(stream, &stream->calls[index].signature, signature);
+	if (call < stream->n_calls)
+		keep_string(stream, &stream->calls[call].signature, signature);
 }
 
 size_t

@@ -101,6 +101,21 @@ foreach my $kind (sort keys %tools)
 	is($json->{usage}{cached_tokens}, $kind eq 'ollama' ? undef : 5, "$kind: its cached tokens");
 }
 
+# Calls that were made together may have one index, or none, or begin with 1; pieces of one may each have an identifier.
+sub delta { return qq({"choices":[{"delta":{"tool_calls":[$_[0]]}}]}); }
+foreach my $case (
+	[ 'one index', 'f {"a":1} g {"b":2}', map { delta($_) } '{"index":0,"id":"call_a","function":{"name":"f","arguments":"{\"a\":"}}', '{"index":0,"function":{"arguments":"1}"}}', '{"index":0,"id":"call_b","function":{"name":"g","arguments":"{\"b\":2}"}}' ],
+	[ 'no index', 'f {} f {}', map { delta($_) } '{"id":"call_a","function":{"name":"f","arguments":"{}"}}', '{"id":"call_b","function":{"name":"f","arguments":"{}"}}' ],
+	[ 'from 1', 'f {} g {}', map { delta($_) } '{"index":1,"id":"call_a","function":{"name":"f","arguments":"{}"}}', '{"index":2,"id":"call_b","function":{"name":"g","arguments":"{}"}}' ],
+	[ 'identifiers of pieces', 'f {"a":1}', map { delta($_) } '{"index":0,"id":"call_a","function":{"name":"f"}}', '{"index":0,"id":"call_b","function":{"arguments":"{\"a\":"}}', '{"index":0,"id":"","function":{"name":"","arguments":"1}"}}' ])
+{
+	my ($name, $want, @events) = @$case;
+	$mock->reset;
+	$mock->control({ do => [ { kind => 'body', body => sse(@events, '{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}', '[DONE]') } ] });
+	my $json = decode_json(sql(q{SELECT s FROM intel.stream_chat('[{"role": "user", "content": "x"}]', 'openai-chat') s}));
+	is(join(' ', map { "$_->{function}{name} $_->{function}{arguments}" } @{ $json->{message}{tool_calls} }), $want, "tool calls: $name");
+}
+
 # A call that was cut at the limit of tokens is not one to make.
 my %cut = (
 	openai => sse('{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_x","type":"function","function":{"name":"f","arguments":"{\"a"}}]}}]}', '{"choices":[{"delta":{},"finish_reason":"length"}]}', '[DONE]'),

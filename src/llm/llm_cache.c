@@ -308,12 +308,71 @@ is_flying(const LlmCallState *state)
 /* Locks of keys that the open transaction has. */
 static int nlocks = 0;
 
+/*
+ * Those of its open subtransactions, the innermost last: with its lock of a key
+ * a rollback to a savepoint takes back that a call was made.
+ */
+typedef struct SubLocks
+{
+	SubTransactionId id;
+	int n;
+} SubLocks;
+
+static List *sublocks = NIL; /* in TopTransactionContext */
+
 static void
 forget_locks(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE &&
-		event != XACT_EVENT_PARALLEL_PRE_COMMIT)
-		nlocks = 0;
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE ||
+		event == XACT_EVENT_PARALLEL_PRE_COMMIT)
+		return;
+	nlocks = 0;
+	sublocks = NIL;
+}
+
+static void
+forget_sublocks(SubXactEvent event, SubTransactionId id,
+				SubTransactionId parent, void *arg pg_attribute_unused())
+{
+	SubLocks *last = sublocks != NIL ? llast(sublocks) : NULL;
+	SubLocks *before = list_length(sublocks) > 1
+						   ? list_nth(sublocks, list_length(sublocks) - 2)
+						   : NULL;
+
+	if (last == NULL || last->id != id ||
+		(event != SUBXACT_EVENT_COMMIT_SUB &&
+		 event != SUBXACT_EVENT_ABORT_SUB))
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		nlocks -= last->n;
+	else if (before != NULL && before->id == parent)
+		before->n += last->n;
+	else
+	{
+		last->id = parent;
+		return;
+	}
+	sublocks = list_delete_last(sublocks);
+}
+
+/* Count a lock that the open subtransaction has taken. */
+static void
+count_lock(void)
+{
+	SubTransactionId id = GetCurrentSubTransactionId();
+	SubLocks *last = sublocks != NIL ? llast(sublocks) : NULL;
+
+	if (last == NULL || last->id != id)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+		last = palloc0(sizeof(SubLocks));
+		last->id = id;
+		sublocks = lappend(sublocks, last);
+		MemoryContextSwitchTo(old);
+	}
+	last->n++;
+	nlocks++;
 }
 
 /*
@@ -327,7 +386,10 @@ may_lock(void)
 	static bool registered = false;
 
 	if (!registered)
+	{
 		RegisterXactCallback(forget_locks, NULL);
+		RegisterSubXactCallback(forget_sublocks, NULL);
+	}
 	registered = true;
 	return nlocks < Max(max_locks_per_xact * (MaxBackends / 16), 1);
 }
@@ -349,7 +411,7 @@ try_lock(LlmCallState *state)
 		LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	if (!of_job)
-		nlocks++;
+		count_lock();
 	else
 	{
 		dlist_push_tail(&flights, &state->flight);

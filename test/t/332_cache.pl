@@ -104,6 +104,22 @@ unlike($lock, qr/$start|$reversed/, 'and that nobody can compute from what is as
 value(q{DELETE FROM intel.cache WHERE result ~ 'secret'});
 sent();
 
+# A transaction whose call was rolled back keeps nobody waiting, so it waits for others again.
+foreach my $case ([ 'SAVEPOINT a; SAVEPOINT b; %s; ROLLBACK TO a;', 2, 'to a savepoint' ], [ 'SAVEPOINT a; %s; RELEASE a;', 3, 'but not when that is released' ],
+	[ 'SAVEPOINT a; SAVEPOINT b; %s; RELEASE b; ROLLBACK TO a;', 2, 'nor to one before it, when that is rolled back' ])
+{
+	my ($script, $calls, $name) = @$case;
+	$mock->reset;
+	$sent = 0;
+	$mock->control({ match => { contains => 'theirs' }, do => [ { kind => 'slow', seconds => 2 }, 'ok' ] });
+	my $theirs = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q{SELECT intel.complete('theirs', 'chat', '{"cache": 600}')} ], '<', '/dev/null', '>&', \my $out);
+	wait_for('the call', sub { $mock->stats->{open} == 1 });
+	value('BEGIN; ' . sprintf($script, q{SELECT intel.complete('mine', 'chat', '{"cache": 600}')}) . q{ SELECT intel.complete('theirs', 'chat', '{"cache": 600}'); COMMIT});
+	$theirs->finish;
+	is(sent(), $calls, "a call is rolled back $name");
+	value(q{DELETE FROM intel.cache WHERE result ~ 'mine|theirs'});
+}
+
 # ---- many keys in one transaction --------------------------------------------------
 
 is(value(q{SELECT count(intel.complete('row ' || i, 'chat', '{"cache": 600}')) FROM generate_series(1, 1500) i}), '1500',

@@ -663,8 +663,14 @@ foreach my $content ('naïve café', "\x{1F600}")
 	$mock->control({ do => [ { kind => 'ok', content => $content =~ /caf/ ? decode_utf8($content) : $content } ] });
 	my ($rc, $out, $err) = $node->psql('latin1', q{SET client_encoding = 'UTF8'; SELECT intel.complete('x', 'c')});
 	is($out, $content, 'LATIN1: an answer that it can hold') if $content =~ /caf/;
-	like($err, qr/unicode escape|untranslatable|no equivalent/i, 'LATIN1: an answer that it cannot hold is an error') if $content !~ /caf/;
+	like($err, qr/answer of provider "openai" has characters that the encoding of the database lacks/, 'LATIN1: an answer that it cannot hold is an error') if $content !~ /caf/;
 }
+$mock->reset;
+$mock->control({ do => [ { kind => 'ok', content => "\x{1F600}" } ], always => JSON::PP::true });
+is($node->safe_psql('latin1', q{SELECT intel.complete('x', 'c', '{"fallback": "sorry"}')}), 'sorry', 'LATIN1: for which the given answer stands');
+is($node->safe_psql('latin1', q{SELECT string_agg(content || ' ' || answer, ',') FROM intel.summarize_each('{a,b}', 9, 'c', '{"fallback": "sorry"}')}), 'a sorry,b sorry', 'LATIN1: of many, too');
+is($node->safe_psql('latin1', q{UPDATE intel.model SET fallback = 'builtin-answer' WHERE name = 'c'; SELECT intel.complete('x', 'c') ~ '^The builtin'}), 't', 'LATIN1: or another model');
+is(sqlstate($node, q{SELECT intel.complete('x', 'openai-chat')}), '00000', 'which UTF-8 holds');
 $mock->reset;
 
 # ---- connections are reused ------------------------------------------------------

@@ -141,6 +141,18 @@ check_task(LlmTask task, const LlmModel *model, bool is_fallback,
 						model->name);
 }
 
+/* Who names no model gets a builtin one, and has to be told of others. */
+static bool
+refuse_schema(const char *model, bool is_fallback, LlmRefusal *refusal)
+{
+	if (!is_fallback)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("model \"%s\" cannot fill a schema", model),
+						errhint("It is builtin: name another model, or set "
+								"\"intel.default_model\".")));
+	return refuse_model(refusal, "model \"%s\" cannot fill a schema", model);
+}
+
 static void
 refuse_off(LlmRefusal *refusal, const LlmModel *model)
 {
@@ -522,8 +534,7 @@ prepare(LlmCall *call, Jsonb *request, char **name, LlmRefusal *refusal)
 	call->is_streamed = ask->is_streamed;
 
 	if (call->is_local && json_object_get(ask->options, "schema") != NULL)
-		return refuse_model(refusal, "model \"%s\" cannot fill a schema",
-							call->model);
+		return refuse_schema(call->model, is_fallback, refusal);
 	if (!call->is_local && !prepare_remote(call, &provider, restore, refusal))
 		return false;
 	llm_cache_look(call, provider.enabled);

@@ -609,6 +609,24 @@ llm_embed_limits(const char *model, int *texts, int *bytes)
 	*bytes = least.text_bytes > 0 ? least.text_bytes : MAX_TEXT_BYTES;
 }
 
+/* What the service does at its own address, servers like it need not do. */
+const char *
+llm_embed_refuses_empty(const char *model)
+{
+	const LlmModel *found;
+	const LlmKind *kind;
+
+	ensure_loaded();
+	found = hash_search(models, model, HASH_FIND, NULL);
+	if (found == NULL)
+		return NULL;
+	kind = found->provider->kind;
+	return kind->refuses_empty && (found->provider->base_url == NULL ||
+								   kind->base_url == NULL)
+			   ? pstrdup(found->provider->name)
+			   : NULL;
+}
+
 int
 llm_rerank_limit(const char *model)
 {

@@ -93,6 +93,12 @@ extern char *llm_catalog_fallback(const char *name, bool same_vectors);
 /* Most models of one chain of fallbacks. */
 #define LLM_MAX_HOPS 8
 
+/*
+ * The provider of a model, palloc'd, if it refuses a request for embeddings in
+ * which a text is empty, else NULL.
+ */
+extern const char *llm_embed_refuses_empty(const char *model);
+
 /* Most documents of one ranking by a model, likewise; 0: not known. */
 extern int llm_rerank_limit(const char *model);
 

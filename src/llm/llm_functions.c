@@ -77,6 +77,28 @@ intel__call(PG_FUNCTION_ARGS)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(result));
 }
 
+/*
+ * One empty text makes some providers refuse all texts of a request. Which one
+ * it is they do not say, and a vector of nothing has no use.
+ */
+static void
+check_texts(const Datum *texts, const bool *nulls, int n, const char *model)
+{
+	const char *provider = llm_embed_refuses_empty(model);
+
+	for (int i = 0; provider != NULL && i < n; i++)
+	{
+		if (nulls[i] || VARSIZE_ANY_EXHDR(DatumGetPointer(texts[i])) > 0)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("text %d is empty", i + 1),
+				 errdetail("Provider \"%s\" embeds no empty texts.", provider),
+				 errhint("The embedding of a null text is null: nullif() "
+						 "makes one of it.")));
+	}
+}
+
 /* A one-dimensional real[] of n numbers, which the caller fills in. */
 static ArrayType *
 create_reals(int n, float **values)
@@ -254,12 +276,15 @@ intel__embed(PG_FUNCTION_ARGS)
 	text *content;
 	json_t *contents;
 	ArrayType *result = NULL;
+	Datum value;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	content = PG_GETARG_TEXT_PP(0);
 	if (is_builtin_embedding(model))
 		PG_RETURN_ARRAYTYPE_P(embed_builtin(content));
+	value = PointerGetDatum(content);
+	check_texts(&value, (const bool[]){false}, 1, model);
 
 	result = memo_find(content, model);
 	if (result != NULL)
@@ -416,9 +441,12 @@ intel__embed_batch(PG_FUNCTION_ARGS)
 	batch.texts = texts;
 	batch.nulls = nulls;
 	if (is_builtin_embedding(batch.model))
+	{
 		embed_builtin_batch(&batch);
-	else
-		llm_serve_each(cut_slices(&batch), begin_slice, end_slice, &batch);
+		return (Datum) 0;
+	}
+	check_texts(texts, nulls, batch.n, batch.model);
+	llm_serve_each(cut_slices(&batch), begin_slice, end_slice, &batch);
 	return (Datum) 0;
 }
 

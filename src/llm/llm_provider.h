@@ -150,6 +150,7 @@ typedef struct LlmKind
 	int max_texts;		/* of embeddings */
 	int max_text_bytes; /* of them together */
 	int max_documents;	/* of a ranking */
+	bool refuses_empty; /* a request for embeddings with an empty text */
 } LlmKind;
 
 /*

@@ -511,4 +511,5 @@ const LlmKind llm_kind_gemini = {
 	.event = event,
 	.max_texts = 100,
 	.max_text_bytes = 100000,
+	.refuses_empty = true,
 };

@@ -539,6 +539,7 @@ const LlmKind llm_kind_openai = {
 	.event = event,
 	.max_texts = 2048,
 	.max_text_bytes = 300000,
+	.refuses_empty = true,
 };
 
 const LlmKind llm_kind_azure = {
@@ -549,6 +550,7 @@ const LlmKind llm_kind_azure = {
 	.event = event,
 	.max_texts = 2048,
 	.max_text_bytes = 300000,
+	.refuses_empty = true,
 };
 
 const LlmKind llm_kind_tei = {

@@ -348,4 +348,5 @@ const LlmKind llm_kind_responses = {
 	.event = event,
 	.max_texts = 2048,
 	.max_text_bytes = 300000,
+	.refuses_empty = true,
 };

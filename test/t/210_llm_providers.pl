@@ -504,6 +504,18 @@ foreach my $kind (sort keys %embed_paths)
 	is((split / /, $many)[1], 'none', "$kind: null stays null");
 	request();
 }
+# One empty text makes these services refuse all of a request: it is named before.
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO intel.provider (name, kind, base_url) VALUES ('public-gemini', 'gemini', NULL), ('az', 'azure', 'https://az.invalid/openai/v1');
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('public-embed', 'public', 'm', 'embed'), ('gemini-public', 'public-gemini', 'm', 'embed'), ('az-embed', 'az', 'm', 'embed');
+SQL
+foreach my $model (qw(public-embed gemini-public az-embed))
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT intel.embed(ARRAY['a', NULL, '', 'b'], '$model'); SELECT intel.embed('', '$model')", on_error_stop => 0);
+	like($err, qr/ERROR:  22023: text 3 is empty\nDETAIL:  Provider "[a-z-]+" embeds no empty texts.*ERROR:  22023: text 1 is empty/s, "$model: an empty text");
+}
+is(sql("SELECT cardinality(intel.embed(ARRAY['a', ''], 'openai-embed'))"), '2', 'other servers may take it');
+request();
 sql("SELECT intel.embed('x', 'openai-embed')");
 is(request()->{json}{encoding_format}, 'base64', 'openai: base64 is asked for');
 

@@ -110,28 +110,24 @@ llm_is_system(const json_t *message)
 json_t *
 llm_system_text(const LlmAsk *ask)
 {
-	json_t *text = NULL;
+	LlmText text = {0};
+	bool has_any = false;
 	size_t i;
 	json_t *message;
 
 	json_array_foreach (ask->messages, i, message)
 	{
-		json_t *content = json_object_get(message, "content");
-		json_t *joined;
+		const json_t *content = json_object_get(message, "content");
 
 		if (!llm_is_system(message))
 			continue;
-		if (text == NULL)
-		{
-			text = json_incref(content);
-			continue;
-		}
-		joined = json_pack("s++", json_string_value(text), "\n\n",
-						   json_string_value(content));
-		json_decref(text);
-		text = joined;
+		if (has_any)
+			(void) llm_text_add(&text, "\n\n", 2);
+		(void) llm_text_add(&text, json_string_value(content),
+							json_string_length(content));
+		has_any = true;
 	}
-	return text;
+	return has_any ? llm_text_take(&text) : NULL;
 }
 
 bool

@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_dump.h"
@@ -274,9 +275,9 @@ read_usage(const json_t *doc, LlmUsage *usage)
 		usage->input += cached_input(usage);
 }
 
-/* Append text of a block to *content; false when it is malformed. */
+/* Append text of a block to content; false when it is malformed. */
 static bool
-read_block(const json_t *block, json_t **content, json_t *calls)
+read_block(const json_t *block, LlmText *content, json_t *calls)
 {
 	const char *type = json_string_value(json_object_get(block, "type"));
 
@@ -285,14 +286,11 @@ read_block(const json_t *block, json_t **content, json_t *calls)
 	if (strcmp(type, "text") == 0)
 	{
 		const char *text = json_string_value(json_object_get(block, "text"));
-		json_t *joined;
 
 		if (text == NULL)
 			return false;
-		joined = json_pack("s+", json_string_value(*content), text);
-		json_decref(*content);
-		*content = joined;
-		return joined != NULL;
+		(void) llm_text_add(content, text, strlen(text));
+		return true;
 	}
 	if (strcmp(type, "tool_use") == 0)
 	{
@@ -312,7 +310,7 @@ static void
 parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
 	const json_t *blocks = json_object_get(doc, "content");
-	json_t *content = json_string("");
+	LlmText content = {0};
 	json_t *calls = json_array();
 	bool ok = json_is_array(blocks);
 	size_t i;
@@ -324,7 +322,7 @@ parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 	if (!ok)
 	{
 		llm_reply_malformed(reply, "its content is no list of blocks");
-		json_decref(content);
+		free(content.data);
 		json_decref(calls);
 		return;
 	}
@@ -334,7 +332,7 @@ parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		calls = NULL;
 	}
 	llm_reply_text(
-		ask, reply, content, calls,
+		ask, reply, llm_text_take(&content), calls,
 		finish_word(json_string_value(json_object_get(doc, "stop_reason"))),
 		json_string_value(json_object_get(doc, "model")));
 }

@@ -332,7 +332,7 @@ read_usage(const json_t *doc, LlmUsage *usage)
 }
 
 static bool
-read_part(const json_t *part, size_t number, json_t **content, json_t *calls)
+read_part(const json_t *part, size_t number, LlmText *content, json_t *calls)
 {
 	const char *text = json_string_value(json_object_get(part, "text"));
 	const json_t *call = json_object_get(part, "functionCall");
@@ -341,11 +341,8 @@ read_part(const json_t *part, size_t number, json_t **content, json_t *calls)
 		return false;
 	if (text != NULL && !json_is_true(json_object_get(part, "thought")))
 	{
-		json_t *joined = json_pack("s+", json_string_value(*content), text);
-
-		json_decref(*content);
-		*content = joined;
-		return joined != NULL;
+		(void) llm_text_add(content, text, strlen(text));
+		return true;
 	}
 	if (call != NULL)
 	{
@@ -377,7 +374,7 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_object_get(json_object_get(candidate, "content"), "parts");
 	const char *reason =
 		json_string_value(json_object_get(candidate, "finishReason"));
-	json_t *content;
+	LlmText content = {0};
 	json_t *calls;
 	bool ok = true;
 	size_t i;
@@ -392,14 +389,13 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 			llm_reply_malformed(reply, "it has no candidate");
 		return;
 	}
-	content = json_string("");
 	calls = json_array();
 	json_array_foreach (parts, i, part)
 		ok = ok && read_part(part, i + 1, &content, calls);
 	if (!ok || (parts == NULL && reason == NULL))
 	{
 		llm_reply_malformed(reply, "its candidate has no parts");
-		json_decref(content);
+		free(content.data);
 		json_decref(calls);
 		return;
 	}
@@ -408,7 +404,8 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_decref(calls);
 		calls = NULL;
 	}
-	llm_reply_text(ask, reply, content, calls, finish_word(reason),
+	llm_reply_text(ask, reply, llm_text_take(&content), calls,
+				   finish_word(reason),
 				   json_string_value(json_object_get(doc, "modelVersion")));
 }
 

@@ -92,7 +92,23 @@ extern void llm_reply_error_code(LlmReply *reply, const json_t *object);
 extern int64_t llm_count(const json_t *object, const char *key);
 
 /*
- * A text answer. Takes over content (string) and tool_calls (array or NULL),
+ * A text that grows piece by piece, from all zero; data (malloc) is followed by
+ * a NUL that len does not count. Adding is false when memory is short; take
+ * gives the string, owned, or NULL when it was, and frees the text.
+ */
+typedef struct LlmText
+{
+	char *data;
+	size_t len;
+	size_t size;
+	bool is_short;
+} LlmText;
+
+extern bool llm_text_add(LlmText *text, const char *piece, size_t len);
+extern json_t *llm_text_take(LlmText *text);
+
+/*
+ * A text answer. Takes over content (string; NULL: memory ran out) and tool_calls (array or NULL),
  * which are in the shape of OpenAI; finish is one of stop, length,
  * tool_calls, content_filter, refusal, other. With tool calls, stop and other
  * become tool_calls.

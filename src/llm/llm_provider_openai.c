@@ -72,7 +72,7 @@ choice_failed(const json_t *choice, LlmReply *reply)
 static json_t *
 content_text(json_t *content)
 {
-	json_t *text;
+	LlmText text = {0};
 	size_t i;
 	json_t *part;
 
@@ -80,20 +80,15 @@ content_text(json_t *content)
 		return json_incref(content);
 	if (!json_is_array(content))
 		return NULL;
-	text = json_string("");
 	json_array_foreach (content, i, part)
 	{
 		const char *type = json_string_value(json_object_get(part, "type"));
 		const char *piece = json_string_value(json_object_get(part, "text"));
-		json_t *joined;
 
-		if (type == NULL || strcmp(type, "text") != 0 || piece == NULL)
-			continue;
-		joined = json_pack("s+", json_string_value(text), piece);
-		json_decref(text);
-		text = joined;
+		if (type != NULL && strcmp(type, "text") == 0 && piece != NULL)
+			(void) llm_text_add(&text, piece, strlen(piece));
 	}
-	return text;
+	return llm_text_take(&text);
 }
 
 /*

@@ -182,13 +182,13 @@ read_usage(const json_t *doc, LlmUsage *usage)
 /* What has been read of the output so far. */
 typedef struct Output
 {
-	json_t *content; /* string */
-	json_t *calls;	 /* array */
+	LlmText content;
+	json_t *calls; /* array */
 	bool is_refusal;
 } Output;
 
 /* Parts of a message: text, or why there is none. */
-static bool
+static void
 read_message(const json_t *item, Output *output)
 {
 	size_t i;
@@ -197,22 +197,15 @@ read_message(const json_t *item, Output *output)
 	json_array_foreach (json_object_get(item, "content"), i, part)
 	{
 		const char *text = json_string_value(json_object_get(part, "text"));
-		json_t *joined;
 
 		if (text == NULL)
 		{
 			text = json_string_value(json_object_get(part, "refusal"));
 			output->is_refusal = output->is_refusal || text != NULL;
 		}
-		if (text == NULL)
-			continue;
-		joined = json_pack("s+", json_string_value(output->content), text);
-		json_decref(output->content);
-		output->content = joined;
-		if (joined == NULL)
-			return false;
+		if (text != NULL)
+			(void) llm_text_add(&output->content, text, strlen(text));
 	}
-	return true;
 }
 
 static bool
@@ -226,7 +219,7 @@ read_item(const json_t *item, Output *output)
 	if (type == NULL)
 		return false;
 	if (strcmp(type, "message") == 0)
-		return read_message(item, output);
+		read_message(item, output);
 	if (strcmp(type, "function_call") != 0)
 		return true; /* reasoning and kinds to come */
 	if (!json_is_string(id) || !json_is_string(name) ||
@@ -273,7 +266,7 @@ static void
 parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 {
 	const json_t *items = json_object_get(doc, "output");
-	Output output = {json_string(""), json_array(), false};
+	Output output = {{0}, json_array(), false};
 	const char *finish;
 	bool ok = json_is_array(items);
 	bool ended;
@@ -288,7 +281,7 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		llm_reply_malformed(reply, "its output is no list of items");
 	if (!ended || !ok)
 	{
-		json_decref(output.content);
+		free(output.content.data);
 		json_decref(output.calls);
 		return;
 	}
@@ -298,8 +291,8 @@ parse_chat(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		json_decref(output.calls);
 		output.calls = NULL;
 	}
-	llm_reply_text(ask, reply, output.content, output.calls, finish,
-				   json_string_value(json_object_get(doc, "model")));
+	llm_reply_text(ask, reply, llm_text_take(&output.content), output.calls,
+				   finish, json_string_value(json_object_get(doc, "model")));
 }
 
 static void

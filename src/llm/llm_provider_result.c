@@ -56,6 +56,39 @@ usage_object(const LlmUsage *usage)
 
 /* ---- text --------------------------------------------------------------- */
 
+bool
+llm_text_add(LlmText *text, const char *piece, size_t len)
+{
+	if (text->len + len + 1 > text->size)
+	{
+		size_t size = (text->len + len + 1) * 2;
+		char *grown = realloc(text->data, size < 256 ? 256 : size);
+
+		text->is_short = text->is_short || grown == NULL;
+		if (grown == NULL)
+			return false;
+		text->data = grown;
+		text->size = size < 256 ? 256 : size;
+	}
+	memcpy(text->data + text->len, piece, len);
+	text->len += len;
+	text->data[text->len] = '\0';
+	return true;
+}
+
+json_t *
+llm_text_take(LlmText *text)
+{
+	json_t *string = text->is_short ? NULL
+					 : text->data == NULL
+						 ? json_string("")
+						 : json_stringn(text->data, text->len);
+
+	free(text->data);
+	memset(text, 0, sizeof(*text));
+	return string;
+}
+
 json_t *
 llm_tool_call(const char *id, const char *name, const json_t *arguments)
 {
@@ -161,6 +194,11 @@ llm_reply_text(const LlmAsk *ask, LlmReply *reply, json_t *content,
 {
 	json_t *result;
 
+	if (content == NULL)
+	{
+		json_decref(tool_calls);
+		return;
+	}
 	if (tool_calls != NULL)
 		finish = finish_of_calls(finish);
 	else if (strcmp(finish, "other") == 0 && json_string_length(content) == 0)

@@ -24,21 +24,13 @@
 
 #define MAX_TOOL_CALLS 128
 
-/* Bytes that grow; always followed by a NUL that len does not count. */
-typedef struct Buffer
-{
-	char *data; /* malloc */
-	size_t len;
-	size_t size;
-} Buffer;
-
 typedef struct StreamCall
 {
 	size_t index; /* that the provider gave it */
 	char *id;	  /* malloc, or NULL */
 	char *name;
 	char *signature;
-	Buffer arguments;
+	LlmText arguments;
 } StreamCall;
 
 struct LlmStream
@@ -46,13 +38,13 @@ struct LlmStream
 	const LlmKind *kind;
 	const LlmAsk *ask;
 
-	Buffer line;	   /* begun and not ended */
+	LlmText line;	   /* begun and not ended */
 	bool skip_newline; /* the last byte was a carriage return */
-	Buffer event;	   /* data lines of the event begun */
+	LlmText event;	   /* data lines of the event begun */
 	bool has_data;
 	size_t n_events;
 
-	Buffer text;  /* of the answer so far */
+	LlmText text; /* of the answer so far */
 	size_t taken; /* bytes of it that llm_stream_take has given */
 	StreamCall calls[MAX_TOOL_CALLS];
 	size_t n_calls;
@@ -65,29 +57,17 @@ struct LlmStream
 
 /* Append, or note that memory is short. */
 static bool
-buffer_add(LlmStream *stream, Buffer *buffer, const char *data, size_t len)
+buffer_add(LlmStream *stream, LlmText *buffer, const char *data, size_t len)
 {
-	if (buffer->len + len + 1 > buffer->size)
-	{
-		size_t size = (buffer->len + len + 1) * 2;
-		char *grown = realloc(buffer->data, size < 256 ? 256 : size);
+	bool is_added = llm_text_add(buffer, data, len);
 
-		if (grown == NULL)
-		{
-			llm_reply_fault(&stream->reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
-			return false;
-		}
-		buffer->data = grown;
-		buffer->size = size < 256 ? 256 : size;
-	}
-	memcpy(buffer->data + buffer->len, data, len);
-	buffer->len += len;
-	buffer->data[buffer->len] = '\0';
-	return true;
+	if (!is_added)
+		llm_reply_fault(&stream->reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
+	return is_added;
 }
 
 static const char *
-buffer_text(const Buffer *buffer)
+buffer_text(const LlmText *buffer)
 {
 	return buffer->data != NULL ? buffer->data : "";
 }

@@ -41,7 +41,8 @@ repeat(const char *head, const char *piece, size_t n, const char *tail)
 
 /* The fault of an answer; frees it. */
 static LlmFault
-fault_of(LlmAsk *ask, char *body, const char *name, LlmProblem *problem)
+fault_of_kind(const char *kind, LlmAsk *ask, char *body, const char *name,
+			  LlmProblem *problem)
 {
 	LlmHeaders headers;
 	LlmReply reply;
@@ -50,7 +51,7 @@ fault_of(LlmAsk *ask, char *body, const char *name, LlmProblem *problem)
 	struct rusage usage;
 
 	llm_headers_init(&headers);
-	llm_reply_read(llm_kind_find("openai"), ask, 200, &headers, body,
+	llm_reply_read(llm_kind_find(kind), ask, 200, &headers, body,
 				   strlen(body), &reply);
 	fault = reply.fault;
 	*problem = reply.problem;
@@ -61,6 +62,12 @@ fault_of(LlmAsk *ask, char *body, const char *name, LlmProblem *problem)
 		   usage.ru_maxrss / 1024);
 	free(body);
 	return fault;
+}
+
+static LlmFault
+fault_of(LlmAsk *ask, char *body, const char *name, LlmProblem *problem)
+{
+	return fault_of_kind("openai", ask, body, name, problem);
 }
 
 static void
@@ -113,6 +120,45 @@ reads_text(void)
 				   "a long text", &problem) == LLM_FAULT_NONE,
 		  "a long text");
 	llm_ask_free(&ask);
+}
+
+/* The longest answer in as many pieces of text as it may have. */
+static void
+reads_pieces(const char *kind, const char *head, const char *piece,
+			 const char *tail)
+{
+	LlmAsk ask = {.task = LLM_TASK_COMPLETE, .options = json_pack("{}")};
+	char *text = repeat("", "w", 150, "");
+	char *whole = malloc(strlen(piece) + 200);
+	LlmProblem problem;
+
+	sprintf(whole, piece, text);
+	check(fault_of_kind(kind, &ask,
+						repeat(head, whole, LONGEST / strlen(whole) - 10, tail),
+						"many pieces", &problem) == LLM_FAULT_NONE,
+		  kind);
+	free(text);
+	free(whole);
+	llm_ask_free(&ask);
+}
+
+static void
+reads_all_pieces(void)
+{
+	reads_pieces("openai",
+				 "{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{"
+				 "\"content\":[",
+				 "{\"type\":\"text\",\"text\":\"%s\"},", "]}}]}");
+	reads_pieces("responses",
+				 "{\"status\":\"completed\",\"output\":[{\"type\":"
+				 "\"message\",\"content\":[",
+				 "{\"type\":\"output_text\",\"text\":\"%s\"},", "]}]}");
+	reads_pieces("anthropic", "{\"stop_reason\":\"end_turn\",\"content\":[",
+				 "{\"type\":\"text\",\"text\":\"%s\"},", "]}");
+	reads_pieces("gemini",
+				 "{\"candidates\":[{\"finishReason\":\"STOP\",\"content\":{"
+				 "\"parts\":[",
+				 "{\"text\":\"%s\"},", "]}}]}");
 }
 
 /* n embeddings of dim numbers, each written like number */
@@ -199,6 +245,7 @@ main(void)
 		refuses_token(pieces, "\"");
 	}
 	reads_text();
+	reads_all_pieces();
 	reads_embeddings(128, 3072, "-0.012345678901234567,");
 	reads_embeddings(128, 3072, "0.1,");
 	reads_embeddings(100, 16000, "0.12345,");

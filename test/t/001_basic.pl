@@ -75,6 +75,18 @@ is(sqlstate($node, 'CREATE EXTENSION intel', dbname => 'three', user => 'plain')
 is( sqlstate($node, 'SELECT intel.version()', dbname => 'one', user => 'plain'),
 	'00000', 'an ordinary role can use it');
 
+# Whoever may create functions in the schema could make one that fits a call of a superuser better.
+$node->safe_psql('postgres', 'CREATE DATABASE four; GRANT CREATE ON DATABASE four TO plain');
+$node->safe_psql('four', 'SET ROLE plain; CREATE SCHEMA intel');
+is(sqlstate($node, 'CREATE EXTENSION intel', dbname => 'four'), '55000', 'a schema of an ordinary role is not taken');
+$node->safe_psql('four', 'DROP SCHEMA intel; CREATE SCHEMA intel; GRANT CREATE ON SCHEMA intel TO PUBLIC');
+is(sqlstate($node, 'CREATE EXTENSION intel', dbname => 'four'), '55000', 'nor one in which others may create objects');
+$node->safe_psql('four', q{SET ROLE plain; CREATE FUNCTION intel.grant_access(text) RETURNS void LANGUAGE sql AS ''});
+$node->safe_psql('four', 'REVOKE CREATE ON SCHEMA intel FROM PUBLIC');
+is(sqlstate($node, 'CREATE EXTENSION intel', dbname => 'four'), '55000', 'nor one in which another has left a function');
+$node->safe_psql('four', 'DROP FUNCTION intel.grant_access(text)');
+is(sqlstate($node, 'CREATE EXTENSION intel', dbname => 'four'), '00000', 'an empty one of a superuser is');
+
 unlike(log_since($node, 0), qr/(WARNING|PANIC|TRAP):|server process .* was terminated/, 'the server log is clean');
 $node->stop;
 

@@ -119,6 +119,18 @@ SELECT intel._enrich_write(e, intel._enrich_update(e), '{"id": 1}', '"{\"value\"
 FROM (SELECT (jsonb_populate_record(NULL::intel.enrichment, jsonb_build_object('source', 'enr.target', 'key', '{id}'::text[], 'target', 'tags', 'kind', 'tags'))).*) e;
 SELECT tags FROM enr.target;
 
+-- a change counts whatever the settings of the writer show of it, and a type need not know what is equal
+CREATE TABLE enr.measure (id int PRIMARY KEY, size float8, at point, out text);
+INSERT INTO enr.measure VALUES (1, 0.1, '(1,1)'), (2, 0.1, '(1,1)'), (3, NULL, NULL);
+SELECT intel.create_enrichment('measure', 'enr.measure', '{size,at}', 'out', '', options => '{"backfill": false}') IS NOT NULL AS created;
+SET extra_float_digits = -5;
+UPDATE enr.measure SET size = 0.1000000000001 WHERE id = 1;
+UPDATE enr.measure SET size = 0.1, at = '(1,1)' WHERE id = 2;
+UPDATE enr.measure SET at = NULL, out = '' WHERE id = 3;
+RESET extra_float_digits;
+SELECT source_key FROM intel.enrichment_row ORDER BY 1;
+SELECT intel.drop_enrichment('measure');
+
 -- also with another model
 SELECT intel.create_enrichment('emb', 'enr.doc', '{title}', 'embedding', '', 'embedding', NULL) IS NOT NULL AS created;
 SELECT intel.change_enrichment_model('emb', 'builtin-embedding', '{"max_attempts": 0}');

@@ -1021,10 +1021,12 @@ AS $$
 BEGIN
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_ins AFTER INSERT ON %2$s REFERENCING NEW TABLE AS new_rows
             FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._enrich_inserted(%1$L)', e.id, e.source);
-    -- of all columns: what a BEFORE trigger changes is not in the list of an UPDATE
+    -- Of all columns: what a BEFORE trigger changes is not in the list of an UPDATE. By their bytes, since
+    -- texts of floats depend on settings of the writer, and an operator may be of the owner of a type.
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_upd AFTER UPDATE ON %2$s FOR EACH ROW
-            WHEN (%3$s) EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source,
-        (SELECT string_agg(format('pg_catalog.format(''%%s'', OLD.%1$I) IS DISTINCT FROM pg_catalog.format(''%%s'', NEW.%1$I)', c), ' OR ') FROM unnest(e.key || e.inputs) c));
+            WHEN (pg_catalog.record_image_ne(ROW(%3$s), ROW(%4$s))) EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source,
+        (SELECT string_agg(format('OLD.%I', c), ', ') FROM unnest(e.key || e.inputs) c),
+        (SELECT string_agg(format('NEW.%I', c), ', ') FROM unnest(e.key || e.inputs) c));
     -- The transition table is not read. With it the server refuses to make the table a partition or a child
     -- of another, by whose statements the trigger of INSERT would not be fired.
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_del AFTER DELETE ON %2$s REFERENCING OLD TABLE AS old_rows FOR EACH ROW

@@ -285,10 +285,14 @@ forget_rows(void)
 static void
 on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 {
+	/* ROLLBACK PREPARED may come from any backend, which has not these rows */
+	if (event == XACT_EVENT_PRE_PREPARE && !slist_is_empty(&pending))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot PREPARE a transaction that has called "
+							   "models")));
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
 		save_rows(InvalidSubTransactionId);
-	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
-			 event == XACT_EVENT_PARALLEL_COMMIT)
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT)
 		forget_rows();
 	else
 		return;

@@ -13,6 +13,7 @@ my $node = intel_node('main', conf => <<'CONF');
 intel.job_retry_delay = 20ms
 intel.log_calls = on
 max_wal_senders = 4
+max_prepared_transactions = 2
 wal_level = replica
 CONF
 my $mock = start_mock(dimensions => 8);
@@ -61,6 +62,11 @@ value(q{BEGIN; SAVEPOINT s; SELECT intel.complete('kept', 'chat'); RELEASE s; CO
 is(value('SELECT count(*) FROM intel.inference'), $count + 3, 'a released savepoint keeps its row');
 value(q{BEGIN READ ONLY; SELECT intel.complete('read only', 'chat'); COMMIT});
 wait_for_sql($node, "SELECT count(*) = $count + 4 FROM intel.inference", 'a read only transaction has its row, too');
+like(($node->psql('postgres', q{BEGIN; SELECT intel.complete('prepared', 'chat'); PREPARE TRANSACTION 'p'}))[2],
+	qr/cannot PREPARE a transaction that has called models/, 'a transaction with calls is not prepared, whose rollback would lose the row');
+wait_for_sql($node, "SELECT count(*) = $count + 5 FROM intel.inference", 'and the call has its row');
+value(q{BEGIN; SELECT intel.embed('a computation'); PREPARE TRANSACTION 'p'});
+value(q{COMMIT PREPARED 'p'});
 
 $mock->control({ match => { path => '/chat/' }, do => [ '500', { kind => '429', retry_after => 7 } ] });
 is(sqlstate($node, q{SELECT intel.complete('x', 'chat')}), '58000', 'a failure');

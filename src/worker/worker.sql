@@ -124,6 +124,10 @@ REVOKE EXECUTE ON FUNCTION @extschema@._job_wake() FROM PUBLIC;
 CREATE TRIGGER wake AFTER INSERT OR UPDATE OR DELETE ON @extschema@.job_queue
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_wake();
 
+-- triggers of enrichments queue jobs for rows that a subscription applies, too
+ALTER TABLE @extschema@.job_queue ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE @extschema@.job_queue ENABLE ALWAYS TRIGGER wake;
+
 CREATE FUNCTION @extschema@._job_catalog_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'intel__job_catalog_changed'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -761,12 +761,14 @@ BEGIN
         DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id;
         RETURN NULL;
     END IF;
-    row_key := @extschema@._enrich_key(TG_RELID, e.key, OLD);
+    IF TG_OP <> 'INSERT' THEN
+        row_key := @extschema@._enrich_key(TG_RELID, e.key, OLD);
+    END IF;
     IF TG_OP = 'DELETE' THEN
         DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key;
         RETURN NULL;
     END IF;
-    IF row_key <> @extschema@._enrich_key(TG_RELID, e.key, NEW) THEN
+    IF TG_OP = 'UPDATE' AND row_key <> @extschema@._enrich_key(TG_RELID, e.key, NEW) THEN
         -- Where the key is deferrable, the statement may have given it to another row, for which it noted
         -- this. A note that an earlier statement has left goes with its job, which finds no row.
         DELETE FROM @extschema@.enrichment_row x WHERE x.enrichment = e.id AND x.source_key = row_key
@@ -801,12 +803,15 @@ BEGIN
     INSERT INTO @extschema@.enrichment_row (enrichment, source_key, job, pending)
         VALUES (e.id, row_key, new_job, e.paused)
         ON CONFLICT (enrichment, source_key) DO UPDATE
-            SET job = coalesce(new_job, @extschema@.enrichment_row.job), pending = EXCLUDED.pending;
+            SET job = coalesce(new_job, @extschema@.enrichment_row.job), pending = EXCLUDED.pending,
+                -- a known key that is inserted is a new row all the same
+                done_hash = CASE TG_OP WHEN 'UPDATE' THEN @extschema@.enrichment_row.done_hash END,
+                done_at = CASE TG_OP WHEN 'UPDATE' THEN @extschema@.enrichment_row.done_at END;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_changed() IS
-    'internal: trigger on the source of an enrichment, after everything but INSERT; its argument is the enrichment';
+    'internal: trigger on the source of an enrichment, after everything but an INSERT that is a statement; its argument is the enrichment';
 REVOKE ALL ON FUNCTION @extschema@._enrich_changed() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@._enrich_queue(e @extschema@.enrichment, priority integer) RETURNS bigint
@@ -1031,6 +1036,10 @@ BEGIN
     -- of another, by whose statements the trigger of INSERT would not be fired.
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_del AFTER DELETE ON %2$s REFERENCING OLD TABLE AS old_rows FOR EACH ROW
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source);
+    -- A subscription applies rows without statements. Whether they are enriched here, too, is for the owner to say.
+    EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_rep AFTER INSERT ON %2$s FOR EACH ROW
+            EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source);
+    EXECUTE format('ALTER TABLE ONLY %2$s DISABLE TRIGGER intel_enrich_%1$s_rep', e.id, e.source);
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_tru AFTER TRUNCATE ON %2$s FOR EACH STATEMENT
             EXECUTE FUNCTION @extschema@._enrich_changed(%1$L)', e.id, e.source);
 END

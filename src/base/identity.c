@@ -194,6 +194,8 @@ identity_enter(Oid role, const char *claims, const char *tenant,
 	if (guc_tenant_claim != NULL && can_be_setting(guc_tenant_claim))
 		set_locally(guc_tenant_claim, tenant);
 	set_locally("search_path", "pg_catalog, pg_temp");
+	/* policies are what his statements are for, whatever the default is */
+	set_locally("row_security", "on");
 
 	SetUserIdAndSecContext(role, save->sec_context |
 									 SECURITY_LOCAL_USERID_CHANGE |

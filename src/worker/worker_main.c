@@ -692,6 +692,12 @@ intel_worker_main(Datum arg)
 							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+	/* what ALTER DATABASE says of these is for sessions of users */
+	(void) set_config_option("role", "none", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SET, true, 0, false);
+	(void) set_config_option("default_transaction_read_only", "off",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true,
+							 0, false);
 
 	worker.cxt = AllocSetContextCreate(TopMemoryContext, "intel worker",
 									   ALLOCSET_DEFAULT_SIZES);

@@ -325,11 +325,23 @@ unlike(log_since($node, $log), qr/signal|exited with exit code [^0]/, 'by a work
 wait_for('the worker to leave', sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
 $node->safe_psql('two', q{CREATE FUNCTION isolation(request jsonb, state jsonb, reply jsonb) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('result', current_setting('transaction_isolation')) $$;
+	SELECT intel.grant_access('bob');
 	INSERT INTO intel.task (name, step, description) VALUES ('isolation', 'public.isolation(jsonb, jsonb, jsonb)', 'x');
 	ALTER DATABASE two SET default_transaction_isolation = 'repeatable read'});
 is($node->safe_psql('two', q{BEGIN ISOLATION LEVEL READ COMMITTED; SELECT intel.submit('isolation', '{}') AS job \gset
 	COMMIT; SET default_transaction_isolation = 'read committed'; SELECT (intel.wait(:job, '20 s')).result}),
 	'"read committed"', 'a worker sees what others commit, whatever the default is');
+foreach my $setting ('default_transaction_read_only = on', 'row_security = off', 'role = bob')
+{
+	my ($name) = split / /, $setting;
+
+	wait_for('the worker to leave', sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
+	$node->safe_psql('postgres', "ALTER DATABASE two SET $setting");
+	local $ENV{PGOPTIONS} = '-c role=none -c default_transaction_read_only=off -c row_security=on -c default_transaction_isolation=read\\ committed';
+	is($node->safe_psql('two', qq{SET SESSION AUTHORIZATION bob; SELECT intel.submit('complete', '{"prompt": "x", "model": "builtin-answer"}') AS job \\gset
+		SELECT w.status || coalesce(w.error_code, '') FROM intel.wait(:job, '20 s') w}), 'succeeded', "a worker runs jobs also with $setting");
+	$node->safe_psql('postgres', "ALTER DATABASE two RESET $name");
+}
 
 # ---- restart, and no preload -----------------------------------------------------------
 

@@ -530,7 +530,7 @@ test_meter(Verdict *verdict, const Check *check, Meter *meter,
 			   interval, WANT_PLACE);
 	}
 	if (check->kind == METER_BUDGET &&
-		meter->spent + meter->reserved + need->money > check->amount)
+		need->money > check->amount - meter->spent - meter->reserved)
 		refuse(verdict, ERRCODE_INTEL_BUDGET, check, meter,
 			   need->money > check->amount ? -1 : (double) check->left_ms, 0,
 			   WANT_SIZE);

@@ -19,6 +19,8 @@
 #include "llm/llm_limit.h"
 
 #define UNIT_OF_MONEY 1e9
+/* more than any budget has; what is spent and reserved fits into an int64 */
+#define MONEY_MAX INT64CONST(4000000000000000000)
 
 /* Calls of this process that hold meters, or wait for a place. */
 static dlist_head holders = DLIST_STATIC_INIT(holders);
@@ -49,7 +51,7 @@ llm_cost_of(const LlmCallState *state, double input, double cached,
 	if (state->output_price != NULL)
 		cost += output * price_number(state->output_price);
 	/* the last digits of a double do not make a unit */
-	return (int64) ceil(Min(cost - 1e-3, 9e18));
+	return (int64) ceil(Min(cost - 1e-3, (double) MONEY_MAX));
 }
 
 bool
@@ -183,8 +185,10 @@ settle_meter(const MeterHold *hold, const LlmCall *call, int64 now)
 	else if (call->http_status >= 400 || !call->state->was_sent)
 		meter->tokens += hold->tokens;
 	meter->reserved -= hold->money;
+	/* a provider may report what it likes */
 	if (hold->money > 0)
-		meter->spent += settled_cost(call, hold->money);
+		meter->spent =
+			Min(meter->spent + settled_cost(call, hold->money), MONEY_MAX);
 	if (meter->kind == METER_MODEL)
 		settle_breaker(meter, call, now);
 }

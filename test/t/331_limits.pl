@@ -386,4 +386,17 @@ is(value(q{SELECT intel.complete('Question: x', 'chat') = intel.complete('Questi
 $job = value(q{SELECT intel.submit('complete', '{"prompt": "Question: x", "model": "chat"}')});
 is(value("SELECT (w).status || (w).model FROM intel.wait($job) w"), 'succeededbuiltin-answer', 'of jobs, too');
 
+# ---- counts beyond all measure -------------------------------------------------------
+
+$mock->reset;
+my $reported = 9 * 10**15;
+$mock->control({ match => { contains => 'beyond' }, always => \1, do => [ { kind => 'body', delay => 2,
+	body => qq({"choices":[{"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":$reported,"completion_tokens":$reported}}) } ] });
+value(qq{INSERT INTO intel.model (name, provider, model_id, task, input_price, output_price) VALUES ('dear', 'mock', 'm-8', 'chat', 1000000, 1000000);
+	INSERT INTO intel.model_grant VALUES ('dear', 0);
+	INSERT INTO intel.budget (model, amount) VALUES ('dear', 1000000000)});
+together(map { q{SELECT intel.complete('beyond', 'dear', '{"max_tokens": 5}')} } 1 .. 2);
+cmp_ok(value(q{SELECT max(spent) FROM intel.limit_state() WHERE kind = 'budget'}), '>', 1e9, 'two calls that together report more than can be counted have spent it');
+is(state_of(q{SELECT intel.complete('x', 'dear', '{"max_tokens": 5}')}), 'IN006', 'and leave nothing');
+
 done_testing();

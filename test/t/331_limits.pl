@@ -392,6 +392,7 @@ $mock->reset;
 my $reported = 9 * 10**15;
 $mock->control({ match => { contains => 'beyond' }, always => \1, do => [ { kind => 'body', delay => 2,
 	body => qq({"choices":[{"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":$reported,"completion_tokens":$reported}}) } ] });
+value(q{UPDATE intel.provider SET enabled = true WHERE name = 'mock'});
 value(qq{INSERT INTO intel.model (name, provider, model_id, task, input_price, output_price) VALUES ('dear', 'mock', 'm-8', 'chat', 1000000, 1000000);
 	INSERT INTO intel.model_grant VALUES ('dear', 0);
 	INSERT INTO intel.budget (model, amount) VALUES ('dear', 1000000000)});

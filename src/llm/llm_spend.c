@@ -54,6 +54,7 @@
 #define AHEAD 100
 /* longest wait for the worker, beyond what it may spend in a submitter's SQL */
 #define RECORD_TIMEOUT_MS 10000
+#define LAUNCHER_TIMEOUT_MS 5000
 /* a budget that nothing has used for so long gets its exact total */
 #define REST_MS 5000
 /* totals written in one transaction */
@@ -250,8 +251,35 @@ total_to_write(const Meter *meter, bool exactly, int64 now, int64 *value)
 		   (exactly || now - meter->used_at > REST_MS);
 }
 
-void
-llm_spend_flush(bool exactly)
+/* Have the total of a meter written, if it has to be and there is room. */
+static void
+take_total(Meter *meter, bool exactly, int64 now, int first)
+{
+	Written *total = &written[nwritten];
+	int64 value;
+
+	if (nwritten == BATCH || !total_to_write(meter, exactly, now, &value))
+		return;
+	for (int i = first; i < nwritten; i++)
+		if (written[i].meter == meter)
+			return;
+	/* from here on nobody relies on a higher value in the table */
+	if (value < meter->recorded)
+		meter->recorded = meter->wanted = value;
+	total->value = value;
+	total->meter = meter;
+	total->limit = meter->limit;
+	total->period = meter->period;
+	total->subid = GetCurrentSubTransactionId();
+	strcpy(total->scope, meter->scope);
+	/* so that it does not leave and come back in the meantime */
+	meter->writes++;
+	nwritten++;
+}
+
+/* Write what has to be written, up to a batch, first what a call holds. */
+static void
+flush_first(const LlmCallState *state, bool exactly)
 {
 	static bool registered = false;
 	int n;
@@ -268,29 +296,21 @@ llm_spend_flush(bool exactly)
 		registered = true;
 	}
 	llm_limit_lock();
-	for (int i = 0; i < n && nwritten < BATCH; i++)
-	{
-		Written *total = &written[nwritten];
-
-		if (!total_to_write(&table[i], exactly, now, &total->value))
-			continue;
-		/* from here on nobody relies on a higher value in the table */
-		if (total->value < table[i].recorded)
-			table[i].recorded = table[i].wanted = total->value;
-		total->meter = &table[i];
-		total->limit = table[i].limit;
-		total->period = table[i].period;
-		total->subid = GetCurrentSubTransactionId();
-		strcpy(total->scope, table[i].scope);
-		/* so that it does not leave and come back in the meantime */
-		table[i].writes++;
-		nwritten++;
-	}
+	for (int i = 0; state != NULL && i < state->nholds; i++)
+		take_total(state->holds[i].meter, exactly, now, first);
+	for (int i = 0; i < n; i++)
+		take_total(&table[i], exactly, now, first);
 	llm_limit_unlock();
 	for (int i = first; i < nwritten; i++)
 		write_total(&written[i]);
 	if (nwritten > first)
 		ForceSyncCommit();
+}
+
+void
+llm_spend_flush(bool exactly)
+{
+	flush_first(NULL, exactly);
 }
 
 bool
@@ -336,6 +356,19 @@ ask(const LlmCallState *state)
 	return done;
 }
 
+/* Has a call waited long enough for what it holds to be written down? */
+static bool
+is_too_late(TimestampTz start, bool has_launcher)
+{
+	int wait_ms = guc_step_timeout + RECORD_TIMEOUT_MS;
+
+	/* it starts a moment after the server, or after its promotion */
+	if (!has_launcher)
+		wait_ms = guc_max_workers > 0 ? LAUNCHER_TIMEOUT_MS : 0;
+	return wait_ms == 0 ||
+		   TimestampDifferenceExceeds(start, GetCurrentTimestamp(), wait_ms);
+}
+
 void
 llm_spend_record(LlmCall *call)
 {
@@ -346,7 +379,7 @@ llm_spend_record(LlmCall *call)
 		return;
 	if (is_writer)
 	{
-		llm_spend_flush(false);
+		flush_first(call->state, false);
 		return;
 	}
 	if (wait_event == 0)
@@ -354,9 +387,9 @@ llm_spend_record(LlmCall *call)
 	ConditionVariablePrepareToSleep(recorded);
 	while (!ask(call->state))
 	{
-		if (!llm_wake_worker(LLM_WAKE_FLUSH) ||
-			TimestampDifferenceExceeds(start, GetCurrentTimestamp(),
-									   guc_step_timeout + RECORD_TIMEOUT_MS))
+		bool has_launcher = llm_wake_worker(LLM_WAKE_FLUSH);
+
+		if (is_too_late(start, has_launcher))
 		{
 			ConditionVariableCancelSleep();
 			llm_call_settle(call);
@@ -368,7 +401,8 @@ llm_spend_record(LlmCall *call)
 							 "\"intel.max_workers\" and "
 							 "\"max_worker_processes\".")));
 		}
-		(void) ConditionVariableTimedSleep(recorded, 1000, wait_event);
+		(void) ConditionVariableTimedSleep(recorded, has_launcher ? 1000 : 20,
+										   wait_event);
 	}
 	ConditionVariableCancelSleep();
 }

@@ -222,6 +222,18 @@ like(log_since($standby, 0), qr/"event":"intel.call","task":"complete"/, 'and a 
 value(q{INSERT INTO intel.budget (amount, period) VALUES (100, 'day')});
 $node->wait_for_catchup($standby);
 is(sqlstate($standby, q{SELECT intel.complete('x', 'chat')}), '55000', 'a budget cannot be kept there');
+
+value(q{UPDATE intel.model SET input_price = 10, output_price = 10 WHERE name = 'chat'});
+value(q{SELECT intel.complete('x', 'chat')});
+$count = value('SELECT count(*) FROM intel.inference');
+my $recorded = value('SELECT sum(amount) FROM intel.spend');
+cmp_ok($recorded, '>', 0, 'the primary writes down what is spent');
+$node->wait_for_catchup($standby);
+$node->stop;
+$standby->promote;
+is(sqlstate($standby, q{SELECT intel.complete('x', 'chat')}), '00000', 'a call of the standby as soon as it is promoted');
+cmp_ok($standby->safe_psql('postgres', q{SELECT spent FROM intel.limit_state() WHERE kind = 'budget'}), '>=', $recorded, 'goes on with what was spent');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM intel.inference'), $count + 1, 'and has its row');
 $standby->stop;
 
 done_testing();

@@ -74,6 +74,7 @@ static const Block6 blocks6[] = {
 	 LLM_ADDRESS_PRIVATE},								   /* loopback */
 	{{0xfc, 0x00}, 7, LLM_ADDRESS_PRIVATE},				   /* unique local */
 	{{0x20, 0x01, 0x0d, 0xb8}, 32, LLM_ADDRESS_FORBIDDEN}, /* documentation */
+	{{0x3f, 0xff, 0x00}, 20, LLM_ADDRESS_FORBIDDEN},	   /* documentation */
 	{{0x20, 0x01, 0x00, 0x00}, 23, LLM_ADDRESS_FORBIDDEN}, /* Teredo, ... */
 	{{0x20, 0x00}, 3, LLM_ADDRESS_PUBLIC},				   /* global unicast */
 	{{0}, 0, LLM_ADDRESS_FORBIDDEN}, /* everything else */

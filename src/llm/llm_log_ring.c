@@ -289,7 +289,9 @@ on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 	if (event == XACT_EVENT_PRE_PREPARE && !slist_is_empty(&pending))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot PREPARE a transaction that has called "
-							   "models")));
+							   "models"),
+						errhint("Call them in a transaction of their own, "
+								"before this one.")));
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
 		save_rows(InvalidSubTransactionId);
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT)

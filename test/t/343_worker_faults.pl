@@ -98,7 +98,7 @@ $flood = IPC::Run::start([ 'pgbench', '-n', '-c', '2', '-R', '150', '-T', '8', '
 $node->command_ok([ 'pgbench', '-n', '-c', '16', '-T', '7', '-f', "$dir/again.sql", $node->connstr('postgres') ], 'jobs that are cancelled and retried');
 $flood->finish;
 my $again = q{FROM intel.job_queue j WHERE request ->> 'prompt' = 'twice' AND status = 'succeeded'};
-cmp_ok(value("SELECT count(*) $again"), '>', 100, 'succeed');
+cmp_ok(value("SELECT count(*) $again"), '>', 20, 'succeed');
 is(value("SELECT count(*) $again AND (SELECT i.started_at FROM intel.inference i WHERE i.id = (j.result ->> 'inference_id')::bigint) < j.started_at"), '0', 'each by a call of its last attempt');
 
 # ---- characters that the database does not have ------------------------------------------------

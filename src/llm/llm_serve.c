@@ -353,7 +353,8 @@ admit_turn(LlmServing *serving)
 
 /*
  * An answer with characters that the encoding of the database lacks is none,
- * so that another model, or what the request gives, can stand for it.
+ * so that another model, or what the request gives, can stand for it. Reading
+ * JSON takes nothing but memory, so its error needs no subtransaction.
  */
 static void
 check_encoding(LlmCall *call)

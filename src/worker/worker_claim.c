@@ -129,14 +129,15 @@ note_ends(const QueryResult *rows)
 /*
  * Leases of processes that are gone. The start time tells a pid that is used
  * again from the process that took the lease; roles that may not see it take
- * the process for alive and leave the job to the end of its lease. What is in
- * flight here is not lost, also when a clock that jumped has ended its lease.
+ * the process for alive and leave the job to the end of its lease, as they do
+ * with a worker that has said it is alive. What is in flight here is not lost,
+ * also when a clock that jumped has ended its lease.
  */
 static void
 take_back_lost(TimestampTz now, const List *in_flight)
 {
 	static TimestampTz looked_at = DT_NOBEGIN;
-	QueryArg args[4];
+	QueryArg args[5];
 
 	if (looked_at > now) /* the clock was set back */
 		looked_at = DT_NOBEGIN;
@@ -148,6 +149,7 @@ take_back_lost(TimestampTz now, const List *in_flight)
 	args[1] = query_arg_int4(MyProcPid);
 	args[2] = engine_arg_time(MyStartTimestamp);
 	args[3] = engine_arg_jobs(in_flight);
+	args[4] = query_arg_int4(worker_shared_alive_pid(now));
 	note_ends(engine_query(
 		"UPDATE intel.job_queue q SET"
 		" status = CASE WHEN q.attempts < q.max_attempts THEN 'queued'"
@@ -163,7 +165,8 @@ take_back_lost(TimestampTz now, const List *in_flight)
 		" next_attempt_at = $1,"
 		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
 		" WHERE q.id = ANY (ARRAY(SELECT r.id FROM intel.job_queue r"
-		"	WHERE r.status = 'running' AND (r.lease_until < $1"
+		"	WHERE r.status = 'running'"
+		"	AND (r.lease_until < $1 AND r.lease_pid <> $5"
 		"	OR NOT (r.lease_pid = $2 AND r.lease_start = $3) AND NOT EXISTS ("
 		"		SELECT FROM pg_catalog.pg_stat_get_activity(r.lease_pid) a"
 		"		WHERE a.backend_start = r.lease_start"
@@ -173,7 +176,7 @@ take_back_lost(TimestampTz now, const List *in_flight)
 		"	FOR UPDATE SKIP LOCKED))"
 		" RETURNING q.id, CASE WHEN q.status = 'dead' THEN"
 		"	pg_catalog.pg_notify('intel_job', q.id::text)::text END",
-		args, 4));
+		args, 5));
 }
 
 static void

@@ -67,6 +67,14 @@ extern bool worker_shared_asked_to_leave(void);
  */
 extern bool worker_shared_leave(bool forget);
 /*
+ * A worker in the middle of a job's SQL cannot renew the leases of its other
+ * jobs: note says, in the worker, until when it counts as alive without that;
+ * alive_pid gives the pid of the worker of this database for which that time
+ * has not come, other than this process; 0: none.
+ */
+extern void worker_shared_note_alive(TimestampTz until);
+extern int worker_shared_alive_pid(TimestampTz now);
+/*
  * A step of a job has not heeded its time limit, so this process is about to
  * exit; what it was doing is left for the next worker of the database, which
  * is started at once. note is fit for a signal handler; take is false when

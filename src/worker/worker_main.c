@@ -144,9 +144,20 @@ step_is_hung(void)
 	SetLatch(MyLatch);
 }
 
+/*
+ * Limit a job's SQL, and let the process count as alive for as long as that
+ * may take: it renews no lease meanwhile.
+ */
 static void
 limit_step(const Job *job)
 {
+	TimestampTz until = DT_NOEND;
+
+	if (guc_step_timeout > 0)
+		until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+											2 * (int64) guc_step_timeout +
+												guc_lease_timeout);
+	worker_shared_note_alive(until);
 	if (guc_step_timeout == 0)
 		return;
 	stepping = job->id;
@@ -161,6 +172,9 @@ unlimit_step(void)
 	disable_timeout(hung_timeout, false);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	QueryCancelPending = false; /* it may have fired a moment too late */
+	/* leases that ended meanwhile are renewed after what is due before that */
+	worker_shared_note_alive(
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc_lease_timeout));
 }
 
 /* What a step has left that ended the worker before this one. */

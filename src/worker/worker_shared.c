@@ -56,6 +56,8 @@ typedef struct WorkerSlot
 	TimestampTz due;		  /* something is to be done then without a wake */
 	TimestampTz wanted_since; /* while wake is set */
 	TimestampTz running_since; /* while running */
+	int pid;				   /* of the worker, while running */
+	TimestampTz alive_until;   /* so much it has said by itself */
 	TimestampTz not_before;	   /* no start before, after failures */
 	int failures;			   /* starts or exits gone wrong in a row */
 	HungStep hung;			   /* that ended the last worker; job 0: none */
@@ -409,6 +411,8 @@ worker_shared_attach(int slot)
 		database = s->database;
 		s->state = SLOT_RUNNING;
 		s->latch = &MyProc->procLatch;
+		s->pid = MyProcPid;
+		s->alive_until = DT_NOBEGIN;
 		s->idle = false;
 		s->asked_to_leave = false;
 		s->running_since = GetCurrentTimestamp();
@@ -444,6 +448,38 @@ worker_shared_take_wake(void)
 	s->wake = 0;
 	LWLockRelease(shmem_lock());
 	return wake;
+}
+
+void
+worker_shared_note_alive(TimestampTz until)
+{
+	WorkerSlot *s = &shared->slots[my_slot];
+
+	LWLockAcquire(shmem_lock(), LW_EXCLUSIVE);
+	s->alive_until = until;
+	LWLockRelease(shmem_lock());
+}
+
+int
+worker_shared_alive_pid(TimestampTz now)
+{
+	int pid = 0;
+
+	if (shared == NULL)
+		return 0;
+	LWLockAcquire(shmem_lock(), LW_SHARED);
+	for (int i = 0; i < WORKER_MAX_DATABASES; i++)
+	{
+		const WorkerSlot *s = &shared->slots[i];
+
+		if (s->database != MyDatabaseId || s->state != SLOT_RUNNING)
+			continue;
+		if (s->pid != MyProcPid && s->alive_until > now)
+			pid = s->pid;
+		break;
+	}
+	LWLockRelease(shmem_lock());
+	return pid;
 }
 
 void

@@ -255,6 +255,24 @@ is(sql('SELECT intel._prune_calls(1000)'), '0', 'as one whose feedback is locked
 release();
 is(sql('SELECT intel._prune_calls(1000)'), '1', 'and goes when it can');
 
+# ---- a step that takes longer than a lease --------------------------------------------------------
+
+sql(qq{$as CREATE TABLE shop.long (id int PRIMARY KEY, body text, tag text);
+	CREATE FUNCTION shop.long() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(5); RETURN new; END \$\$;
+	CREATE TRIGGER long BEFORE UPDATE OF tag ON shop.long FOR EACH ROW WHEN (new.tag IS NOT NULL) EXECUTE FUNCTION shop.long();
+	SELECT intel.create_enrichment('long', 'shop.long', '{body}', 'tag', 'Tag it.', options => '{"model": "chat"}')});
+behave('in flight', { kind => 'slow', seconds => 6 });
+$id = sql(q{SET ROLE bob; SELECT intel.submit('complete', '{"prompt": "in flight", "model": "chat"}')});
+$mock->wait_requests(1);
+sql(qq{$as INSERT INTO shop.long VALUES (1, 'some words')});
+wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'intel worker' AND wait_event = 'PgSleep'}, 'a step that takes long');
+wait_for_sql($node, "SELECT lease_until < clock_timestamp() FROM intel.job_queue WHERE id = $id", 'the end of a lease that could not be renewed');
+sql('CALL intel.run_jobs()');
+is(row($id), 'running|', 'a session leaves the jobs to the worker, which is alive');
+ends($id, 'succeeded', 'and writes them down');
+is(calls_with('in flight'), 1, 'with one call');
+is(sql("SELECT attempts FROM intel.job_queue WHERE id = $id"), '1', 'and one attempt');
+
 # ---- SQL that does not let itself be cancelled ----------------------------------------------------
 
 $node->append_conf('postgresql.conf', 'intel.step_timeout = 500ms');

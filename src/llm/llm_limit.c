@@ -179,12 +179,14 @@ llm_limit_meters(int *n)
 	return table->meters;
 }
 
+/* A budget without a period has been forgotten: its total is nobody's. */
 static bool
 is_evictable(const Meter *meter, int64 now)
 {
 	return meter->in_flight == 0 && meter->waiting == 0 &&
 		   meter->reserved == 0 && meter->writes == 0 &&
-		   (meter->kind != METER_BUDGET || meter->spent == meter->recorded) &&
+		   (meter->kind != METER_BUDGET || meter->spent == meter->recorded ||
+			meter->period == METER_NO_PERIOD) &&
 		   now - meter->used_at > meter->idle_ms;
 }
 

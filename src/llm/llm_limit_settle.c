@@ -170,7 +170,8 @@ settle_breaker(Meter *meter, const LlmCall *call, int64 now)
 	}
 }
 
-static void
+/* True when it has cost more than the table has been told. */
+static bool
 settle_meter(const MeterHold *hold, const LlmCall *call, int64 now)
 {
 	Meter *meter = hold->meter;
@@ -191,6 +192,10 @@ settle_meter(const MeterHold *hold, const LlmCall *call, int64 now)
 			Min(meter->spent + settled_cost(call, hold->money), MONEY_MAX);
 	if (meter->kind == METER_MODEL)
 		settle_breaker(meter, call, now);
+	if (meter->spent + meter->reserved <= meter->recorded)
+		return false;
+	meter->wanted = Max(meter->wanted, meter->spent + meter->reserved);
+	return hold->money > 0;
 }
 
 void
@@ -200,6 +205,7 @@ llm_call_settle(LlmCall *call)
 	const Meter *waited_for = state->waits_for;
 	bool is_awaited;
 	bool is_kept = false;
+	bool is_over = false;
 	int64 now;
 
 	if (!state->is_holder)
@@ -210,7 +216,7 @@ llm_call_settle(LlmCall *call)
 	is_awaited = waited_for != NULL && waited_for->waiting > 0;
 	for (int i = 0; i < state->nholds; i++)
 	{
-		settle_meter(&state->holds[i], call, now);
+		is_over = settle_meter(&state->holds[i], call, now) || is_over;
 		is_awaited = is_awaited || state->holds[i].meter->waiting > 0;
 		is_kept = is_kept || now < state->holds[i].meter->kept_until;
 	}
@@ -219,4 +225,6 @@ llm_call_settle(LlmCall *call)
 	state->is_probe = state->is_holder = false;
 	dlist_delete(&state->holder);
 	llm_place_wake(is_awaited, is_kept && state->job == 0);
+	if (is_over)
+		(void) llm_wake_worker(LLM_WAKE_FLUSH);
 }

@@ -139,7 +139,7 @@ class Chat:
         self.text = "".join(self.pieces) if self.cut else self.text
         self.certainty = behaviour.get("certainty", 1.0)
         self.tokens_in = len(words(prompt))
-        self.tokens_out = len(self.pieces)
+        self.tokens_out = behaviour.get("tokens_out", len(self.pieces))
 
 
 # ---- the providers' forms ----------------------------------------------------

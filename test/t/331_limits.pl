@@ -179,10 +179,15 @@ is(value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'failed'}) + 0, 0
 # each try of a call that is mended costs what it cost
 my $mended = q{SET request.jwt.claims = '{"tenant_id": "mended"}'; SELECT intel.complete('x', 'paid',
 	'{"max_tokens": 5, "schema": {"type": "object"}, "timeout_ms": 500}')};
-$mock->control({ do => [ { kind => 'ok', content => 'no JSON', usage => { input => 1, output => 2 } }, 'hang' ] });
+$mock->control({ do => [ { kind => 'ok', content => 'no JSON' }, 'hang' ] });
 is(state_of($mended), 'IN001', 'an answer that is mended, and the end of that nobody sees');
 is(value(q{SELECT spent FROM intel.limit_state() WHERE scope ~ 'mended'}) + 0, 0.007, 'costs the first try and what the second may have cost');
 wait_for_sql($node, q{SELECT array_agg(coalesce(cost::float8, -1) ORDER BY id) = '{0.002,-1}' FROM intel.inference WHERE tenant = 'mended'}, 'the cost of both to be in the log');
+
+# a provider counts more than a call has asked for
+$mock->control({ do => [ { kind => 'ok', tokens_out => 20 } ] });
+value(q{SET request.jwt.claims = '{"tenant_id": "beyond"}'; SELECT intel.complete('x', 'paid', '{"max_tokens": 5}')});
+wait_for_sql($node, q{SELECT amount >= 0.02 FROM intel.spend WHERE scope ~ 'beyond'}, 'what it cost to be written down');
 
 # names that are long are cut between characters, and do not become one
 my $long = chr(0xe9) x 100;

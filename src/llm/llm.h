@@ -256,13 +256,22 @@ extern LlmHttp *llm_http_create(void);
 extern void llm_http_start(LlmHttp *http, LlmCall *call);
 extern int llm_http_in_flight(const LlmHttp *http);
 
+/* What a wait is for, as pg_stat_activity shows it (PostgreSQL 17 and later). */
+typedef enum LlmWait
+{
+	LLM_WAIT_ANSWER, /* IntelHttp: providers have been asked */
+	LLM_WAIT_PLACE,	 /* IntelPlace: others have to end a call first */
+	LLM_WAIT_RETRY,	 /* IntelRetry: it is too early for the next try */
+	LLM_WAIT_WORK	 /* IntelWorkerMain: a worker without jobs */
+} LlmWait;
+
 /*
  * Wait until a call has finished, the process latch is set, or timeout_ms has
  * passed (-1: no limit), and drive transfers meanwhile. Resets the latch when
  * it was set; does not look at interrupts: the caller does, with
  * CHECK_FOR_INTERRUPTS, after every return. Dies with the postmaster.
  */
-extern void llm_http_wait(LlmHttp *http, long timeout_ms);
+extern void llm_http_wait(LlmHttp *http, long timeout_ms, LlmWait what);
 
 /* The next finished call, or NULL. */
 extern LlmCall *llm_http_next(LlmHttp *http);

@@ -498,7 +498,7 @@ llm_cache_wait(LlmCall *call)
 			if (llm_calls_in_flight() > 0)
 			{
 				/* others of the statement go on meanwhile */
-				llm_call_pause(POLL_MS);
+				llm_calls_wait(POLL_MS, LLM_WAIT_ANSWER);
 				continue;
 			}
 			(void) WaitLatch(MyLatch,

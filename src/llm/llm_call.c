@@ -339,12 +339,12 @@ backend_http(void)
  * happened is in the calls themselves.
  */
 void
-llm_calls_wait(long timeout_ms)
+llm_calls_wait(long timeout_ms, LlmWait what)
 {
 	LlmHttp *http = backend_http();
 	LlmCall *call;
 
-	llm_http_wait(http, timeout_ms);
+	llm_http_wait(http, timeout_ms, what);
 	CHECK_FOR_INTERRUPTS();
 	while (llm_http_next_part(http) != NULL)
 		;
@@ -375,7 +375,7 @@ void
 llm_call_finish(LlmCall *call)
 {
 	while (call->outcome == LLM_PENDING)
-		llm_calls_wait(-1);
+		llm_calls_wait(-1, LLM_WAIT_ANSWER);
 }
 
 void
@@ -385,7 +385,7 @@ llm_call_pause(int64 ms)
 
 	while ((ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 												 until)) > 0)
-		llm_calls_wait((long) ms);
+		llm_calls_wait((long) ms, LLM_WAIT_RETRY);
 }
 
 int
@@ -459,7 +459,7 @@ llm_call_next_part(LlmCall *call)
 	{
 		/* the client shall see what there is before this waits for more */
 		client_flush();
-		llm_calls_wait(-1);
+		llm_calls_wait(-1, LLM_WAIT_ANSWER);
 	}
 	return part;
 }

@@ -784,14 +784,27 @@ earlier(int64 a, int64 b)
 	return a < 0 || b < 0 ? Max(a, b) : Min(a, b);
 }
 
-void
-llm_http_wait(LlmHttp *http, long timeout_ms)
+static uint32
+wait_event_of(LlmWait what)
 {
-	static uint32 wait_event = 0;
-	int64 deadline = timeout_ms < 0 ? -1 : monotonic_ms() + timeout_ms;
+	static const char *const names[] = {
+		[LLM_WAIT_ANSWER] = "IntelHttp",
+		[LLM_WAIT_PLACE] = "IntelPlace",
+		[LLM_WAIT_RETRY] = "IntelRetry",
+		[LLM_WAIT_WORK] = "IntelWorkerMain",
+	};
+	static uint32 events[lengthof(names)];
 
-	if (wait_event == 0)
-		wait_event = WaitEventExtensionNew("IntelHttp");
+	if (events[what] == 0)
+		events[what] = WaitEventExtensionNew(names[what]);
+	return events[what];
+}
+
+void
+llm_http_wait(LlmHttp *http, long timeout_ms, LlmWait what)
+{
+	uint32 wait_event = wait_event_of(what);
+	int64 deadline = timeout_ms < 0 ? -1 : monotonic_ms() + timeout_ms;
 
 	for (;;)
 	{

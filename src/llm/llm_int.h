@@ -152,7 +152,7 @@ extern char *llm_call_next_part(LlmCall *call);
  * how many of this session have not finished.
  */
 extern void llm_call_pause(int64 ms);
-extern void llm_calls_wait(long timeout_ms);
+extern void llm_calls_wait(long timeout_ms, LlmWait what);
 extern int llm_calls_in_flight(void);
 
 /*

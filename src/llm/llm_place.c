@@ -106,7 +106,7 @@ llm_place_watch(void)
 void
 llm_place_sleep(void)
 {
-	llm_calls_wait(SLEEP_MS);
+	llm_calls_wait(SLEEP_MS, LLM_WAIT_PLACE);
 }
 
 void

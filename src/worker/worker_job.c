@@ -595,7 +595,8 @@ wait_here(LlmHttp *http, Job *job)
 
 		llm_http_wait(
 			http,
-			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until) + 1);
+			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until) + 1,
+			LLM_WAIT_RETRY);
 		CHECK_FOR_INTERRUPTS();
 		if (GetCurrentTimestamp() >= renew_at &&
 			engine_renew(job->cxt, list_make1(job)) != NIL)
@@ -634,9 +635,11 @@ send_and_wait(LlmHttp *http, Job *job)
 
 		while (GetCurrentTimestamp() < renew_at)
 		{
-			llm_http_wait(http, job->part_due != DT_NOEND
-									? STREAM_POLL_MS
-									: guc_lease_timeout / 3 + 1);
+			llm_http_wait(http,
+						  job->part_due != DT_NOEND
+							  ? STREAM_POLL_MS
+							  : guc_lease_timeout / 3 + 1,
+						  LLM_WAIT_ANSWER);
 			CHECK_FOR_INTERRUPTS();
 			while (llm_http_next_part(http) != NULL)
 				stream_note(job);

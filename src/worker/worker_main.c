@@ -677,14 +677,15 @@ run(Worker *worker)
 		flush_commits(worker);
 		if (worker->slow != NIL || worker->due <= GetCurrentTimestamp())
 		{
-			llm_http_wait(worker->http, 0);
+			llm_http_wait(worker->http, 0, LLM_WAIT_ANSWER);
 			continue;
 		}
 
 		worker_shared_report(worker->jobs == NIL, worker->due);
 		if (may_leave(worker))
 			return;
-		llm_http_wait(worker->http, sleep_ms(worker));
+		llm_http_wait(worker->http, sleep_ms(worker),
+					  worker->jobs == NIL ? LLM_WAIT_WORK : LLM_WAIT_ANSWER);
 	}
 }
 

@@ -62,6 +62,9 @@ $mock->wait_requests(1);
 my $second = session(q{SELECT intel.complete('second', 'one')});
 my $streamed = session(q{SELECT intel.stream('third', 'one')});
 wait_until_waiting(2);
+is(value(q{SELECT string_agg(wait_event, ',' ORDER BY backend_start) FROM pg_stat_activity WHERE wait_event_type = 'Extension'
+		AND backend_type = 'client backend'}),
+	value('SHOW server_version_num') < 170000 ? 'Extension,Extension,Extension' : 'IntelHttp,IntelPlace,IntelPlace', 'pg_stat_activity says what they wait for');
 is(value(q{SELECT intel.complete('fourth', 'chained')}), 'echo: fourth', 'who has another model does not wait');
 is(value(q{SELECT intel.complete('fifth', 'one', '{"fallback": "none"}')}), 'none', 'nor who gives an answer');
 is(ended($first), 'echo: first', 'one call has the place');

@@ -357,4 +357,19 @@ run();
 is(sql($ids), '0', 'and ended by whoever deletes what is past its retention');
 is(sql('SELECT count(*) FROM intel.enrichment_row WHERE enrichment NOT IN (SELECT id FROM intel.enrichment)'), '0', 'with what was noted of its rows');
 
+# ---- many jobs of one CALL ---------------------------------------------------------------
+
+# what the session has, as each of the jobs sees it
+sql(q{DELETE FROM intel.enrichment; DELETE FROM intel.job_queue; CREATE TABLE memory (job bigserial, bytes bigint);
+	CREATE TABLE many (id int PRIMARY KEY, body text, embedding intel.vector(384));
+	CREATE FUNCTION note_memory() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO public.memory (bytes) SELECT sum(used_bytes) FROM pg_catalog.pg_backend_memory_contexts; RETURN new; END $$;
+	CREATE TRIGGER note BEFORE UPDATE OF embedding ON many FOR EACH ROW EXECUTE FUNCTION note_memory();
+	SELECT intel.create_enrichment('many', 'many', '{body}', 'embedding', '', 'embedding');
+	DO $$ BEGIN FOR i IN 1 .. 1000 LOOP INSERT INTO many VALUES (i, repeat('word ' || i || ' ', 100)); END LOOP; END $$});
+sql('CALL intel.run_jobs(1000)');
+is(sql(q{SELECT count(*), (SELECT string_agg(DISTINCT error_message, ',') FROM intel.job) FROM memory}), '1000|', 'a thousand jobs');
+my $grown = sql('SELECT (SELECT min(bytes) FROM memory WHERE job > 950) - (SELECT min(bytes) FROM memory WHERE job BETWEEN 50 AND 100)');
+cmp_ok($grown, '<', 50_000, 'leave nothing in memory') or diag(sql('SELECT string_agg(bytes::text, \' \' ORDER BY job) FROM memory WHERE job % 100 = 0'));
+
 done_testing();

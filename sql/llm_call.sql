@@ -53,6 +53,7 @@ SELECT problem('complete', r::jsonb) FROM unnest(ARRAY[
     '{"prompt": "x", "temperature": 3}', '{"prompt": "x", "temperature": "hot"}', '{"prompt": "x", "max_tokens": 0}',
     '{"prompt": "x", "max_tokens": 1.5}', '{"prompt": "x", "max_tokens": 1e30}', '{"prompt": "x", "stop": [1]}', '{"prompt": "x", "stop": {}}',
     '{"prompt": "x", "seed": -1}', '{"prompt": "x", "top_p": 2}', '{"prompt": "x", "metadata": {"a": 1}}', '{"prompt": "x", "schema": []}',
+    '{"prompt": "x", "schema_format": "xml"}',
     '{"prompt": "x", "reasoning_effort": "Very high!"}', '{"prompt": "x", "dimensions": 5}', '{"prompt": "x", "messages": []}',
     '{"prompt": "x", "timeout_ms": 0}', '{"prompt": "x", "timeout_ms": "5"}', '{"prompt": "x", "stream": 1}',
     '{"prompt": "x", "My secret e-mail is a@b.example": 1}', '{"prompt": "x", "tools": {}}', '{"prompt": "x", "tools": [{}]}',

@@ -130,6 +130,65 @@ llm_system_text(const LlmAsk *ask)
 	return has_any ? llm_text_take(&text) : NULL;
 }
 
+LlmSchemaFormat
+llm_schema_format(const LlmAsk *ask)
+{
+	const char *format =
+		json_string_value(json_object_get(ask->options, "schema_format"));
+
+	if (json_object_get(ask->options, "schema") == NULL)
+		return LLM_SCHEMA_NONE;
+	if (format == NULL || strcmp(format, "json_schema") == 0)
+		return LLM_SCHEMA_NATIVE;
+	return strcmp(format, "json_object") == 0 ? LLM_SCHEMA_JSON
+											  : LLM_SCHEMA_WORDS;
+}
+
+json_t *
+llm_schema_demand(const LlmAsk *ask, json_t *system)
+{
+	static const char *const demand =
+		"Answer with JSON alone, which fits this JSON Schema: ";
+	char *schema =
+		json_dump(json_object_get(ask->options, "schema"), JSON_COMPACT);
+	LlmText text = {0};
+
+	if (system != NULL)
+	{
+		(void) llm_text_add(&text, json_string_value(system),
+							json_string_length(system));
+		(void) llm_text_add(&text, "\n\n", 2);
+	}
+	(void) llm_text_add(&text, demand, strlen(demand));
+	if (schema != NULL)
+		(void) llm_text_add(&text, schema, strlen(schema));
+	else
+		text.is_short = true;
+	free(schema);
+	json_decref(system);
+	return llm_text_take(&text);
+}
+
+/* Some servers take a system message only at the front, and only one. */
+bool
+llm_demand_schema(const LlmAsk *ask, json_t *messages)
+{
+	LlmSchemaFormat format = llm_schema_format(ask);
+	json_t *first = json_array_get(messages, 0);
+	json_t *content = json_object_get(first, "content");
+
+	if (format != LLM_SCHEMA_JSON && format != LLM_SCHEMA_WORDS)
+		return true;
+	if (json_object_get(first, "role") != NULL && llm_is_system(first))
+		return json_object_set_new(
+				   first, "content",
+				   llm_schema_demand(ask, json_incref(content))) == 0;
+	return json_array_insert_new(messages, 0,
+								 json_pack("{s:s, s:o}", "role", "system",
+										   "content",
+										   llm_schema_demand(ask, NULL))) == 0;
+}
+
 bool
 llm_wire_set(LlmWire *wire, const char *path, json_t *body,
 			 LlmProblem *problem)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_dump.h"
 #include "llm/llm_provider_int.h"
 
 /* The format demands a limit. */
@@ -149,30 +148,6 @@ convert_choice(const json_t *choice)
 	return json_pack("{s:s, s:s}", "type", "tool", "name", word);
 }
 
-/* Ask in words for what structured outputs cannot say. Takes over system. */
-static json_t *
-add_schema_text(json_t *system, const json_t *schema)
-{
-	char *text = json_dump(schema, JSON_COMPACT);
-	json_t *joined = NULL;
-
-	if (text != NULL)
-		joined =
-			json_pack("s++", system != NULL ? json_string_value(system) : "",
-					  system != NULL ? "\n\n" : "",
-					  "Answer with JSON alone, which fits this JSON Schema: ");
-	if (joined != NULL)
-	{
-		json_t *both = json_pack("s+", json_string_value(joined), text);
-
-		json_decref(joined);
-		joined = both;
-	}
-	free(text);
-	json_decref(system);
-	return joined;
-}
-
 static bool
 build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
@@ -184,7 +159,9 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	json_t *stop = json_object_get(ask->options, "stop");
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *effort = json_object_get(ask->options, "reasoning_effort");
-	bool in_words = schema != NULL && !llm_anthropic_takes(schema);
+	/* there is nothing between a schema and words */
+	bool is_native = llm_schema_format(ask) == LLM_SCHEMA_NATIVE &&
+					 llm_anthropic_takes(schema);
 	json_t *body;
 	json_t *system;
 
@@ -199,8 +176,8 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
 	system = llm_system_text(ask);
-	if (in_words)
-		system = add_schema_text(system, schema);
+	if (schema != NULL && !is_native)
+		system = llm_schema_demand(ask, system);
 	if (system != NULL)
 		json_object_set_new(body, "system", system);
 	llm_copy_option(ask, "max_tokens", body, "max_tokens");
@@ -215,11 +192,11 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		json_object_set_new(body, "tools", convert_tools(tools));
 	if (choice != NULL)
 		json_object_set_new(body, "tool_choice", convert_choice(choice));
-	if ((schema != NULL && !in_words) || effort != NULL)
+	if (is_native || effort != NULL)
 	{
 		json_t *config = json_pack("{}");
 
-		if (schema != NULL && !in_words)
+		if (is_native)
 			json_object_set_new(config, "format",
 								json_pack("{s:s, s:o}", "type", "json_schema",
 										  "schema",

@@ -46,6 +46,7 @@ typedef enum OptionKind
 	OPTION_CHOICE, /* auto, none, required or the name of a tool */
 	OPTION_OBJECT,
 	OPTION_STRINGS, /* an object of strings */
+	OPTION_FORMAT,	/* of a schema */
 	OPTION_TRUTH,
 } OptionKind;
 
@@ -67,6 +68,7 @@ static const Option options[] = {
 	{"presence_penalty", OPTION_NUMBER, -2, 2, false},
 	{"reasoning_effort", OPTION_WORD, 0, 0, false},
 	{"schema", OPTION_OBJECT, 0, 0, false},
+	{"schema_format", OPTION_FORMAT, 0, 0, false},
 	{"seed", OPTION_COUNT, 0, 2147483647, false},
 	{"stop", OPTION_TEXTS, 0, 0, false},
 	{"temperature", OPTION_NUMBER, 0, 2, false},
@@ -211,6 +213,17 @@ is_word(const json_t *value)
 		   strlen(word) == strspn(word, "abcdefghijklmnopqrstuvwxyz");
 }
 
+/* "json_schema", which is the default, or how else the schema goes there. */
+static bool
+is_schema_format(const json_t *value)
+{
+	const char *word = json_string_value(value);
+
+	return word != NULL &&
+		   (strcmp(word, "json_schema") == 0 ||
+			strcmp(word, "json_object") == 0 || strcmp(word, "text") == 0);
+}
+
 static bool
 option_is_valid(const Option *option, const json_t *value)
 {
@@ -236,6 +249,8 @@ option_is_valid(const Option *option, const json_t *value)
 			return json_is_object(value);
 		case OPTION_STRINGS:
 			return is_object_of_strings(value);
+		case OPTION_FORMAT:
+			return is_schema_format(value);
 		case OPTION_TRUTH:
 			return json_is_boolean(value);
 	}

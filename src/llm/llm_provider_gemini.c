@@ -193,7 +193,7 @@ generation_config(const LlmAsk *ask)
 {
 	json_t *config = json_pack("{}");
 	json_t *stop = json_object_get(ask->options, "stop");
-	json_t *schema = json_object_get(ask->options, "schema");
+	LlmSchemaFormat format = llm_schema_format(ask);
 
 	llm_copy_option(ask, "frequency_penalty", config, "frequencyPenalty");
 	llm_copy_option(ask, "max_tokens", config, "maxOutputTokens");
@@ -206,12 +206,11 @@ generation_config(const LlmAsk *ask)
 		json_object_set_new(config, "stopSequences",
 							json_is_string(stop) ? json_pack("[O]", stop)
 												 : json_incref(stop));
-	if (schema != NULL)
-	{
+	if (format == LLM_SCHEMA_NATIVE || format == LLM_SCHEMA_JSON)
 		json_object_set_new(config, "responseMimeType",
 							json_string("application/json"));
-		json_object_set(config, "responseJsonSchema", schema);
-	}
+	if (format == LLM_SCHEMA_NATIVE)
+		llm_copy_option(ask, "schema", config, "responseJsonSchema");
 	return config;
 }
 
@@ -222,6 +221,7 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 										  "reasoning_effort", NULL};
 	json_t *tools = json_object_get(ask->options, "tools");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
+	LlmSchemaFormat format = llm_schema_format(ask);
 	json_t *system = llm_system_text(ask);
 	char name[256];
 	char path[320];
@@ -236,6 +236,8 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 					 "generationConfig", generation_config(ask));
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
+	if (format == LLM_SCHEMA_JSON || format == LLM_SCHEMA_WORDS)
+		system = llm_schema_demand(ask, system);
 	if (system != NULL)
 		json_object_set_new(body, "systemInstruction",
 							json_pack("{s:[{s:o}]}", "parts", "text", system));

@@ -33,6 +33,23 @@ extern bool llm_reject_options(const LlmAsk *ask, const char *kind,
 /* Texts of the system messages, joined by blank lines; owned, NULL if none. */
 extern json_t *llm_system_text(const LlmAsk *ask);
 extern bool llm_is_system(const json_t *message);
+/*
+ * How the schema of a request is asked for: as such, in words and as some JSON,
+ * or in words alone. The answer is checked here in any case.
+ */
+typedef enum LlmSchemaFormat
+{
+	LLM_SCHEMA_NONE, /* there is none */
+	LLM_SCHEMA_NATIVE,
+	LLM_SCHEMA_JSON,
+	LLM_SCHEMA_WORDS
+} LlmSchemaFormat;
+
+extern LlmSchemaFormat llm_schema_format(const LlmAsk *ask);
+/* What asks in words, behind system (taken over; NULL: none). Owned. */
+extern json_t *llm_schema_demand(const LlmAsk *ask, json_t *system);
+/* Where the format is in words, ask so in messages for the wire, of any kind. */
+extern bool llm_demand_schema(const LlmAsk *ask, json_t *messages);
 /* The schema that "#", "#/$defs/name" or "#/definitions/name" refers to. */
 extern const json_t *llm_schema_resolve(const json_t *root,
 										const char *reference);

@@ -93,7 +93,11 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
 	llm_copy_option(ask, "tools", body, "tools");
-	llm_copy_option(ask, "schema", body, "format");
+	(void) llm_demand_schema(ask, json_object_get(body, "messages"));
+	if (llm_schema_format(ask) == LLM_SCHEMA_NATIVE)
+		llm_copy_option(ask, "schema", body, "format");
+	if (llm_schema_format(ask) == LLM_SCHEMA_JSON)
+		json_object_set_new(body, "format", json_string("json"));
 	return llm_wire_set(wire, "/api/chat", body, problem);
 }
 

@@ -136,6 +136,7 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		"tool_choice",		 "tools",	 "top_k",	 "top_p"};
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
+	LlmSchemaFormat format = llm_schema_format(ask);
 	json_t *body = json_pack("{s:s, s:o}", "model", ask->model_id, "messages",
 							 convert_messages(ask));
 
@@ -153,7 +154,11 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 		json_object_set_new(body, "tool_choice",
 							json_pack("{s:s, s:{s:O}}", "type", "function",
 									  "function", "name", choice));
-	if (schema != NULL)
+	(void) llm_demand_schema(ask, json_object_get(body, "messages"));
+	if (format == LLM_SCHEMA_JSON)
+		json_object_set_new(body, "response_format",
+							json_pack("{s:s}", "type", "json_object"));
+	if (format == LLM_SCHEMA_NATIVE)
 		json_object_set_new(body, "response_format",
 							json_pack("{s:s, s:{s:s, s:O}}", "type",
 									  "json_schema", "json_schema", "name",

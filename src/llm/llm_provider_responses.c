@@ -117,13 +117,15 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	json_t *choice = json_object_get(ask->options, "tool_choice");
 	json_t *schema = json_object_get(ask->options, "schema");
 	json_t *effort = json_object_get(ask->options, "reasoning_effort");
+	LlmSchemaFormat format = llm_schema_format(ask);
 	json_t *body;
-	bool ok = true;
+	bool ok;
 
 	if (!llm_reject_options(ask, "responses", without, problem))
 		return false;
 	body = json_pack("{s:s, s:o, s:b}", "model", ask->model_id, "input",
 					 convert_messages(ask), "store", 0);
+	ok = llm_demand_schema(ask, json_object_get(body, "input"));
 	llm_copy_option(ask, "max_tokens", body, "max_output_tokens");
 	llm_copy_option(ask, "metadata", body, "metadata");
 	llm_copy_option(ask, "temperature", body, "temperature");
@@ -134,7 +136,11 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	if (choice != NULL)
 		ok = ok && json_object_set_new(body, "tool_choice",
 									   convert_choice(choice)) == 0;
-	if (schema != NULL)
+	if (format == LLM_SCHEMA_JSON)
+		ok = ok && json_object_set_new(body, "text",
+									   json_pack("{s:{s:s}}", "format", "type",
+												 "json_object")) == 0;
+	if (format == LLM_SCHEMA_NATIVE)
 		ok = ok &&
 			 json_object_set_new(body, "text",
 								 json_pack("{s:{s:s, s:s, s:O}}", "format",

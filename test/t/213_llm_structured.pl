@@ -64,6 +64,50 @@ foreach my $kind (@kinds)
 	$mock->reset;
 }
 
+# Servers that know less of shapes are asked in words, with "some JSON" or without; what comes is checked and mended as ever.
+sql(qq{INSERT INTO intel.provider (name, kind, base_url, allow_private_network) VALUES ('responses', 'responses', 'http://127.0.0.1:$port/v1', true);
+	INSERT INTO intel.model (name, provider, model_id, task) VALUES ('responses', 'responses', 'm', 'chat')});
+my %some_json = (
+	openai => [ response_format => { type => 'json_object' } ], responses => [ text => { format => { type => 'json_object' } } ],
+	ollama => [ format => 'json' ], gemini => [ responseMimeType => 'application/json' ], anthropic => [ output_config => undef ]);
+foreach my $kind (sort keys %some_json)
+{
+	foreach my $format ('json_object', 'text')
+	{
+		sql(qq{UPDATE intel.model SET options = '{"schema_format": "$format"}' WHERE name = '$kind'});
+		$mock->control({ do => [ { kind => 'ok', content => $bad }, { kind => 'ok', content => $good } ] });
+		is(sql("SELECT intel.extract('Ann is five', '$schema', '$kind')"), '{"age": 5, "name": "Ann"}', "$kind, $format: mended");
+		my ($first, $second) = @{ $mock->requests };
+		my $sent = $kind eq 'gemini' ? $first->{json}{generationConfig} : $first->{json};
+		is_deeply($sent->{ $some_json{$kind}[0] }, $format eq 'text' ? undef : $some_json{$kind}[1], "$kind, $format: how it is asked for");
+		unlike($first->{body}, qr/json_schema|JsonSchema/, "$kind, $format: no schema as such");
+		foreach my $json ($first->{json}, $second->{json})
+		{
+			my $list = $json->{messages} // $json->{input};
+			my $system = $json->{system} // ($list ? $list->[0]{content} : $json->{systemInstruction}{parts}[0]{text});
+			my ($told) = $system =~ /^\S.*\n\nAnswer with JSON alone, which fits this JSON Schema: (.*)$/s;
+			is_deeply(decode_json($told // 'null'), decode_json($schema), "$kind, $format: the schema in words");
+			is(scalar(grep { $_->{role} eq 'system' } @{ $list // [] }), $json->{system} || !$list ? 0 : 1, "$kind, $format: in one message");
+		}
+		$mock->reset;
+		sql("SELECT intel.complete('Ann is five', '$kind')");
+		unlike($mock->requests->[0]{body}, qr/JSON/, "$kind, $format: no words without a schema");
+		$mock->reset;
+		$mock->control({ do => [ { kind => 'ok', content => '{}' } ] });
+		sql(qq{SELECT intel.complete('My mail is jane.roe\@private.example', '$kind', '{"schema": {"type": "object", "description": "Mail of jane.roe\@private.example"}}')});
+		my $body = $mock->requests->[0]{body};
+		unlike($body, qr/private\.example/, "$kind, $format: the words are redacted");
+		like($body, qr/fits this JSON Schema: .*<EMAIL_ADDRESS>/, "$kind, $format: and sent without a system of the caller");
+		$mock->reset;
+	}
+	sql(qq{SELECT intel.extract('Ann is five', '$schema', '$kind', '{"schema_format": "json_schema"}')});
+	unlike($mock->requests->[0]{body}, qr/JSON alone/, "$kind: a request can say otherwise") or diag($mock->requests->[0]{body});
+	sql(qq{UPDATE intel.model SET options = '{}' WHERE name = '$kind'});
+	$mock->reset;
+}
+is(sqlstate($node, qq{UPDATE intel.model SET options = '{"schema_format": $_}' WHERE name = 'openai'}), '22023', "no format: $_")
+  foreach '"json"', '{"type": "json_object"}', '5', '""';
+
 # What is checked is what is given: the bytes that came, also where jsonb makes them one value.
 $mock->control({ do => [ { kind => 'ok', content => "```json\n{\"a\": 19.99, \"b\": [0.10, 4.35, 1234567890.123456789]}\n```" } ], always => JSON::PP::true });
 is(sql(q{SELECT intel.extract('x', '{"type": "object", "properties": {"a": {"enum": [19.99, 0.7]}}}', 'openai')}),

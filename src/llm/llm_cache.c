@@ -163,6 +163,8 @@ static void
 make_key(LlmCall *call)
 {
 	LlmCallState *state = call->state;
+	const json_t *schema = json_object_get(state->ask.options, "schema");
+	char *checked = schema != NULL ? json_text(schema) : NULL;
 	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
 	char numbers[32];
 	bool ok = hash != NULL && pg_cryptohash_init(hash) >= 0;
@@ -174,6 +176,8 @@ make_key(LlmCall *call)
 	hash_text(hash, call->model, &ok);
 	hash_text(hash, state->url, &ok);
 	hash_text(hash, state->wire.body, &ok);
+	/* what was sent may not say all that its answer was checked for */
+	hash_text(hash, checked, &ok);
 	end_hash(hash, ok, state->cache_key);
 }
 

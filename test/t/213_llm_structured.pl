@@ -108,6 +108,15 @@ foreach my $kind (sort keys %some_json)
 is(sqlstate($node, qq{UPDATE intel.model SET options = '{"schema_format": $_}' WHERE name = 'openai'}), '22023', "no format: $_")
   foreach '"json"', '{"type": "json_object"}', '5', '""';
 
+# Anthropic takes no bounds, so two schemas can look the same there: an answer in the cache has been checked for one of them.
+$mock->control({ do => [ { kind => 'ok', content => '{"n": 7}' } ], always => JSON::PP::true });
+my $in_cache = q{SELECT intel.complete('n', 'anthropic', '{"cache": 600, "schema": {"type": "object", "properties": {"n": {"type": "integer"%s}}}}')};
+is(sql(sprintf($in_cache, '')), '{"n": 7}', 'an answer that is cached');
+is(sqlstate($node, sprintf($in_cache, ', "maximum": 1')), 'IN004', 'is not that of a narrower schema');
+is(sql(sprintf($in_cache, '')), '{"n": 7}', 'but its own');
+is(scalar @{ $mock->requests }, 3, 'and from the cache');
+$mock->reset;
+
 # What is checked is what is given: the bytes that came, also where jsonb makes them one value.
 $mock->control({ do => [ { kind => 'ok', content => "```json\n{\"a\": 19.99, \"b\": [0.10, 4.35, 1234567890.123456789]}\n```" } ], always => JSON::PP::true });
 is(sql(q{SELECT intel.extract('x', '{"type": "object", "properties": {"a": {"enum": [19.99, 0.7]}}}', 'openai')}),

@@ -288,7 +288,17 @@ extern LlmCall *llm_http_next(LlmHttp *http);
  */
 extern LlmCall *llm_http_next_part(LlmHttp *http);
 extern char *llm_call_take_part(LlmCall *call);
-/* The same in UTF-8, which raises nothing for what the server cannot say. */
+/* The same in UTF-8, whether or not the server has those characters. */
 extern char *llm_call_take_utf8(LlmCall *call);
+/* Such text as the server has it; NULL where its encoding lacks characters. */
+extern char *llm_part_to_server(const char *utf8);
+
+/*
+ * An answer with characters that the encoding of the database lacks is none, so
+ * that another model, or what the request gives, can stand for it: such a call
+ * has failed after this, as it has when take_part meets one. Needs a
+ * transaction.
+ */
+extern void llm_call_check_encoding(LlmCall *call);
 
 #endif /* INTEL_LLM_LLM_H */

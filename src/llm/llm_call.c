@@ -10,6 +10,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -290,6 +291,65 @@ llm_call_take_reply(LlmCall *call, const LlmReply *reply)
 		fail_with_reply(call, reply);
 }
 
+static void
+fail_encoding(LlmCall *call)
+{
+	llm_call_fail(call, LLM_FAULT_MALFORMED, LLM_PERMANENT,
+				  "answer of provider \"%s\" has characters that the "
+				  "encoding of the database lacks",
+				  call->provider);
+}
+
+/*
+ * Forget the error that the encoding lacks a character, and raise others again.
+ * What reads text takes nothing but memory, so that needs no subtransaction.
+ */
+static void
+forget_encoding_error(MemoryContext cxt)
+{
+	if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+		PG_RE_THROW();
+	MemoryContextSwitchTo(cxt);
+	FlushErrorState();
+}
+
+void
+llm_call_check_encoding(LlmCall *call)
+{
+	MemoryContext old = CurrentMemoryContext;
+
+	if (call->outcome != LLM_SUCCEEDED || GetDatabaseEncoding() == PG_UTF8)
+		return;
+	PG_TRY();
+	{
+		(void) DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result));
+	}
+	PG_CATCH();
+	{
+		forget_encoding_error(old);
+		fail_encoding(call);
+	}
+	PG_END_TRY();
+}
+
+char *
+llm_part_to_server(const char *utf8)
+{
+	MemoryContext old = CurrentMemoryContext;
+	char *volatile text = NULL;
+
+	PG_TRY();
+	{
+		text = pg_any_to_server(utf8, (int) strlen(utf8), PG_UTF8);
+	}
+	PG_CATCH();
+	{
+		forget_encoding_error(old);
+	}
+	PG_END_TRY();
+	return text;
+}
+
 char *
 llm_call_result(const LlmCall *call, int64 inference_id)
 {
@@ -443,10 +503,17 @@ llm_call_take_utf8(LlmCall *call)
 char *
 llm_call_take_part(LlmCall *call)
 {
-	char *part = llm_call_take_utf8(call);
+	char *utf8 = llm_call_take_utf8(call);
+	char *part = utf8 != NULL ? llm_part_to_server(utf8) : NULL;
 
-	return part != NULL ? pg_any_to_server(part, (int) strlen(part), PG_UTF8)
-						: NULL;
+	if (utf8 != NULL && part == NULL)
+	{
+		/* what comes behind it is no answer any more */
+		if (call->state->transfer != NULL)
+			llm_http_drop(call->state->transfer);
+		fail_encoding(call);
+	}
+	return part;
 }
 
 char *

@@ -22,7 +22,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -351,36 +350,6 @@ admit_turn(LlmServing *serving)
 	return is_admitted;
 }
 
-/*
- * An answer with characters that the encoding of the database lacks is none,
- * so that another model, or what the request gives, can stand for it. Reading
- * JSON takes nothing but memory, so its error needs no subtransaction.
- */
-static void
-check_encoding(LlmCall *call)
-{
-	MemoryContext old = CurrentMemoryContext;
-
-	if (call->outcome != LLM_SUCCEEDED || GetDatabaseEncoding() == PG_UTF8)
-		return;
-	PG_TRY();
-	{
-		(void) DirectFunctionCall1(jsonb_in, CStringGetDatum(call->result));
-	}
-	PG_CATCH();
-	{
-		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(old);
-		FlushErrorState();
-		llm_call_fail(call, LLM_FAULT_MALFORMED, LLM_PERMANENT,
-					  "answer of provider \"%s\" has characters that the "
-					  "encoding of the database lacks",
-					  call->provider);
-	}
-	PG_END_TRY();
-}
-
 /* Let the model whose turn it is answer; false, with the refusal, if not. */
 static bool
 run_turn(LlmServing *serving)
@@ -403,7 +372,7 @@ run_turn(LlmServing *serving)
 		call = serving->call;
 		llm_call_finish(call);
 		llm_call_settle(call);
-		check_encoding(call);
+		llm_call_check_encoding(call);
 		if (call->outcome == LLM_SUCCEEDED)
 		{
 			llm_cache_store(call);
@@ -677,8 +646,9 @@ llm_served_result(LlmServed *served)
 
 	if (call == NULL)
 		return served->given;
-	succeeded = call->outcome == LLM_SUCCEEDED;
 	llm_call_settle(call);
+	llm_call_check_encoding(call);
+	succeeded = call->outcome == LLM_SUCCEEDED;
 	id = llm_log_attempt(call, succeeded);
 	if (!succeeded)
 		llm_call_raise(call);

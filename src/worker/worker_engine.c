@@ -946,9 +946,12 @@ call_failed(Job *job)
 bool
 engine_step(Job *job)
 {
-	bool has_failed =
-		job->llm_call != NULL && job->llm_call->outcome != LLM_SUCCEEDED;
+	bool has_failed;
 
+	if (job->llm_call != NULL)
+		llm_call_check_encoding(job->llm_call);
+	has_failed =
+		job->llm_call != NULL && job->llm_call->outcome != LLM_SUCCEEDED;
 	job->is_aside = false;
 	/* a job that was locked is not waited for again and again */
 	if ((has_failed || job->n_asides > 0) && !engine_lock(job))

@@ -48,6 +48,12 @@ stream_take(Job *job)
 
 	if (job->llm_call != NULL && job->llm_call->wants_parts)
 		part = llm_call_take_utf8(job->llm_call);
+	/* the call fails when it ends, and tells what it has cost */
+	if (part != NULL && llm_part_to_server(part) == NULL)
+	{
+		job->llm_call->wants_parts = false;
+		part = NULL;
+	}
 	/* behind what could not be written yet */
 	if (part != NULL && job->part != NULL)
 		part = psprintf("%s%s", job->part, part);

@@ -681,6 +681,28 @@ $mock->reset;
 $mock->control({ do => [ { kind => 'ok', content => "\x{1F600}" } ], always => JSON::PP::true });
 is($node->safe_psql('latin1', q{SELECT intel.complete('x', 'c', '{"fallback": "sorry"}')}), 'sorry', 'LATIN1: for which the given answer stands');
 is($node->safe_psql('latin1', q{SELECT string_agg(content || ' ' || answer, ',') FROM intel.summarize_each('{a,b}', 9, 'c', '{"fallback": "sorry"}')}), 'a sorry,b sorry', 'LATIN1: of many, too');
+is($node->safe_psql('latin1', q{SELECT intel.stream('x', 'c', '{"fallback": "sorry"}')}), 'sorry', 'LATIN1: of a stream, too');
+$mock->reset;
+$mock->control({ do => [ { kind => 'drip', interval => 0.2, content => "plain words \x{1F600} and more" } ], always => JSON::PP::true });
+foreach my $stream (q{intel.stream('x', 'c')}, q{intel.stream('x', 'c', '{"fallback": "sorry"}')}, q{intel.stream_chat('[{"role": "user", "content": "x"}]', 'c')})
+{
+	my ($rc, $out, $err) = $node->psql('latin1', "\\set VERBOSITY verbose\n\\set FETCH_COUNT 1\nSELECT $stream");
+	like($out, qr/plain/, "LATIN1: what comes before is given: $stream");
+	like($err, qr/ERROR:  IN004: answer of provider "openai" has characters that the encoding of the database lacks/, 'LATIN1: then the stream fails');
+	unlike($err, qr/byte sequence/, 'LATIN1: and shows nothing of it');
+}
+is($node->safe_psql('latin1', q{SELECT DISTINCT status || ' ' || error_code FROM intel.inference WHERE id > (SELECT max(id) - 3 FROM intel.inference)}), 'failed IN004', 'LATIN1: the log says so');
+$mock->reset;
+$mock->control({ do => [ { kind => 'body', body => JSON::PP->new->ascii->encode({ choices => [ { message => { role => 'assistant', content => 'x', tool_calls => [ { id => 'call_1', type => 'function', function => { name => 'f', arguments => "{\"a\": \"\x{1F600}\"}" } } ] }, finish_reason => 'tool_calls' } ] }) },
+	{ kind => 'body', body => join '', map { 'data: ' . JSON::PP->new->ascii->encode({ choices => [ $_ ] }) . "\n\n" } { delta => { content => 'x' } },
+		{ delta => { tool_calls => [ { index => 0, id => 'call_1', function => { name => 'f', arguments => "{\"a\": \"\x{1F600}\"}" } } ] }, finish_reason => 'tool_calls' } } ] });
+foreach my $call (q{intel.chat('[{"role": "user", "content": "x"}]', 'c')}, q{intel.stream_chat('[{"role": "user", "content": "x"}]', 'c')})
+{
+	my ($rc, $out, $err) = $node->psql('latin1', "\\set VERBOSITY verbose\nSELECT $call");
+	like($err, qr/ERROR:  IN004: .* lacks/, "LATIN1: so do arguments of a tool: $call");
+}
+$mock->reset;
+$mock->control({ do => [ { kind => 'ok', content => "\x{1F600}" } ], always => JSON::PP::true });
 is($node->safe_psql('latin1', q{UPDATE intel.model SET fallback = 'builtin-answer' WHERE name = 'c'; SELECT intel.complete('x', 'c') ~ '^The builtin'}), 't', 'LATIN1: or another model');
 is(sqlstate($node, q{SELECT intel.complete('x', 'openai-chat')}), '00000', 'which UTF-8 holds');
 $mock->reset;

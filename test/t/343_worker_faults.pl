@@ -110,7 +110,15 @@ $mock->control({ match => { contains => 'foreign' }, do => [ { kind => 'ok', con
 my $beside = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "beside", "model": "chat"}')}, 'latin');
 $job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "foreign", "model": "chat", "stream": true}')}, 'latin');
 is(value(sprintf($ends, $beside), 'latin'), 'succeeded1', 'another job goes on');
-is(value("SET ROLE alice; SELECT (w).status || (w).attempts || (w).error_code FROM intel.wait($job) w", 'latin'), 'failed122P05', 'the job fails by itself');
+is(value("SET ROLE alice; SELECT (w).status || (w).attempts || (w).error_code FROM intel.wait($job) w", 'latin'), 'failed1IN004', 'the job fails by itself');
+my $whole = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "foreign", "model": "chat"}')}, 'latin');
+is(value("SET ROLE alice; SELECT (w).status || (w).attempts || (w).error_code FROM intel.wait($whole) w", 'latin'), 'failed1IN004', 'as one whose answer comes whole');
+foreach my $stream ('', ', "stream": true')
+{
+	my $given = value(qq{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "foreign", "model": "chat", "fallback": "sorry"$stream}')}, 'latin');
+	is(value("SET ROLE alice; SELECT (w).status || ((w).result ->> 'content') FROM intel.wait($given) w", 'latin'), 'succeededsorry', "or has the given answer$stream");
+}
+is(value("SELECT count(*) FROM intel.job_queue WHERE error_message ~ 'byte sequence'", 'latin'), '0', 'no error shows anything of it');
 unlike(log_since($node, 0), qr/exited with exit code 1/, 'no worker has died');
 
 $node->stop;

@@ -215,6 +215,7 @@ llm_headers_init(LlmHeaders *headers)
 {
 	memset(headers, 0, sizeof(*headers));
 	headers->retry_after_ms = -1;
+	headers->reset_ms = -1;
 	headers->should_retry = -1;
 	for (int i = 0; i < LLM_RATES; i++)
 		headers->rates[i] = (LlmRate){-1, -1, -1};
@@ -301,6 +302,20 @@ until_time(const char *text, int64_t now)
 		return -1;
 	then = (int64_t) timegm(&tm);
 	return then <= now ? 0 : wait_ms((double) (then - now), 1000);
+}
+
+/* Milliseconds or seconds since 1970 (OpenRouter, Cohere), or a wait. */
+static int64_t
+until_reset(const char *text, int64_t now)
+{
+	char *end;
+	double at = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(at >= 1e9))
+		return parse_wait(text, now);
+	if (at >= 1e11)
+		at /= 1000;
+	return at <= (double) now ? 0 : wait_ms(at - (double) now, 1000);
 }
 
 /* Value of a header line as a C string if its name is name. */
@@ -423,6 +438,8 @@ llm_headers_read(LlmHeaders *headers, const char *line, size_t len,
 		if (headers->retry_after_ms < 0)
 			headers->retry_after_ms = parse_wait(value, now);
 	}
+	else if (header_is(line, len, "x-ratelimit-reset", value, sizeof(value)))
+		headers->reset_ms = until_reset(value, now);
 	else if (header_is(line, len, "x-should-retry", value, sizeof(value)))
 	{
 		if (strcmp(value, "true") == 0)
@@ -434,7 +451,10 @@ llm_headers_read(LlmHeaders *headers, const char *line, size_t len,
 		(void) read_request_id(headers, line, len);
 }
 
-/* When the limits that are used up come back; -1 when none says so. */
+/*
+ * When the limits that are used up come back; -1 when none says so. What does
+ * not say of which limit it speaks is believed last.
+ */
 static int64_t
 wait_of_rates(const LlmHeaders *headers)
 {
@@ -447,10 +467,12 @@ wait_of_rates(const LlmHeaders *headers)
 		if (rate->remaining == 0 && rate->reset_ms > wait)
 			wait = rate->reset_ms;
 	}
-	return wait;
+	return wait >= 0 ? wait : headers->reset_ms;
 }
 
 /* ---- errors ------------------------------------------------------------- */
+
+#define CONTENT_FILTER "content_filter"
 
 /*
  * Codes that may be shown, the words of all providers, with the status that
@@ -466,7 +488,7 @@ static const struct
 	{"authentication_error", 401},
 	{"billing_error", 402},
 	{"billing_not_active", 429},
-	{"content_filter", 400},
+	{CONTENT_FILTER, 400},
 	{"context_length_exceeded", 400},
 	{"DeploymentNotFound", 404},
 	{"exceed_context_size_error", 400},
@@ -549,6 +571,19 @@ detailed_code(const json_t *error)
 	return NULL;
 }
 
+/*
+ * OpenRouter says with 403, which is that of a key, that a text was flagged,
+ * and shows why and the text itself.
+ */
+static bool
+is_moderation(const json_t *error)
+{
+	const json_t *metadata = json_object_get(error, "metadata");
+
+	return json_is_array(json_object_get(metadata, "reasons")) ||
+		   json_object_get(metadata, "flagged_input") != NULL;
+}
+
 static const char *
 error_code(const json_t *error)
 {
@@ -557,6 +592,8 @@ error_code(const json_t *error)
 
 	if (detailed != NULL)
 		return detailed;
+	if (is_moderation(error))
+		return CONTENT_FILTER;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 	{
 		const char *code = known_code(json_object_get(error, members[i]));
@@ -587,11 +624,42 @@ error_status(const json_t *error, const char *code)
 	return 500;
 }
 
-/* Gemini says how long to wait inside the body. */
+/* OpenRouter has headers inside the body. */
 static int64_t
-retry_info(const json_t *doc)
+retry_of_metadata(const json_t *error, bool is_limited)
 {
-	const json_t *details = json_object_get(error_object(doc), "details");
+	const json_t *given =
+		json_object_get(json_object_get(error, "metadata"), "headers");
+	LlmHeaders headers;
+	const char *name;
+	json_t *value;
+
+	llm_headers_init(&headers);
+	json_object_foreach ((json_t *) given, name, value)
+	{
+		char line[128];
+		int len = -1;
+
+		if (json_is_string(value))
+			len = snprintf(line, sizeof(line), "%s: %s", name,
+						   json_string_value(value));
+		else if (json_is_integer(value))
+			len = snprintf(line, sizeof(line), "%s: %lld", name,
+						   (long long) json_integer_value(value));
+		if (len > 0 && len < (int) sizeof(line))
+			llm_headers_read(&headers, line, (size_t) len, time(NULL));
+	}
+	return headers.retry_after_ms >= 0 || !is_limited
+			   ? headers.retry_after_ms
+			   : wait_of_rates(&headers);
+}
+
+/* Gemini, too, says how long to wait inside the body. */
+static int64_t
+retry_info(const json_t *doc, bool is_limited)
+{
+	const json_t *error = error_object(doc);
+	const json_t *details = json_object_get(error, "details");
 	size_t i;
 	json_t *detail;
 
@@ -603,7 +671,7 @@ retry_info(const json_t *doc)
 		if (delay != NULL)
 			return parse_wait(delay, 0);
 	}
-	return -1;
+	return retry_of_metadata(error, is_limited);
 }
 
 static bool
@@ -629,8 +697,8 @@ classify(LlmReply *reply, int status, const LlmHeaders *headers)
 		llm_reply_fault(reply, LLM_FAULT_QUOTA, LLM_PERMANENT);
 	else if (status == 429)
 		llm_reply_fault(reply, LLM_FAULT_RATE_LIMITED, LLM_RETRYABLE);
-	else if (status == 401 || status == 403 ||
-			 code_is(reply, "API_KEY_INVALID"))
+	else if (status == 401 || code_is(reply, "API_KEY_INVALID") ||
+			 (status == 403 && !code_is(reply, CONTENT_FILTER)))
 		llm_reply_fault(reply, LLM_FAULT_KEY, LLM_PERMANENT);
 	else if (status == 408 || status == 504)
 		llm_reply_fault(reply, LLM_FAULT_TIMEOUT, LLM_RETRYABLE);
@@ -681,7 +749,8 @@ llm_reply_error(LlmReply *reply, const json_t *doc)
 		return false;
 	llm_reply_error_code(reply, error);
 	if (reply->retry_after_ms < 0)
-		reply->retry_after_ms = retry_info(doc);
+		reply->retry_after_ms =
+			retry_info(doc, reply->fault == LLM_FAULT_RATE_LIMITED);
 	return true;
 }
 
@@ -744,7 +813,7 @@ llm_reply_read(const LlmKind *kind, const LlmAsk *ask, int status,
 		classify(reply, status, headers);
 		reply->retry_after_ms = headers->retry_after_ms;
 		if (reply->retry_after_ms < 0)
-			reply->retry_after_ms = retry_info(doc);
+			reply->retry_after_ms = retry_info(doc, status == 429);
 		if (reply->retry_after_ms < 0 && status == 429)
 			reply->retry_after_ms = wait_of_rates(headers);
 	}

@@ -102,6 +102,7 @@ extern void llm_wire_free(LlmWire *wire);
 typedef struct LlmHeaders
 {
 	int64_t retry_after_ms; /* -1: not said */
+	int64_t reset_ms;		/* until x-ratelimit-reset, likewise */
 	int should_retry;		/* x-should-retry: 1, 0; -1: not said */
 	LlmRate rates[LLM_RATES];
 	char request_id[LLM_REQUEST_ID_MAX + 1]; /* the provider's, or "" */

@@ -157,6 +157,22 @@ foreach my $kind (@kinds)
 
 fails('openai', { kind => 'status', status => 429, code => 'insufficient_quota', retry_after => '5' }, 'IN006', qr/quota.*insufficient_quota/);
 fails('openai', { kind => 'status', status => 400, code => 'context_length_exceeded' }, '38000', qr/context_length_exceeded/);
+# OpenRouter: a text that was flagged is no key that was not accepted; headers stand in the body, with a time in milliseconds.
+foreach my $metadata ('"reasons":["SECRETWORD"],"flagged_input":"SECRETWORD","provider_name":"SECRETWORD"', '"reasons":[]', '"flagged_input":"SECRETWORD"')
+{
+	fails('openai', { kind => 'body', status => $_, body => "{\"error\":{\"code\":403,\"message\":\"SECRETWORD\",\"metadata\":{$metadata}}}" },
+		'38000', qr/rejected the request \(status $_, content_filter\)/) foreach 403, 200;
+}
+fails('openai', { kind => 'body', status => 403, body => '{"error":{"code":403,"message":"SECRETWORD","metadata":{"reasons":"x"}}}' }, '28000', qr/did not accept the key/);
+foreach my $case ([ '"Retry-After":"7"' => 7 ], [ '"retry-after":7,"X-RateLimit-Reset":"1"' => 7 ], [ '"X-RateLimit-Remaining":"0","X-RateLimit-Reset":"978307200000"' => 0 ],
+	[ '"X-RateLimit-Reset":9999999999999' => 86400 ], [ '"X-RateLimit-Reset":"9999999999"' => 86400 ], [ '"X-RateLimit-Reset":"12"' => 12 ])
+{
+	fails('openai', { kind => 'body', status => $_, body => "{\"error\":{\"code\":429,\"message\":\"SECRETWORD\",\"metadata\":{\"headers\":{$case->[0]}}}}" },
+		'IN003', qr/limits its rate/, detail => "Retry after $case->[1] seconds.") foreach 429, 200;
+}
+fails('openai', { kind => 'body', status => 429, body => "{\"error\":{\"code\":429,\"message\":\"SECRETWORD\",\"metadata\":{\"headers\":$_}}}" },
+	'IN003', qr/limits its rate/) foreach '5', '{"Retry-After":"soon","X-RateLimit-Reset":[]}', '{"' . 'x' x 200 . '":"' . 'y' x 200 . '"}';
+fails('openai', { kind => '429', headers => { 'x-ratelimit-reset' => '9999999999999' } }, 'IN003', qr/limits its rate/, detail => 'Retry after 86400 seconds.');
 fails('openai', { kind => '429', retry_after_date => 30 }, 'IN003', qr/limits its rate/);
 fails('gemini', { kind => 'body', status => 429, body => '[{"error": {"status": "RESOURCE_EXHAUSTED", "details": [{"@type": "RetryInfo", "retryDelay": "22.4s"}]}}]' },
 	'IN003', qr/RESOURCE_EXHAUSTED/, detail => 'Retry after 23 seconds.');

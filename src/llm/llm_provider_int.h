@@ -155,6 +155,8 @@ extern LlmReply *llm_stream_reply(LlmStream *stream);
 /* More text; what is no string is no text. */
 extern void llm_stream_add_text(LlmStream *stream, const json_t *text);
 extern void llm_stream_add_refusal(LlmStream *stream, const json_t *text);
+/* The whole text: what of it has not come in pieces is one more of them. */
+extern void llm_stream_add_rest(LlmStream *stream, const LlmText *whole);
 /*
  * A tool call, or more of its arguments; NULL for what is not said. Returns
  * which of the calls it is, whose number may be another than its index.

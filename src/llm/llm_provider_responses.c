@@ -310,6 +310,25 @@ parse(const LlmAsk *ask, const json_t *doc, LlmReply *reply)
 		parse_chat(ask, doc, reply);
 }
 
+/* Servers that only pretend to stream say nothing before the last event. */
+static void
+add_rest(LlmStream *stream, const json_t *response)
+{
+	Output output = {{0}, NULL, false};
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (json_object_get(response, "output"), i, item)
+	{
+		const char *type = json_string_value(json_object_get(item, "type"));
+
+		if (type != NULL && strcmp(type, "message") == 0)
+			read_message(item, &output);
+	}
+	llm_stream_add_rest(stream, &output.content);
+	free(output.content.data);
+}
+
 /* The last event holds the whole answer once more, with its tokens. */
 static void
 event(LlmStream *stream, const json_t *doc)
@@ -334,7 +353,13 @@ event(LlmStream *stream, const json_t *doc)
 		LlmReply whole = {.retry_after_ms = -1, .usage = LLM_NO_USAGE};
 
 		parse_chat(llm_stream_ask(stream), response, &whole);
-		llm_stream_take_reply(stream, &whole);
+		if (whole.outcome == LLM_SUCCEEDED)
+			add_rest(stream, response);
+		/* unless memory ran out */
+		if (llm_stream_reply(stream)->outcome == LLM_PENDING)
+			llm_stream_take_reply(stream, &whole);
+		else
+			llm_reply_free(&whole);
 	}
 }
 

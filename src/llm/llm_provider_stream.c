@@ -136,6 +136,19 @@ llm_stream_add_refusal(LlmStream *stream, const json_t *text)
 	llm_stream_add_text(stream, text);
 }
 
+void
+llm_stream_add_rest(LlmStream *stream, const LlmText *whole)
+{
+	size_t len = stream->text.len;
+
+	if (whole->is_short)
+		llm_reply_fault(&stream->reply, LLM_FAULT_LOCAL, LLM_RETRYABLE);
+	else if (whole->len > len &&
+			 memcmp(whole->data, buffer_text(&stream->text), len) == 0)
+		(void) buffer_add(stream, &stream->text, whole->data + len,
+						  whole->len - len);
+}
+
 static bool
 is_said(const char *text)
 {

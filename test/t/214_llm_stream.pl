@@ -131,6 +131,24 @@ foreach my $kind (sort keys %cut)
 	is(sql("SELECT s ->> 'finish_reason' FROM intel.stream_chat('[{\"role\": \"user\", \"content\": \"x\"}]', '$kind-chat') s"), 'length', "$kind: a call that was cut");
 }
 
+# A server may say all of it, or the rest, in the last event alone: what streams give is what the answer is.
+sub completed { return qq({"type":"response.completed","response":{"status":"completed","output":[{"type":"reasoning","content":[{"text":"hm"}]},$_[0]]}}); }
+foreach my $case (
+	[ 'one', completed('{"type":"message","content":[{"type":"output_text","text":"one"}]}') ],
+	[ 'one two', '{"type":"response.output_text.delta","delta":"one"}', completed('{"type":"message","content":[{"type":"output_text","text":"one"},{"type":"output_text","text":" two"}]}') ],
+	[ 'one', '{"type":"response.output_text.delta","delta":"one"}', completed('{"type":"message","content":[{"type":"output_text","text":"one"}]}') ],
+	[ 'no', completed('{"type":"message","content":[{"type":"refusal","refusal":"no"}]}') ])
+{
+	my ($want, @events) = @$case;
+	$mock->reset;
+	$mock->control({ do => [ { kind => 'body', body => sse(@events) } ], always => JSON::PP::true });
+	is(sql(q{SELECT string_agg(s, '') FROM intel.stream('x', 'responses-chat') s}), $want, "responses: the text of the last event of @{[ scalar @events ]}: $want");
+	my @rows = map { decode_json($_) } split /\n/, sql(q{SELECT intel.stream_chat('[{"role": "user", "content": "x"}]', 'responses-chat')});
+	is(join('', map { $_->{delta} // '' } @rows), $want, 'as pieces of a chat');
+	is($rows[-1]{message}{content}, $want, 'which ends in the same');
+}
+$mock->reset;
+
 # ---- rows are there when they arrive ----------------------------------------------
 
 # Lines of a client with the time of each, in ms since the first byte was wanted.

@@ -60,6 +60,7 @@ CREATE TABLE @extschema@.job_queue (
     claims text DEFAULT nullif(current_setting('request.jwt.claims', true), ''),
     feature text DEFAULT nullif(current_setting('intel.feature', true), ''),
     traceparent text DEFAULT nullif(current_setting('intel.traceparent', true), ''),
+    database oid NOT NULL DEFAULT 0,
     -- worker_claim.c computes the same for a caller
     lane bigint GENERATED ALWAYS AS (hashtextextended(coalesce('tenant ' || tenant,
         'user ' || subject, 'role ' || owner::oid), 0)) STORED,
@@ -71,12 +72,13 @@ COMMENT ON COLUMN @extschema@.job_queue.lease_until IS 'until then the process t
 COMMENT ON COLUMN @extschema@.job_queue.feature IS 'intel.feature of the submitter; limits, budgets and the log of calls name it';
 COMMENT ON COLUMN @extschema@.job_queue.ready IS 'queued, and nothing but its turn is waited for';
 COMMENT ON COLUMN @extschema@.job_queue.waiting IS 'queued, and waits for a job in needs to end';
-COMMENT ON COLUMN @extschema@.job_queue.held_by IS 'queued, and refused by this model, provider, limit or budget; next_attempt_at is the earliest time of another try. restored: it came from a dump, see resume_jobs()';
+COMMENT ON COLUMN @extschema@.job_queue.held_by IS 'queued, and refused by this model, provider, limit or budget; next_attempt_at is the earliest time of another try. restored: it came from a dump or with a copy of its database, see resume_jobs()';
 COMMENT ON COLUMN @extschema@.job_queue.needs IS 'jobs that must have ended before this one runs';
 COMMENT ON COLUMN @extschema@.job_queue.run_anyway IS 'run also when a job in needs did not succeed';
 COMMENT ON COLUMN @extschema@.job_queue.expires_at IS 'a job that is still queued then fails';
 COMMENT ON COLUMN @extschema@.job_queue.retention IS 'how long the job is kept after its end; null: intel.job_retention, and failures for ever';
 COMMENT ON COLUMN @extschema@.job_queue.purge_at IS 'when the job may be deleted; null: never';
+COMMENT ON COLUMN @extschema@.job_queue.database IS 'where it was queued; not this one in a copy of a database, until the first claim there';
 COMMENT ON COLUMN @extschema@.job_queue.lane IS 'lanes take turns: a tenant, else a user, else a role';
 COMMENT ON COLUMN @extschema@.job_queue.claims IS 'request.jwt.claims of the submitter, in force again when the job runs';
 
@@ -142,6 +144,11 @@ CREATE TRIGGER wake_jobs AFTER UPDATE OR DELETE OR TRUNCATE ON @extschema@.rate_
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
 CREATE TRIGGER wake_jobs AFTER UPDATE OR DELETE OR TRUNCATE ON @extschema@.budget
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._job_catalog_changed();
+
+CREATE TABLE @extschema@._home (database oid NOT NULL);
+COMMENT ON TABLE @extschema@._home IS
+    'internal: the database that the queue belongs to; not the one that it is in where that is a copy';
+INSERT INTO @extschema@._home SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database();
 
 CREATE VIEW @extschema@.job WITH (security_invoker = true, security_barrier = true) AS
     SELECT id, task, status, attempts, max_attempts, priority, next_attempt_at,
@@ -347,7 +354,7 @@ AS $$
     SELECT count(*) FROM queued;
 $$;
 COMMENT ON FUNCTION @extschema@.resume_jobs() IS
-    'let the jobs of the caller run that a dump has brought, a superuser those of all; returns how many';
+    'let the jobs of the caller run that a dump or a copy of the database has brought, a superuser those of all; returns how many';
 REVOKE EXECUTE ON FUNCTION @extschema@.resume_jobs() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.purge_jobs(max integer DEFAULT 10000) RETURNS bigint

@@ -471,7 +471,9 @@ engine_claim(MemoryContext parent, int max, bool own_only,
 	int places = max;
 	int free = Max(max, engine_places() - list_length(in_flight));
 
-	*locked = false;
+	*locked = !engine_hold_copied();
+	if (*locked)
+		return NIL;
 	take_back_lost(now, in_flight);
 	fail_expired(now);
 	engine_release_waiting();

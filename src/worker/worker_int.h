@@ -95,7 +95,7 @@ extern void worker_shared_yield(void);
  * Wake the worker of a database, because jobs were queued or cancelled.
  * Raises nothing, so it is fit for the end of a commit.
  */
-/* What holds a job that came from a dump, in job_queue.held_by. */
+/* What holds a job from a dump or a copy, in job_queue.held_by. */
 #define HELD_RESTORED "restored"
 
 #define WAKE_QUEUED 1
@@ -290,6 +290,14 @@ extern void engine_look_at_all_waiting(void);
 /* Have jobs ended that no claim has looked at? Only after their commit: */
 extern bool engine_ends_pending(void);
 extern void engine_release_waiting(void);
+
+/* ---- worker_copy.c -------------------------------------------------------
+ *
+ * Where the database is a copy of another one, hold the jobs that came with it,
+ * before anything is claimed. False while others have locked some of them:
+ * then nothing may be claimed.
+ */
+extern bool engine_hold_copied(void);
 
 /* ---- worker_turn.c -------------------------------------------------------
  *

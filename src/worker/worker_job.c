@@ -226,6 +226,7 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 		"status",	   "finished_at", "next_attempt_at", "attempts",
 		"purge_at",	   "ready",		  "waiting",		 "lease_pid",
 		"lease_start", "lease_until", "held_by",		 "expires_at",
+		"database",
 	};
 	bool cancel = strcmp(status, "cancelled") == 0;
 	int columns[lengthof(names)];
@@ -257,6 +258,9 @@ transition(HeapTuple old, TupleDesc desc, const char *status)
 	if (!cancel && !nulls[11] &&
 		DatumGetTimestampTz(values[11]) <= GetCurrentTimestamp())
 		nulls[11] = true;
+	/* retried in a copy, it is the copy's */
+	values[12] = ObjectIdGetDatum(MyDatabaseId);
+	nulls[12] = false;
 	return heap_modify_tuple_by_cols(old, desc, lengthof(names), columns,
 									 values, nulls);
 }
@@ -341,10 +345,11 @@ is_restored(HeapTuple row, TupleDesc desc)
 static HeapTuple
 open_new_job(HeapTuple row, TupleDesc desc)
 {
-	static const char *const names[] = {"ready", "waiting", "held_by"};
+	static const char *const names[] = {"ready", "waiting", "held_by",
+										"database"};
 	int columns[lengthof(names)];
 	Datum values[lengthof(names)] = {0};
-	bool nulls[lengthof(names)] = {false, false, true};
+	bool nulls[lengthof(names)] = {false, false, true, false};
 	bool isnull;
 
 	for (int i = 0; i < (int) lengthof(names); i++)
@@ -354,6 +359,7 @@ open_new_job(HeapTuple row, TupleDesc desc)
 		isnull && strcmp(status_of(row, desc), "queued") == 0 &&
 		DatumGetTimestampTz(column(row, desc, "next_attempt_at", &isnull)) <=
 			GetCurrentTimestamp());
+	values[3] = ObjectIdGetDatum(MyDatabaseId);
 	return heap_modify_tuple_by_cols(row, desc, lengthof(names), columns,
 									 values, nulls);
 }
@@ -385,14 +391,14 @@ static HeapTuple
 hold_restored_job(HeapTuple row, TupleDesc desc)
 {
 	static const char *const names[] = {
-		"status",	   "held_by",	  "error_message",
-		"ready",	   "waiting",	  "lease_pid",
-		"lease_start", "lease_until", "next_attempt_at",
+		"status",		   "held_by",	"error_message", "ready",
+		"waiting",		   "lease_pid", "lease_start",	 "lease_until",
+		"next_attempt_at", "database",
 	};
 	int columns[lengthof(names)];
 	Datum values[lengthof(names)] = {0};
 	bool nulls[lengthof(names)] = {false, false, false, false, false,
-								   true,  true,	 true,	false};
+								   true,  true,	 true,	false, false};
 	bool isnull;
 
 	for (int i = 0; i < (int) lengthof(names); i++)
@@ -406,6 +412,7 @@ hold_restored_job(HeapTuple row, TupleDesc desc)
 	values[8] = column(row, desc, "next_attempt_at", &isnull);
 	if (!is_held_restored(row, desc) && is_held(row, desc))
 		values[8] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[9] = ObjectIdGetDatum(MyDatabaseId);
 	return heap_modify_tuple_by_cols(row, desc, lengthof(names), columns,
 									 values, nulls);
 }

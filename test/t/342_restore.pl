@@ -1,5 +1,6 @@
-# A dump and its restore: jobs that had not ended wait until somebody lets them
-# run, with all that they need; rows of dropped roles become nobody else's.
+# A dump and its restore, or a copy of a database: jobs that had not ended wait
+# until somebody lets them run, with all that they need; rows of dropped roles
+# become nobody else's.
 
 use strict;
 use warnings;
@@ -10,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = intel_node('main', conf => "intel.job_retry_delay = 20ms\nintel.lease_timeout = 2s\n");
+my $node = intel_node('main', conf => "intel.job_retry_delay = 20ms\nintel.lease_timeout = 2s\nintel.worker_idle_timeout = 1s\n");
 my $mock = start_mock(dimensions => 8);
 my $url = $mock->url('/v1');
 
@@ -77,6 +78,39 @@ is(copy(q{SELECT intel.resume_jobs()}), '0', 'nothing is left');
 cmp_ok(copy('SELECT max(id) FROM intel.inference'), '>', $last, 'rows of calls have new numbers');
 is($mock->stats->{requests}, 7, 'each job has one call');
 is(sqlstate($node, qq{UPDATE intel.job_queue SET status = 'queued' WHERE status = 'queued'}), '55000', 'jobs that wait for something else do not go on so');
+
+# ---- a copy of the database ------------------------------------------------------------------------
+
+# with all that can be: ready, put off, held, waiting, running elsewhere, and failed
+copy('DELETE FROM intel.job_queue');
+copy(q{UPDATE intel.provider SET enabled = false WHERE name = 'mock'});
+my $first = copy(q{SET ROLE app; } . sprintf($submit, 'held', ''));
+copy(q{SET ROLE app; } . sprintf($submit, 'waits', qq{, '{"after": $first}'}) . ';' . sprintf($submit, 'put off', q{, '{"run_at": "2100-01-01"}'}));
+my $failed = copy(q{SET ROLE app; } . sprintf($submit, 'failed', q{, '{"expires_at": "2000-01-01"}'}));
+wait_for_sql($node, q{SELECT count(*) FILTER (WHERE held_by LIKE 'model %') = 1 AND count(*) FILTER (WHERE waiting) = 1 AND count(*) FILTER (WHERE status = 'failed') = 1 FROM intel.job_queue},
+	'jobs of all kinds', dbname => 'copy');
+copy(q{INSERT INTO intel.job_queue (task, request, owner, status, lease_pid, lease_start, lease_until)
+	SELECT 'complete', '{"prompt": "running", "model": "chat"}', 'app', 'running', pid, backend_start, now() + interval '1 hour' FROM pg_stat_activity WHERE backend_type = 'checkpointer'});
+wait_for_sql($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'intel worker' AND datname = 'copy'}, 'the worker to leave', dbname => 'postgres');
+value('CREATE DATABASE twin TEMPLATE copy');
+sub twin { return $node->safe_psql('twin', $_[0]); }
+
+$mock->reset;
+twin(q{UPDATE intel.provider SET enabled = true WHERE name = 'mock'});
+twin("SET ROLE app; SELECT intel.retry($failed)");
+$now = twin(q{SET ROLE other; } . sprintf($submit, 'new', ''));
+is(twin("SET ROLE other; SELECT (w).status FROM intel.wait($now) w"), 'succeeded', 'new jobs run in a copy');
+is(twin("SELECT (w).status FROM intel.wait($failed) w"), 'succeeded', 'and those that are retried there');
+is($mock->stats->{requests}, 2, 'and no other');
+is(twin(q{SELECT string_agg(request ->> 'prompt', ', ' ORDER BY id) FROM intel.job_queue WHERE status = 'queued' AND held_by = 'restored' AND error_message LIKE 'copied %'}),
+	'held, waits, put off, running', 'the others say what they wait for');
+copy(q{UPDATE intel.provider SET enabled = true WHERE name = 'mock'});
+wait_for_sql($node, q{SELECT count(*) = 2 FROM intel.job_queue WHERE status = 'succeeded'}, 'the jobs where they were queued', dbname => 'copy');
+is($mock->stats->{requests}, 4, 'which are sent once');
+twin("SET ROLE app; SELECT intel.cancel($first)");
+is(twin('SELECT intel.resume_jobs()'), '3', 'somebody says so');
+wait_for_sql($node, q{SELECT string_agg(status, ' ' ORDER BY id) = 'cancelled failed queued succeeded succeeded succeeded' FROM intel.job_queue}, 'all but what was cancelled and what needed it', dbname => 'twin');
+is(twin('SELECT count(*) FROM intel._home h JOIN pg_database d ON d.oid = h.database AND d.datname = current_database()'), '1', 'the copy is at home');
 
 $node->stop;
 done_testing();

@@ -12,7 +12,7 @@ CREATE FUNCTION @extschema@._sending_functions() RETURNS SETOF regprocedure
            AND p.proname IN (
                '_index_condition', 'abandon_enrichment_model', 'backfill_enrichment', 'change_enrichment_model', 'embed_query',
                'enrichment_model_indexes', 'finish_enrichment_model',
-               '_answer_each', '_call', '_call_memo', '_cascade', '_cascade_ask_proxy', '_complete_each', '_complete_memo', '_enrich_changed', '_enrich_inserted', '_enrich_queue', '_embed', '_embed_batch', '_job', '_job_wait', '_rerank_limit', '_stream', '_stream_chat', 'ask',
+               '_answer_each', '_call', '_call_memo', '_cascade', '_cascade_ask_proxy', '_complete_each', '_complete_memo', '_enrich_changed', '_enrich_inserted', '_enrich_queue', '_embed', '_embed_batch', '_job', '_job_wait', '_notify', '_rerank_limit', '_stream', '_stream_chat', 'ask',
                'cancel', 'chat', 'classify', 'classify_each', 'complete', 'complete_prompt', 'create_enrichment', 'delete_job', 'drop_enrichment', 'embed', 'extract', 'extract_each', 'is_true', 'is_true_each',
                'last_inference', 'pause_enrichment', 'purge_jobs', 'rerank', 'resume_enrichment', 'resume_jobs', 'retry', 'retry_enrichment', 'run_jobs', 'run_task', 'search', 'stream',
                'stream_chat', 'submit', 'submit_ask', 'submit_each', 'summarize', 'summarize_each', 'translate', 'translate_each', 'wait'

@@ -108,6 +108,13 @@ CREATE POLICY own ON @extschema@.job_queue
 COMMENT ON POLICY own ON @extschema@.job_queue IS
     'jobs are seen and changed by the role, subject and tenant that queued them';
 
+CREATE FUNCTION @extschema@._notify(channel text, payload text) RETURNS void
+    AS 'MODULE_PATHNAME', 'intel__notify'
+    LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@._notify(text, text) IS
+    'internal: as pg_notify(), unless the server''s queue of notifications is about to be full';
+REVOKE EXECUTE ON FUNCTION @extschema@._notify(text, text) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@._job_guard() RETURNS trigger
     AS 'MODULE_PATHNAME', 'intel_job_guard'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -175,7 +175,7 @@ take_back_lost(TimestampTz now, const List *in_flight)
 		"		AND r.id = ANY ($4))"
 		"	FOR UPDATE SKIP LOCKED))"
 		" RETURNING q.id, CASE WHEN q.status = 'dead' THEN"
-		"	pg_catalog.pg_notify('intel_job', q.id::text)::text END",
+		"	intel._notify('intel_job', q.id::text)::text END",
 		args, 5));
 }
 
@@ -194,7 +194,7 @@ fail_expired(TimestampTz now)
 		" WHERE q.id = ANY (ARRAY(SELECT e.id FROM intel.job_queue e"
 		"	WHERE e.status = 'queued' AND e.expires_at <= $1"
 		"	ORDER BY e.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
-		" RETURNING q.id, pg_catalog.pg_notify('intel_job', q.id::text)",
+		" RETURNING q.id, intel._notify('intel_job', q.id::text)",
 		args, 2));
 }
 
@@ -302,7 +302,7 @@ open_gates(TimestampTz now)
 		" WHERE q.id = v.id"
 		" RETURNING q.id, q.status = 'failed',"
 		" CASE WHEN q.status = 'failed' THEN"
-		"	pg_catalog.pg_notify('intel_job', q.id::text)::text END",
+		"	intel._notify('intel_job', q.id::text)::text END",
 		args, 2);
 	for (uint64 i = 0; i < rows->nrows; i++)
 		if (query_bool(rows, i, 1, false))

@@ -303,7 +303,7 @@ write_failure(const Job *job, const Failure *failure)
 		" next_attempt_at = clock_timestamp() + $7 * interval '1 ms',"
 		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
 		" RETURNING CASE WHEN status <> 'queued'"
-		"	THEN pg_catalog.pg_notify('intel_job', id::text)::text END",
+		"	THEN intel._notify('intel_job', id::text)::text END",
 		args, 7);
 	if (rows->nrows > 0 && !again)
 		engine_note_end(job->id);
@@ -330,7 +330,7 @@ engine_end_hung(const HungStep *hung)
 		" lease_pid = NULL, lease_start = NULL, lease_until = NULL"
 		" WHERE q.id = ANY (ARRAY(SELECT id FROM intel.job_queue" OWN_LEASE
 		" FOR UPDATE SKIP LOCKED))"
-		" RETURNING pg_catalog.pg_notify('intel_job', q.id::text)",
+		" RETURNING intel._notify('intel_job', q.id::text)",
 		args, 3);
 	if (rows->nrows > 0)
 		engine_note_end(hung->job);
@@ -376,7 +376,7 @@ write_success(const Job *job, const char *result)
 		" failed_at = NULL, purge_at = $10 + coalesce(retention,"
 		"	nullif($9, 0) * interval '1 s'),"
 		" lease_pid = NULL, lease_start = NULL, lease_until = NULL" OWN_LEASE
-		" RETURNING pg_catalog.pg_notify('intel_job', id::text)",
+		" RETURNING intel._notify('intel_job', id::text)",
 		args, 10);
 	if (rows->nrows == 0)
 		return false;

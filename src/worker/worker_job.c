@@ -40,9 +40,12 @@ INTEL_FUNCTION(job_guard);
 INTEL_FUNCTION(job_wake);
 INTEL_FUNCTION(_job_catalog_changed);
 INTEL_FUNCTION(job_wait);
+INTEL_FUNCTION(_notify);
 INTEL_FUNCTION(run_jobs);
 INTEL_FUNCTION(_job);
 
+/* how full the server's queue of notifications may be */
+#define NOTIFY_MOST 0.9
 /* how long a session waits that has text of a stream to write */
 #define STREAM_POLL_MS 50
 
@@ -125,6 +128,33 @@ worker_wake_for_llm(Oid database, LlmWake why)
 
 	worker_shared_wake(database, bits[why]);
 	return worker_shared_running();
+}
+
+/* ---- notifications ------------------------------------------------------- */
+
+/*
+ * Whoever listens and leaves a transaction open keeps the queue of all
+ * databases from being emptied, any role can fill it, and then no transaction
+ * that notifies can commit: an answer that was paid for would be lost and asked
+ * for again. So before that nobody is told, who can look at the job.
+ */
+static void
+notify(const char *channel, const char *payload)
+{
+	/* it takes no argument */
+	Datum usage = DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0);
+
+	if (DatumGetFloat8(usage) < NOTIFY_MOST)
+		Async_Notify(channel, payload);
+}
+
+/* _notify(channel text, payload text) */
+Datum
+intel__notify(PG_FUNCTION_ARGS)
+{
+	notify(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+		   text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
 }
 
 /* ---- triggers ------------------------------------------------------------ */
@@ -272,7 +302,7 @@ notify_end(HeapTuple row, TupleDesc desc)
 	bool isnull;
 	int64 id = DatumGetInt64(column(row, desc, "id", &isnull));
 
-	Async_Notify("intel_job", psprintf(INT64_FORMAT, id));
+	notify("intel_job", psprintf(INT64_FORMAT, id));
 }
 
 /*

@@ -86,7 +86,7 @@ stream_write_as_submitter(Job *job)
 		" SELECT id, $4, $5 FROM intel.job_queue"
 		" WHERE id = $1 AND status = 'running' AND lease_pid = $2"
 		" AND lease_start = $3"
-		" RETURNING pg_catalog.pg_notify('intel_job_part',"
+		" RETURNING intel._notify('intel_job_part',"
 		"	job::text || ' ' || seq::text)",
 		args, 5);
 	return true;

@@ -1,6 +1,7 @@
 # What once stopped a worker or the server: a status of NULL, answers that a
-# busy worker did not read, retries that nothing woke, characters that the
-# database does not have, a tenant claim that is a URL.
+# busy worker did not read, retries that nothing woke, a queue of notifications
+# that is full, characters that the database does not have, a tenant claim that
+# is a URL.
 
 use strict;
 use warnings;
@@ -120,6 +121,32 @@ foreach my $stream ('', ', "stream": true')
 }
 is(value("SELECT count(*) FROM intel.job_queue WHERE error_message ~ 'byte sequence'", 'latin'), '0', 'no error shows anything of it');
 unlike(log_since($node, 0), qr/exited with exit code 1/, 'no worker has died');
+
+# ---- a queue of notifications that is full --------------------------------------------------------
+
+SKIP: {
+	# before, it has 8 GB, whatever the settings
+	skip 'needs max_notify_queue_pages', 5 if $node->pg_version < 17;
+	$node->append_conf('postgresql.conf', "max_notify_queue_pages = 64\n");
+	$node->restart;
+	my $listener = $node->background_psql('postgres');
+	$listener->query_safe('LISTEN anything');
+	$listener->query_safe('BEGIN; SELECT 1');
+	for (1 .. 200) { last if (try_sql($node, q{SELECT count(pg_notify('fill', repeat('x', 7000) || g)) FROM generate_series(1, 3) g}))[0] != 0 }
+	is(sqlstate($node, q{SELECT pg_notify('fill', repeat('x', 7900))}), '54000', 'a full queue');
+	$asked = $mock->stats->{requests};
+	$job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "full", "model": "chat"}')});
+	is(value(sprintf($ends, $job)), 'succeeded1', 'a job ends all the same');
+	is($mock->stats->{requests}, $asked + 1, 'and is sent once');
+	$job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "x", "model": "chat"}', '{"run_at": "2100-01-01"}')});
+	is(value("SET ROLE alice; SELECT intel.cancel($job)"), 't', 'another is cancelled');
+	$listener->query_safe('COMMIT');
+	$listener->query_safe('UNLISTEN *; LISTEN intel_job');
+	$job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "room", "model": "chat"}')});
+	wait_for('a notification', sub { $listener->query_safe('SELECT 1') =~ /"intel_job" with payload "$job"/ });
+	ok(1, 'with room, it is told again');
+	$listener->quit;
+}
 
 $node->stop;
 done_testing();

@@ -105,6 +105,31 @@ COMMENT ON FUNCTION @extschema@.revoke_access(regrole) IS
     'takes back what grant_access gave';
 REVOKE ALL ON FUNCTION @extschema@.revoke_access(regrole) FROM PUBLIC;
 
+-- ---- the schema -------------------------------------------------------------
+-- What the library and functions run names the schema: workers do as a
+-- superuser. Under another name it would leave its old one to whoever may
+-- create a schema, and his functions would be called.
+
+CREATE FUNCTION @extschema@._schema_guard() RETURNS event_trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                WHERE e.extname = 'intel' AND n.nspname <> '@extschema@') THEN
+            RAISE feature_not_supported USING MESSAGE = 'schema "@extschema@" cannot be renamed',
+                DETAIL = 'The functions of extension "intel" name it.',
+                HINT = 'DROP EXTENSION removes it.';
+        END IF;
+    END
+    $$;
+COMMENT ON FUNCTION @extschema@._schema_guard() IS
+    'internal: event trigger that keeps the schema of the extension from being renamed';
+REVOKE ALL ON FUNCTION @extschema@._schema_guard() FROM PUBLIC;
+CREATE EVENT TRIGGER intel_schema ON ddl_command_end WHEN TAG IN ('ALTER SCHEMA')
+    EXECUTE FUNCTION @extschema@._schema_guard();
+COMMENT ON EVENT TRIGGER intel_schema IS 'keeps the schema of extension intel from being renamed';
+
 -- A library of another version than this script (an upgrade without restart,
 -- a half-copied package) is reported at once, not at the first odd result.
 DO $$

@@ -75,6 +75,10 @@ is(sqlstate($node, 'CREATE EXTENSION intel', dbname => 'three', user => 'plain')
 is( sqlstate($node, 'SELECT intel.version()', dbname => 'one', user => 'plain'),
 	'00000', 'an ordinary role can use it');
 
+# Workers and functions of the owner would call what somebody else makes under the old name.
+is(sqlstate($node, 'ALTER SCHEMA intel RENAME TO elsewhere', dbname => 'one'), '0A000', 'the schema keeps its name');
+$node->safe_psql('one', 'CREATE SCHEMA other; ALTER SCHEMA other RENAME TO another; DROP SCHEMA another');
+
 # Whoever may create functions in the schema could make one that fits a call of a superuser better.
 $node->safe_psql('postgres', 'CREATE DATABASE four; GRANT CREATE ON DATABASE four TO plain');
 $node->safe_psql('four', 'SET ROLE plain; CREATE SCHEMA intel');

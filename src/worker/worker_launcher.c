@@ -70,7 +70,10 @@ worker_launcher_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* Every database that takes connections may hold jobs from before. */
+/*
+ * Every database may hold jobs from before, also one that takes no connections
+ * yet; templates do not, and nobody shall be in their way.
+ */
 static void
 note_all_databases(void)
 {
@@ -90,7 +93,7 @@ note_all_databases(void)
 		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
 		MemoryContext old;
 
-		if (!database->datallowconn || database->datistemplate)
+		if (database->datistemplate)
 			continue;
 		old = MemoryContextSwitchTo(launcher);
 		databases = lappend_oid(databases, database->oid);
@@ -106,24 +109,32 @@ note_all_databases(void)
 	list_free(databases);
 }
 
-/* Does the database exist, and does it take connections? */
-static bool
-database_usable(Oid database)
+typedef enum DatabaseState
+{
+	DATABASE_GONE,
+	DATABASE_CLOSED, /* takes no connections for now */
+	DATABASE_OPEN,
+} DatabaseState;
+
+static DatabaseState
+database_state(Oid database)
 {
 	MemoryContext launcher = CurrentMemoryContext;
 	HeapTuple tuple;
-	bool usable = false;
+	DatabaseState state = DATABASE_GONE;
 
 	StartTransactionCommand();
 	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
 	if (HeapTupleIsValid(tuple))
 	{
-		usable = ((Form_pg_database) GETSTRUCT(tuple))->datallowconn;
+		state = ((Form_pg_database) GETSTRUCT(tuple))->datallowconn
+					? DATABASE_OPEN
+					: DATABASE_CLOSED;
 		ReleaseSysCache(tuple);
 	}
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(launcher);
-	return usable;
+	return state;
 }
 
 static void
@@ -206,12 +217,19 @@ start_wanted(void)
 
 	while (worker_shared_next_start(guc_max_workers, &slot, &database, &next))
 	{
-		if (database_usable(database))
-			start_worker(slot, database);
-		else
+		switch (database_state(database))
 		{
-			worker_shared_forget(slot);
-			llm_limit_forget(database);
+			case DATABASE_OPEN:
+				start_worker(slot, database);
+				break;
+			case DATABASE_CLOSED:
+				/* nobody wakes when it is opened again */
+				worker_shared_start_failed(slot);
+				break;
+			case DATABASE_GONE:
+				worker_shared_forget(slot);
+				llm_limit_forget(database);
+				break;
 		}
 	}
 	if (starting != NIL)

@@ -124,6 +124,23 @@ pass('and works once the cause is gone');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_activity WHERE backend_type = \'intel launcher\''), '1',
 	'the launcher lives through it');
 
+# ---- a database that takes no connections for a while -------------------------------------------
+
+$node->append_conf('postgresql.conf', 'intel.worker_idle_timeout = 300ms');
+$node->reload;
+foreach my $when ('falls due', 'server starts')
+{
+	$node->safe_psql('d3', q{SELECT intel.submit('embed', '{"contents": ["a"]}', jsonb_build_object('run_at', now() + interval '1 s'))});
+	wait_for('the worker of d3 to leave', sub { connected('d3') eq '0' }, 20);
+	$node->safe_psql('postgres', 'ALTER DATABASE d3 ALLOW_CONNECTIONS false');
+	$node->restart if $when eq 'server starts';
+	$end = time() + 2.5;
+	wait_for('the job to be due', sub { time() > $end });
+	$node->safe_psql('postgres', 'ALTER DATABASE d3 ALLOW_CONNECTIONS true');
+	wait_for_sql($node, q{SELECT bool_and(status = 'succeeded') FROM intel.job}, "a job of a database that was closed when the $when", dbname => 'd3', seconds => 30);
+	pass("a job of a database that was closed when the $when");
+}
+
 # ---- settings ---------------------------------------------------------------------------------
 
 $node->append_conf('postgresql.conf', 'intel.worker_idle_timeout = 1h');

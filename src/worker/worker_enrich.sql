@@ -1023,7 +1023,17 @@ CREATE FUNCTION @extschema@._enrich_follow(e @extschema@.enrichment) RETURNS voi
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    trigger name;
 BEGIN
+    -- A restore of the table without the rows of its enrichment leaves triggers that do nothing, and may have the
+    -- names of these.
+    FOR trigger IN SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+            WHERE t.tgrelid = e.source AND p.pronamespace = '@extschema@'::regnamespace AND p.proname IN ('_enrich_inserted', '_enrich_changed')
+                AND NOT EXISTS (SELECT FROM @extschema@.enrichment x WHERE x.source = e.source AND x.id <> e.id
+                    AND starts_with(t.tgname, format('intel_enrich_%s_', x.id))) LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger, e.source);
+    END LOOP;
     EXECUTE format('CREATE TRIGGER intel_enrich_%1$s_ins AFTER INSERT ON %2$s REFERENCING NEW TABLE AS new_rows
             FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._enrich_inserted(%1$L)', e.id, e.source);
     -- Of all columns: what a BEFORE trigger changes is not in the list of an UPDATE. By their bytes, since
@@ -1045,7 +1055,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@._enrich_follow(@extschema@.enrichment) IS
-    'internal: create the triggers of an enrichment';
+    'internal: create the triggers of an enrichment, without those of enrichments that are gone';
 
 CREATE FUNCTION @extschema@._enrich_forget(e @extschema@.enrichment) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -1056,7 +1066,7 @@ DECLARE
 BEGIN
     -- who has lost the table leaves triggers that do nothing
     FOR trigger IN SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid AND pg_has_role(c.relowner, 'USAGE')
-            WHERE t.tgrelid = e.source AND t.tgname LIKE format('intel\_enrich\_%s\_%%', e.id) LOOP
+            WHERE t.tgrelid = e.source AND starts_with(t.tgname, format('intel_enrich_%s_', e.id)) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger, e.source);
     END LOOP;
     -- jobs that are still queued find it gone; its rows are for the worker to delete

@@ -79,6 +79,27 @@ cmp_ok(copy('SELECT max(id) FROM intel.inference'), '>', $last, 'rows of calls h
 is($mock->stats->{requests}, 7, 'each job has one call');
 is(sqlstate($node, qq{UPDATE intel.job_queue SET status = 'queued' WHERE status = 'queued'}), '55000', 'jobs that wait for something else do not go on so');
 
+# ---- the schema without what is in the tables ------------------------------------------------------
+
+value(q{CREATE SCHEMA app AUTHORIZATION app; SET ROLE app; CREATE TABLE app.doc (id int PRIMARY KEY, body text, line text);
+	SELECT intel.create_enrichment('line', 'app.doc', '{body}', 'line', 'Make a line.', 'text', '{"model": "chat"}')});
+$node->command_ok([ 'pg_dump', '-Fc', '-s', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump of the schema');
+value('CREATE DATABASE bare');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('bare'), $dump ], 'its restore');
+sub bare { return $node->safe_psql('bare', $_[0]); }
+bare(<<"SQL");
+INSERT INTO intel.provider (name, kind, base_url, allow_private_network, timeout_ms) VALUES ('mock', 'openai', '$url', true, 60000);
+INSERT INTO intel.model (name, provider, model_id, task) VALUES ('chat', 'mock', 'm-1', 'chat');
+INSERT INTO intel.model_grant VALUES ('chat', 0);
+SQL
+my $create = q{SET ROLE app; SELECT intel.create_enrichment('line', 'app.doc', '{body}', 'line', 'Make a line.', 'text', '{"model": "chat"}')};
+is(sqlstate($node, $create, dbname => 'bare'), '00000', 'an enrichment is created again');
+bare(q{SET ROLE app; INSERT INTO app.doc VALUES (1, 'a text')});
+wait_for_sql($node, q{SELECT line = 'echo: a text' FROM app.doc}, 'a row of it', dbname => 'bare');
+is(bare(q{SELECT count(*), count(DISTINCT tgargs) FROM pg_trigger WHERE tgrelid = 'app.doc'::regclass AND NOT tgisinternal}), '5|1', 'with its triggers and no others');
+bare(q{SET ROLE app; SELECT intel.drop_enrichment('line')});
+is(bare(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'app.doc'::regclass AND NOT tgisinternal}), '0', 'which go with it');
+
 # ---- a copy of the database ------------------------------------------------------------------------
 
 # with all that can be: ready, put off, held, waiting, running elsewhere, and failed

@@ -334,6 +334,12 @@ check_new_job(HeapTuple row, TupleDesc desc)
 	if (isnull || !JB_ROOT_IS_OBJECT(DatumGetJsonbP(request)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("request of a job must be a JSON object")));
+	for (int i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->attnotnull &&
+			heap_attisnull(row, i + 1, desc))
+			ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+							errmsg("%s of a job must not be null",
+								   NameStr(TupleDescAttr(desc, i)->attname))));
 	max_attempts = DatumGetInt32(column(row, desc, "max_attempts", &isnull));
 	if (isnull || max_attempts < 1 || max_attempts > 100)
 		ereport(

@@ -39,6 +39,12 @@ my $job = value(q{SET ROLE alice; SELECT intel.submit('complete', '{"prompt": "x
 is(sqlstate($node, "SET ROLE alice; UPDATE intel.job_queue SET status = NULL WHERE id = $job"), '23502', 'a status is never null');
 is(sqlstate($node, q{INSERT INTO intel.job_queue (task, request, status) VALUES ('complete', '{}', NULL)}), '23502', 'nor that of a new job');
 value('DELETE FROM intel.job_queue');
+# the server shows the row to roles that policies do not bind, and to its log
+value(q{CREATE ROLE service BYPASSRLS; SELECT intel.grant_access('service')});
+is(sqlstate($node, qq{SET ROLE service; INSERT INTO intel.job_queue (task, request, $_) VALUES ('complete', '{"prompt": "Zebedee"}', NULL)}), '23502', "$_ is not null either")
+	foreach qw(priority next_attempt_at run_anyway);
+is(sqlstate($node, q{SET ROLE service; INSERT INTO intel.job_queue (task, request) VALUES (NULL, '{"prompt": "Zebedee"}')}), '23502', 'nor the task');
+unlike(log_since($node, 0), qr/Failing row contains/, 'and no row is shown');
 
 # ---- a claim whose name is no setting ------------------------------------------------------
 

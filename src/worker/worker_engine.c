@@ -67,11 +67,18 @@
 #define ASIDE_MAX_MS 5000
 
 static bool writing = false;
+static volatile bool guarded = false;
 
 bool
 engine_is_writing(void)
 {
 	return writing;
+}
+
+bool
+engine_is_guarded(void)
+{
+	return guarded;
 }
 
 bool
@@ -726,6 +733,18 @@ settle_call(Job *job)
 }
 
 /*
+ * A cancel that comes now is too late for the SQL of the job. In a session it
+ * is meant for all that the session does, in a worker for nothing else.
+ */
+static void
+end_guarded(void)
+{
+	guarded = false;
+	if (IsBackgroundWorker)
+		QueryCancelPending = false;
+}
+
+/*
  * Run body as the submitter in a subtransaction that does not wait for locks.
  * Returns the error that ended it, in the caller's context, or NULL and what
  * body returned.
@@ -750,13 +769,16 @@ run_guarded(Job *job, bool (*body)(Job *), bool *to_send)
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 								 false);
 		identity_enter(job->owner, job->claims, job->tenant, &save);
+		guarded = true;
 		*to_send = body(job);
+		end_guarded();
 		identity_leave(&save);
 		AtEOXact_GUC(true, level);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
+		end_guarded();
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();

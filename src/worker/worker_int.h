@@ -237,6 +237,9 @@ extern bool engine_hold_extension(void);
 /* True while the engine itself writes: then the guard trigger stands aside. */
 extern bool engine_is_writing(void);
 
+/* True while SQL of a submitter runs, whose cancel ends its job only. */
+extern bool engine_is_guarded(void);
+
 /* For worker_claim.c: statements, whose text is a constant, and parameters. */
 extern QueryResult *engine_query(const char *sql, const QueryArg *args,
 								 int nargs);

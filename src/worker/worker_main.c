@@ -145,6 +145,18 @@ step_is_hung(void)
 }
 
 /*
+ * pg_cancel_backend() ends the SQL of a job, and nothing else: an error in
+ * between would end the worker, and all calls in flight would be made again.
+ * Limits of time come as this signal, too.
+ */
+static void
+cancel_step(SIGNAL_ARGS)
+{
+	if (engine_is_guarded() || get_timeout_indicator(LOCK_TIMEOUT, false))
+		StatementCancelHandler(postgres_signal_arg);
+}
+
+/*
  * Limit a job's SQL, and let the process count as alive for as long as that
  * may take: it renews no lease meanwhile.
  */
@@ -697,6 +709,7 @@ intel_worker_main(Datum arg)
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
+	pqsignal(SIGINT, cancel_step);
 	BackgroundWorkerUnblockSignals();
 
 	database = worker_shared_attach(DatumGetInt32(arg));

@@ -151,6 +151,29 @@ wait_for('the call to be dropped', sub { $mock->stats->{open} == 0 });
 is($node->safe_psql('postgres', "SELECT count(*) FROM intel.job_queue WHERE id = $id"), '0', 'with its request');
 $mock->reset;
 
+# a DBA who cancels whatever runs
+my $cancel = q{SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE backend_type ~ '^intel'};
+$mock->control({ match => { path => '/chat/' }, do => [ { kind => 'slow', seconds => 2 } ], always => \1 });
+$node->safe_psql('postgres', q{CREATE TABLE naps (id int PRIMARY KEY, body text, line text);
+	CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.pg_sleep(50); RETURN NEW; END $$;
+	CREATE TRIGGER nap BEFORE UPDATE ON naps FOR EACH ROW EXECUTE FUNCTION nap();
+	SELECT intel.create_enrichment('naps', 'naps', '{body}', 'line', '', 'text', '{"model": "builtin-answer"}')});
+my $calls = $node->safe_psql('postgres', q{SELECT max(intel.submit('complete', '{"prompt": "dear", "model": "chat"}')) FROM generate_series(1, 5)});
+$mock->wait_requests(5);
+my $cancelled_at = log_position($node);
+for (1 .. 20) { $node->safe_psql('postgres', $cancel) }
+ends($calls - $_, 'succeeded', 'a call is not given up because the worker is cancelled') foreach 0 .. 4;
+is($mock->stats->{requests}, 5, 'nor made again');
+$node->safe_psql('postgres', q{INSERT INTO naps VALUES (1, 'body')});
+wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND backend_type = 'intel worker'}, 'SQL of a job that takes long');
+$node->safe_psql('postgres', $cancel);
+$id = $node->safe_psql('postgres', q{SELECT max(id) FROM intel.job WHERE task = 'enrich'});
+ends($id, 'failed', 'SQL of a job is cancelled');
+is(column($id, 'error_code'), '57014', 'which its job tells');
+unlike(log_since($node, $cancelled_at), qr/exited with exit code 1/, 'launcher and worker live through it');
+$node->safe_psql('postgres', q{SELECT intel.drop_enrichment('naps'); DROP TABLE naps});
+$mock->reset;
+
 # ---- who may do what ----------------------------------------------------------------
 
 $id = job(q{'complete', '{"prompt": "secret of postgres", "model": "chat"}'});

@@ -740,7 +740,7 @@ static void
 end_guarded(void)
 {
 	guarded = false;
-	if (IsBackgroundWorker)
+	if (worker_shared_is_worker())
 		QueryCancelPending = false;
 }
 

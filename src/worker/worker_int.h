@@ -54,6 +54,8 @@ extern bool worker_shared_is_starting(int slot);
  * worker_shared_leave, the next start is delayed, longer every time.
  */
 extern Oid worker_shared_attach(int slot);
+/* Is this process a worker? One of pg_cron, say, that is in run_jobs is none. */
+extern bool worker_shared_is_worker(void);
 /* Note whether calls are in flight, and when there is next something to do. */
 extern void worker_shared_report(bool idle, TimestampTz due);
 /* What the wakes since the last call were for: a set of WAKE_ bits. */

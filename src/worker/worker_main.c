@@ -701,6 +701,28 @@ run(Worker *worker)
 	}
 }
 
+/* What the server or the database says of these is for sessions of users. */
+static void
+set_own_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"application_name", "intel worker"},
+		{"search_path", "pg_catalog, pg_temp"},
+		{"role", "none"},
+		{"default_transaction_read_only", "off"},
+		{"lock_timeout", "0"},
+#if PG_VERSION_NUM >= 170000
+		/* it would end the worker; intel.step_timeout ends what takes long */
+		{"transaction_timeout", "0"},
+#endif
+	};
+
+	for (int i = 0; i < (int) lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SET, true, 0,
+								 false);
+}
+
 void
 intel_worker_main(Datum arg)
 {
@@ -716,16 +738,7 @@ intel_worker_main(Datum arg)
 	if (!OidIsValid(database))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-	(void) set_config_option("application_name", "intel worker", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
-	/* what ALTER DATABASE says of these is for sessions of users */
-	(void) set_config_option("role", "none", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SET, true, 0, false);
-	(void) set_config_option("default_transaction_read_only", "off",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true,
-							 0, false);
+	set_own_settings();
 
 	worker.cxt = AllocSetContextCreate(TopMemoryContext, "intel worker",
 									   ALLOCSET_DEFAULT_SIZES);

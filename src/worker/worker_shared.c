@@ -425,6 +425,12 @@ worker_shared_attach(int slot)
 	return database;
 }
 
+bool
+worker_shared_is_worker(void)
+{
+	return my_slot >= 0;
+}
+
 void
 worker_shared_report(bool idle, TimestampTz due)
 {

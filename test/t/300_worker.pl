@@ -366,6 +366,22 @@ foreach my $setting ('default_transaction_read_only = on', 'row_security = off',
 	$node->safe_psql('postgres', "ALTER DATABASE two RESET $name");
 }
 
+SKIP:
+{
+	skip 'transaction_timeout came with PostgreSQL 17', 2 if $node->safe_psql('postgres', 'SHOW server_version_num') < 170000;
+	wait_for('the worker to leave', sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'two'}) eq '0' });
+	$node->safe_psql('two', q{CREATE FUNCTION patient(request jsonb, state jsonb, reply jsonb) RETURNS jsonb LANGUAGE sql AS $$
+		SELECT jsonb_build_object('result', 'slept' || pg_sleep(2)) $$;
+		INSERT INTO intel.task (name, step, description) VALUES ('patient', 'public.patient(jsonb, jsonb, jsonb)', 'x');
+		ALTER DATABASE two SET transaction_timeout = '1s'});
+	$log = log_position($node);
+	my $job = $node->safe_psql('two', q{SELECT intel.submit('patient', '{}')});
+	wait_for_sql($node, "SELECT status = 'succeeded' FROM intel.job_queue WHERE id = $job", 'a step that takes longer than transaction_timeout', dbname => 'two');
+	is($node->safe_psql('two', "SELECT attempts FROM intel.job_queue WHERE id = $job"), '1', 'is no reason for the worker to end');
+	unlike(log_since($node, $log), qr/transaction timeout/, 'as nothing else of it does');
+	$node->safe_psql('postgres', 'ALTER DATABASE two RESET transaction_timeout');
+}
+
 # ---- restart, and no preload -----------------------------------------------------------
 
 $mock->control({ match => { path => '/chat/' }, do => ['hang'] });

@@ -54,9 +54,13 @@ bool
 llm_wire_build(const LlmKind *kind, const LlmAsk *ask, LlmWire *wire,
 			   LlmProblem *problem)
 {
+	static const char *const of_ollama[] = {"keep_alive", "num_ctx", NULL};
 	unsigned long failures = jansson_memory_failures();
 	bool built;
 
+	if (kind != &llm_kind_ollama &&
+		!llm_reject_options(ask, kind->name, of_ollama, problem))
+		return false;
 	if (ask->task == LLM_TASK_RERANK && kind->max_documents > 0 &&
 		json_array_size(ask->contents) > (size_t) kind->max_documents + 1)
 		return llm_problem(problem,
@@ -128,6 +132,16 @@ llm_system_text(const LlmAsk *ask)
 		has_any = true;
 	}
 	return has_any ? llm_text_take(&text) : NULL;
+}
+
+bool
+llm_is_schema_format(const json_t *value)
+{
+	const char *word = json_string_value(value);
+
+	return word != NULL &&
+		   (strcmp(word, "json_schema") == 0 ||
+			strcmp(word, "json_object") == 0 || strcmp(word, "text") == 0);
 }
 
 LlmSchemaFormat

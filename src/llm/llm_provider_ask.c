@@ -47,8 +47,12 @@ typedef enum OptionKind
 	OPTION_OBJECT,
 	OPTION_STRINGS, /* an object of strings */
 	OPTION_FORMAT,	/* of a schema */
+	OPTION_KEEP_ALIVE,
 	OPTION_TRUTH,
 } OptionKind;
+
+#define FOR_TEXT 1
+#define FOR_EMBED 2
 
 typedef struct Option
 {
@@ -56,26 +60,28 @@ typedef struct Option
 	OptionKind kind;
 	double min;
 	double max;
-	bool embeds; /* for task embed, else for the others */
+	int tasks; /* that have it, never a ranking */
 } Option;
 
 static const Option options[] = {
-	{"dimensions", OPTION_COUNT, 1, LLM_MAX_DIMENSIONS, true},
-	{"frequency_penalty", OPTION_NUMBER, -2, 2, false},
-	{"logprobs", OPTION_TRUTH, 0, 0, false},
-	{"max_tokens", OPTION_COUNT, 1, 10000000, false},
-	{"metadata", OPTION_STRINGS, 0, 0, false},
-	{"presence_penalty", OPTION_NUMBER, -2, 2, false},
-	{"reasoning_effort", OPTION_WORD, 0, 0, false},
-	{"schema", OPTION_OBJECT, 0, 0, false},
-	{"schema_format", OPTION_FORMAT, 0, 0, false},
-	{"seed", OPTION_COUNT, 0, 2147483647, false},
-	{"stop", OPTION_TEXTS, 0, 0, false},
-	{"temperature", OPTION_NUMBER, 0, 2, false},
-	{"tool_choice", OPTION_CHOICE, 0, 0, false},
-	{"tools", OPTION_TOOLS, 0, 0, false},
-	{"top_k", OPTION_COUNT, 1, 1000000, false},
-	{"top_p", OPTION_NUMBER, 0, 1, false},
+	{"dimensions", OPTION_COUNT, 1, LLM_MAX_DIMENSIONS, FOR_EMBED},
+	{"frequency_penalty", OPTION_NUMBER, -2, 2, FOR_TEXT},
+	{"keep_alive", OPTION_KEEP_ALIVE, 0, 0, FOR_TEXT | FOR_EMBED},
+	{"logprobs", OPTION_TRUTH, 0, 0, FOR_TEXT},
+	{"max_tokens", OPTION_COUNT, 1, 10000000, FOR_TEXT},
+	{"metadata", OPTION_STRINGS, 0, 0, FOR_TEXT},
+	{"num_ctx", OPTION_COUNT, 1, 10000000, FOR_TEXT | FOR_EMBED},
+	{"presence_penalty", OPTION_NUMBER, -2, 2, FOR_TEXT},
+	{"reasoning_effort", OPTION_WORD, 0, 0, FOR_TEXT},
+	{"schema", OPTION_OBJECT, 0, 0, FOR_TEXT},
+	{"schema_format", OPTION_FORMAT, 0, 0, FOR_TEXT},
+	{"seed", OPTION_COUNT, 0, 2147483647, FOR_TEXT},
+	{"stop", OPTION_TEXTS, 0, 0, FOR_TEXT},
+	{"temperature", OPTION_NUMBER, 0, 2, FOR_TEXT},
+	{"tool_choice", OPTION_CHOICE, 0, 0, FOR_TEXT},
+	{"tools", OPTION_TOOLS, 0, 0, FOR_TEXT},
+	{"top_k", OPTION_COUNT, 1, 1000000, FOR_TEXT},
+	{"top_p", OPTION_NUMBER, 0, 1, FOR_TEXT},
 };
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
@@ -213,17 +219,6 @@ is_word(const json_t *value)
 		   strlen(word) == strspn(word, "abcdefghijklmnopqrstuvwxyz");
 }
 
-/* "json_schema", which is the default, or how else the schema goes there. */
-static bool
-is_schema_format(const json_t *value)
-{
-	const char *word = json_string_value(value);
-
-	return word != NULL &&
-		   (strcmp(word, "json_schema") == 0 ||
-			strcmp(word, "json_object") == 0 || strcmp(word, "text") == 0);
-}
-
 static bool
 option_is_valid(const Option *option, const json_t *value)
 {
@@ -250,7 +245,9 @@ option_is_valid(const Option *option, const json_t *value)
 		case OPTION_STRINGS:
 			return is_object_of_strings(value);
 		case OPTION_FORMAT:
-			return is_schema_format(value);
+			return llm_is_schema_format(value);
+		case OPTION_KEEP_ALIVE:
+			return llm_is_keep_alive(value);
 		case OPTION_TRUTH:
 			return json_is_boolean(value);
 	}
@@ -290,7 +287,8 @@ add_option(LlmAsk *ask, const char *name, json_t *value, LlmProblem *problem)
 	if (json_is_null(value))
 		return true;
 	if (ask->task == LLM_TASK_RERANK ||
-		option->embeds != (ask->task == LLM_TASK_EMBED))
+		(option->tasks &
+		 (ask->task == LLM_TASK_EMBED ? FOR_EMBED : FOR_TEXT)) == 0)
 		return llm_problem(problem, "member \"%s\" is for another task",
 						   option->name);
 	if (!option_is_valid(option, value))

@@ -188,6 +188,46 @@ convert_choice(const json_t *choice)
 					 "ANY", "allowedFunctionNames", word);
 }
 
+/*
+ * How much is thought: models of series 2.5 know tokens, for which these are
+ * Google's own words, and newer ones the words. False for a word of no number.
+ */
+static bool
+set_thinking(const LlmAsk *ask, json_t *config, LlmProblem *problem)
+{
+	static const struct
+	{
+		const char *word;
+		int tokens;
+	} budgets[] = {{"none", 0},
+				   {"minimal", 1024},
+				   {"low", 1024},
+				   {"medium", 8192},
+				   {"high", 24576}};
+	json_t *effort = json_object_get(ask->options, "reasoning_effort");
+
+	if (effort == NULL)
+		return true;
+	if (strstr(ask->model_id, "gemini-2.5") == NULL)
+	{
+		json_object_set_new(config, "thinkingConfig",
+							json_pack("{s:O}", "thinkingLevel", effort));
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++)
+	{
+		if (strcmp(json_string_value(effort), budgets[i].word) != 0)
+			continue;
+		json_object_set_new(
+			config, "thinkingConfig",
+			json_pack("{s:i}", "thinkingBudget", budgets[i].tokens));
+		return true;
+	}
+	return llm_problem(problem,
+					   "\"reasoning_effort\" of this model is none, minimal, "
+					   "low, medium or high");
+}
+
 static json_t *
 generation_config(const LlmAsk *ask)
 {
@@ -217,8 +257,7 @@ generation_config(const LlmAsk *ask)
 static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const without[] = {"logprobs", "metadata",
-										  "reasoning_effort", NULL};
+	static const char *const without[] = {"logprobs", "metadata", NULL};
 	json_t *tools = json_object_get(ask->options, "tools");
 	json_t *choice = json_object_get(ask->options, "tool_choice");
 	LlmSchemaFormat format = llm_schema_format(ask);
@@ -236,6 +275,12 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 					 "generationConfig", generation_config(ask));
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
+	if (!set_thinking(ask, json_object_get(body, "generationConfig"), problem))
+	{
+		json_decref(body);
+		json_decref(system);
+		return false;
+	}
 	if (format == LLM_SCHEMA_JSON || format == LLM_SCHEMA_WORDS)
 		system = llm_schema_demand(ask, system);
 	if (system != NULL)

@@ -45,6 +45,7 @@ typedef enum LlmSchemaFormat
 	LLM_SCHEMA_WORDS
 } LlmSchemaFormat;
 
+extern bool llm_is_schema_format(const json_t *value);
 extern LlmSchemaFormat llm_schema_format(const LlmAsk *ask);
 /* What asks in words, behind system (taken over; NULL: none). Owned. */
 extern json_t *llm_schema_demand(const LlmAsk *ask, json_t *system);
@@ -56,6 +57,8 @@ extern const json_t *llm_schema_resolve(const json_t *root,
 /* Can Anthropic be asked for this schema? And the schema to ask for. Owned. */
 extern bool llm_anthropic_takes(const json_t *schema);
 extern json_t *llm_anthropic_schema(const json_t *schema);
+/* Is it for how long Ollama shall keep a model in memory? */
+extern bool llm_is_keep_alive(const json_t *value);
 /* Of names of tools and functions. */
 #define LLM_NAME_CHARACTERS                                                   \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"

@@ -63,11 +63,47 @@ convert_messages(const LlmAsk *ask)
 	return messages;
 }
 
+/* Seconds, where -1 has no end, or a duration: "5m", "1h30m". */
+bool
+llm_is_keep_alive(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (json_is_integer(value))
+		return json_integer_value(value) >= -1 &&
+			   json_integer_value(value) <= 1000000000;
+	/* short, so that nothing of anybody's fits in */
+	if (text == NULL || strlen(text) > 8)
+		return false;
+	text += *text == '-';
+	do
+	{
+		size_t digits = strspn(text, "0123456789");
+		size_t unit = strspn(text + digits, "hms");
+
+		if (digits == 0 || unit < 1 || unit > 2 ||
+			(unit == 2 && strncmp(text + digits, "ms", 2) != 0))
+			return false;
+		text += digits + unit;
+	} while (*text != '\0');
+	return true;
+}
+
+/* What is not thought about, or how much; models that cannot refuse both. */
+static json_t *
+think_value(json_t *effort)
+{
+	return strcmp(json_string_value(effort), "none") == 0
+			   ? json_false()
+			   : json_incref(effort);
+}
+
 static bool
 build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 {
-	static const char *const without[] = {
-		"logprobs", "metadata", "reasoning_effort", "tool_choice", NULL};
+	static const char *const without[] = {"logprobs", "metadata",
+										  "tool_choice", NULL};
+	json_t *effort = json_object_get(ask->options, "reasoning_effort");
 	json_t *stop = json_object_get(ask->options, "stop");
 	json_t *options;
 	json_t *body;
@@ -78,6 +114,7 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	options = json_pack("{}");
 	llm_copy_option(ask, "frequency_penalty", options, "frequency_penalty");
 	llm_copy_option(ask, "max_tokens", options, "num_predict");
+	llm_copy_option(ask, "num_ctx", options, "num_ctx");
 	llm_copy_option(ask, "presence_penalty", options, "presence_penalty");
 	llm_copy_option(ask, "seed", options, "seed");
 	llm_copy_option(ask, "temperature", options, "temperature");
@@ -92,7 +129,10 @@ build_chat(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 					 ask->is_streamed, "options", options);
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
+	llm_copy_option(ask, "keep_alive", body, "keep_alive");
 	llm_copy_option(ask, "tools", body, "tools");
+	if (effort != NULL)
+		json_object_set_new(body, "think", think_value(effort));
 	(void) llm_demand_schema(ask, json_object_get(body, "messages"));
 	if (llm_schema_format(ask) == LLM_SCHEMA_NATIVE)
 		llm_copy_option(ask, "schema", body, "format");
@@ -116,6 +156,14 @@ build(const LlmAsk *ask, LlmWire *wire, LlmProblem *problem)
 	if (body == NULL)
 		return llm_problem(problem, "out of memory");
 	llm_copy_option(ask, "dimensions", body, "dimensions");
+	llm_copy_option(ask, "keep_alive", body, "keep_alive");
+	if (json_object_get(ask->options, "num_ctx") != NULL)
+	{
+		json_t *options = json_pack("{}");
+
+		llm_copy_option(ask, "num_ctx", options, "num_ctx");
+		json_object_set_new(body, "options", options);
+	}
 	return llm_wire_set(wire, "/api/embed", body, problem);
 }
 

@@ -473,9 +473,49 @@ $mock->reset;
 sql(q{SELECT intel.complete('x', 'openai-chat', '{"metadata": {"a": "b"}}')});
 is_deeply(request()->{json}{metadata}, { a => 'b' }, 'openai: servers that speak its format may take metadata');
 
+# How much is thought goes to where each kind looks for it.
+sql(q{INSERT INTO intel.model (name, provider, model_id, task) VALUES ('gemini-old', 'gemini', 'gemini-2.5-flash', 'chat')});
+foreach my $case (
+	[ 'openai-chat', 'low', [qw(reasoning_effort)], 'low' ], [ 'anthropic-chat', 'low', [qw(output_config effort)], 'low' ],
+	[ 'gemini-chat', 'minimal', [qw(generationConfig thinkingConfig)], { thinkingLevel => 'minimal' } ],
+	(map { [ 'gemini-old', $_->[0], [qw(generationConfig thinkingConfig)], { thinkingBudget => $_->[1] } ] } [ none => 0 ], [ minimal => 1024 ], [ low => 1024 ], [ medium => 8192 ], [ high => 24576 ]),
+	[ 'ollama-chat', 'high', [qw(think)], 'high' ], [ 'ollama-chat', 'none', [qw(think)], JSON::PP::false ])
+{
+	my ($model, $word, $path, $want) = @$case;
+	sql("SELECT intel.complete('x', '$model', '{\"reasoning_effort\": \"$word\"}')");
+	my $at = request()->{json};
+	$at = $at->{$_} foreach @$path;
+	is_deeply($at, $want, "$model: $word");
+}
+my ($thought_rc, $thought_out, $thought_err) = $node->psql('postgres', q{SELECT intel.complete('x', 'gemini-old', '{"reasoning_effort": "extreme"}')});
+like($thought_err, qr/"reasoning_effort" of this model is none, minimal, low, medium or high/, 'gemini: a word of no number');
+
+# Ollama: a model of one's own has a context and a time in memory, in the options of a model and those of a call.
+sql(q{UPDATE intel.model SET options = '{"num_ctx": 8192, "keep_alive": -1}' WHERE name IN ('ollama-chat', 'ollama-embed')});
+sql(q{SELECT intel.complete('x', 'ollama-chat')});
+my $ollama = request()->{json};
+is_deeply([ $ollama->{options}, $ollama->{keep_alive} ], [ { num_ctx => 8192 }, -1 ], 'ollama: options of the model');
+sql(q{SELECT intel.complete('x', 'ollama-chat', '{"num_ctx": 16384, "keep_alive": "1h30m"}')});
+$ollama = request()->{json};
+is_deeply([ $ollama->{options}, $ollama->{keep_alive} ], [ { num_ctx => 16384 }, '1h30m' ], 'ollama: options of a call');
+sql(q{SELECT intel.embed('x', 'ollama-embed')});
+$ollama = request()->{json};
+is_deeply([ $ollama->{options}, $ollama->{keep_alive} ], [ { num_ctx => 8192 }, -1 ], 'ollama: of embeddings');
+sql(q{UPDATE intel.model SET options = '{}' WHERE name IN ('ollama-chat', 'ollama-embed')});
+is(sqlstate($node, "UPDATE intel.model SET options = '{$_}' WHERE name = 'ollama-chat'"), '22023', "checked when they are written: $_")
+  foreach '"num_ctx": 0', '"num_ctx": "8k"', '"num_ctx": 1.5', map { "\"keep_alive\": $_" } '-2', '1.5', '1e10', 'true', '""', '"-"', '"5"', '"5x"', '"5mm"', '"m5"', '"5 m"', '"1234567s5"', '"4111111111111111s"';
+sql(qq{UPDATE intel.model SET options = '{"keep_alive": $_}' WHERE name = 'ollama-chat'}) foreach '0', '"300ms"', '"-1m"', 'null', '"24h"';
+sql(q{UPDATE intel.model SET options = '{}' WHERE name = 'ollama-chat'});
+
 # Options that a provider does not have are refused before anything is sent.
+my @own = ([ num_ctx => 5 ], [ keep_alive => 5 ]);
 is(sqlstate($node, "SELECT intel.complete('x', '$_->[0]-chat', '{\"$_->[1]\": $_->[2]}')"), '22023', "$_->[0]: no $_->[1]")
-  foreach [ anthropic => 'seed', 1 ], [ gemini => 'metadata', '{"a": "b"}' ], [ ollama => 'reasoning_effort', '"low"' ];
+  foreach map { my $kind = $_; map { [ $kind, @$_ ] } @own } qw(openai anthropic gemini);
+sql(q{UPDATE intel.model SET options = '{"num_ctx": 5}' WHERE name = 'gemini-embed'});
+is(sqlstate($node, q{SELECT intel.embed('x', 'gemini-embed')}), '22023', 'gemini: nor for embeddings');
+sql(q{UPDATE intel.model SET options = '{}' WHERE name = 'gemini-embed'});
+is(sqlstate($node, "SELECT intel.complete('x', '$_->[0]-chat', '{\"$_->[1]\": $_->[2]}')"), '22023', "$_->[0]: no $_->[1]")
+  foreach [ anthropic => 'seed', 1 ], [ gemini => 'metadata', '{"a": "b"}' ], [ ollama => 'tool_choice', '"auto"' ];
 is(sqlstate($node, "SELECT intel.embed('x', 'anthropic-embed')"), '22023', 'anthropic: no embeddings');
 sql(q{INSERT INTO intel.provider (name, kind) VALUES ('public', 'openai'); INSERT INTO intel.model (name, provider, model_id, task) VALUES ('public-chat', 'public', 'm', 'chat')});
 foreach my $option ('"top_k": 5', '"metadata": {"a": "b"}')

@@ -70,11 +70,24 @@ static bool release_all = true;
 /* some were locked by others, and are to be looked at once more */
 static bool release_is_blocked = false;
 
-/* a job that waits for none any more */
-#define IS_MET                                                                \
-	"q.status = 'queued' AND NOT q.ready AND q.waiting"                       \
-	" AND NOT EXISTS (SELECT FROM intel.job_queue n"                          \
-	"	WHERE n.id = ANY (q.needs) AND n.status IN ('queued', 'running'))"
+/*
+ * Jobs that wait are looked at in parts, in the order of their ids: so many
+ * rows, and jobs that they need, in a claim, for which all others wait.
+ */
+#define LOOK_ROWS 300
+#define LOOK_NEEDS 5000
+
+typedef struct Look
+{
+	bool is_open;	 /* goes on in the next claim */
+	bool is_blocked; /* others had some locked: it begins anew */
+	int64 after;	 /* what has been looked at */
+	int64 ended[ENDED_MAX];
+	int n_ended; /* 0: at all that wait; else at those that need these */
+} Look;
+
+static Look look_at_all = {0};
+static Look look_at_needing = {0};
 
 /* ---- statements ----------------------------------------------------------- */
 
@@ -204,49 +217,142 @@ engine_ends_pending(void)
 	return n_ended > 0 && !release_is_blocked;
 }
 
+bool
+engine_release_pending(void)
+{
+	return look_at_all.is_open || look_at_needing.is_open;
+}
+
+/* The next jobs that a look is to see, in order. */
+static QueryResult *
+find_waiting(const Look *look)
+{
+	QueryArg args[3];
+
+	args[0] = query_arg_int8(look->after);
+	args[1] = query_arg_int4(LOOK_ROWS);
+	args[2] = arg_ids(look->ended, look->n_ended);
+	if (look->n_ended == 0)
+		return engine_query("SELECT q.id FROM intel.job_queue q"
+							" WHERE q.status = 'queued' AND NOT q.ready"
+							" AND q.waiting AND q.id > $1"
+							" ORDER BY q.id LIMIT $2",
+							args, 2);
+	return engine_query_gin(
+		"WITH needing AS MATERIALIZED (SELECT q.id FROM intel.job_queue q"
+		"	WHERE q.status = 'queued' AND NOT q.ready AND q.needs && $3)"
+		" SELECT id FROM needing WHERE id > $1 ORDER BY id LIMIT $2",
+		args, 3);
+}
+
 /*
- * Let those be judged that waited for jobs which have ended. Those that others
- * have locked are left for the next time: it may be a gate that is being
- * judged, or a cancel that is not committed.
+ * Let those of a look be judged that wait for none any more, or for one that
+ * has not succeeded. What is not to be judged yet is not written: to write a
+ * job takes as many entries of an index as it needs jobs. All are locked first,
+ * so that a gate that is being judged is noticed, and looked at in a statement
+ * of its own, which sees what was committed until then.
+ */
+static void
+look_on(Look *look)
+{
+	QueryResult *found = find_waiting(look);
+	QueryArg args[2];
+	QueryResult *locked;
+	int64 *ids = palloc(sizeof(int64) * Max(found->nrows, 1));
+	int64 cost = 0;
+	int n = 0;
+	uint64 row;
+
+	args[0] = arg_ids_of_rows(found);
+	locked = engine_query("SELECT q.id, cardinality(q.needs)"
+						  " FROM intel.job_queue q WHERE q.id = ANY ($1)"
+						  " AND q.status = 'queued' AND NOT q.ready"
+						  " FOR NO KEY UPDATE SKIP LOCKED",
+						  args, 1);
+	for (row = 0; row < found->nrows && cost < LOOK_NEEDS; row++)
+	{
+		uint64 i = 0;
+
+		look->after = query_int8(found, row, 0, 0);
+		while (i < locked->nrows && query_int8(locked, i, 0, 0) != look->after)
+			i++;
+		if (i == locked->nrows)
+			look->is_blocked = true;
+		else
+		{
+			ids[n++] = look->after;
+			cost += query_int8(locked, i, 1, 0);
+		}
+	}
+	args[0] = arg_ids(ids, n);
+	args[1] = arg_ids(look->ended, look->n_ended);
+	(void) engine_query(
+		"UPDATE intel.job_queue q SET waiting = false"
+		" WHERE q.id = ANY ($1) AND q.waiting"
+		" AND (NOT EXISTS (SELECT FROM intel.job_queue n"
+		"	WHERE n.id = ANY (q.needs) AND n.status IN ('queued', 'running'))"
+		" OR NOT q.run_anyway AND EXISTS (SELECT FROM intel.job_queue n"
+		"	WHERE n.id = ANY ($2) AND n.id = ANY (q.needs)"
+		"	AND n.status IN ('failed', 'dead', 'cancelled')))",
+		args, 2);
+	look->is_open = row < found->nrows || found->nrows == LOOK_ROWS;
+}
+
+/*
+ * Let those be judged that waited for jobs which have ended, some in each
+ * claim. Those that others have locked are left for the next time: it may be a
+ * gate that is being judged, or a cancel that is not committed.
  */
 void
 engine_release_waiting(void)
 {
-	QueryArg args[1];
-	QueryResult *left = NULL;
-
 	release_is_blocked = false;
-	if (release_all)
+	if (release_all && !look_at_all.is_open)
 	{
-		(void) engine_query(
-			"UPDATE intel.job_queue SET waiting = false"
-			" WHERE id = ANY (ARRAY(SELECT q.id FROM intel.job_queue q"
-			"	WHERE " IS_MET " FOR NO KEY UPDATE SKIP LOCKED))",
-			NULL, 0);
-		left = engine_query(
-			"SELECT FROM intel.job_queue q WHERE " IS_MET " LIMIT 1", NULL, 0);
-		release_all = release_is_blocked = left->nrows > 0;
+		look_at_all = (Look){.is_open = true};
+		release_all = false;
 	}
-	if (n_ended > 0)
+	if (n_ended > 0 && !look_at_needing.is_open)
 	{
-		args[0] = arg_ids(ended, n_ended);
-		left = engine_query_gin(
-			"WITH needing AS MATERIALIZED (SELECT q.id FROM intel.job_queue q"
-			"	WHERE q.status = 'queued' AND NOT q.ready AND q.needs && $1),"
-			" released AS (UPDATE intel.job_queue SET waiting = false"
-			"	WHERE id = ANY (ARRAY(SELECT q.id FROM intel.job_queue q"
-			"		WHERE q.id = ANY (ARRAY(SELECT id FROM needing))"
-			"		AND q.status = 'queued' AND NOT q.ready"
-			"		FOR NO KEY UPDATE SKIP LOCKED))"
-			"	RETURNING id)"
-			" SELECT FROM needing WHERE id NOT IN (SELECT id FROM released)"
-			" LIMIT 1",
-			args, 1);
-		if (left->nrows > 0)
+		look_at_needing = (Look){.is_open = true, .n_ended = n_ended};
+		memcpy(look_at_needing.ended, ended, sizeof(int64) * n_ended);
+		n_ended = 0;
+	}
+	if (look_at_all.is_open)
+	{
+		look_on(&look_at_all);
+		if (!look_at_all.is_open && look_at_all.is_blocked)
+			release_all = release_is_blocked = true;
+	}
+	if (look_at_needing.is_open)
+	{
+		look_on(&look_at_needing);
+		if (!look_at_needing.is_open && look_at_needing.is_blocked)
+		{
+			for (int i = 0; i < look_at_needing.n_ended; i++)
+				engine_note_end(look_at_needing.ended[i]);
 			release_is_blocked = true;
-		else
-			n_ended = 0;
+		}
 	}
+}
+
+/* Of locked jobs with needs, as many as are judged in one claim. */
+static QueryArg
+arg_ids_to_judge(const QueryResult *rows)
+{
+	int64 *ids = palloc(sizeof(int64) * Max(rows->nrows, 1));
+	int64 cost = 0;
+	int n = 0;
+
+	for (uint64 i = 0; i < rows->nrows && cost < LOOK_NEEDS; i++)
+	{
+		int64 needs = query_int8(rows, i, 1, 0);
+
+		if (needs > 0)
+			ids[n++] = query_int8(rows, i, 0, 0);
+		cost += needs;
+	}
+	return arg_ids(ids, n);
 }
 
 /*
@@ -265,7 +371,7 @@ open_gates(TimestampTz now)
 	args[0] = engine_arg_time(now);
 	args[1] = query_arg_int4(BATCH_ROWS);
 	rows = engine_query(
-		"SELECT q.id FROM intel.job_queue q"
+		"SELECT q.id, cardinality(q.needs) FROM intel.job_queue q"
 		" WHERE q.status = 'queued' AND NOT q.ready AND NOT q.waiting"
 		" AND q.held_by IS NULL AND q.next_attempt_at <= $1"
 		" ORDER BY q.next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED",
@@ -276,7 +382,7 @@ open_gates(TimestampTz now)
 	(void) engine_query("UPDATE intel.job_queue SET ready = true"
 						" WHERE id = ANY ($1) AND needs IS NULL",
 						&ids, 1);
-	args[1] = ids;
+	args[1] = arg_ids_to_judge(rows);
 	rows = engine_query(
 		"UPDATE intel.job_queue q SET ready = v.failed IS NULL AND NOT v.open,"
 		" waiting = v.failed IS NULL AND v.open,"
@@ -294,8 +400,11 @@ open_gates(TimestampTz now)
 		"open,"
 		"	min(n.id) FILTER (WHERE NOT j.run_anyway"
 		"		AND n.status IN ('failed', 'dead', 'cancelled')) AS failed"
-		"	FROM intel.job_queue j LEFT JOIN intel.job_queue n"
-		"	ON n.id = ANY (j.needs) AND n.owner = j.owner"
+		"	FROM intel.job_queue j LEFT JOIN LATERAL"
+		/* by id, however few jobs the owner seems to have */
+		"	(SELECT i.id, i.status, i.owner, i.subject, i.tenant"
+		"	FROM intel.job_queue i WHERE i.id = ANY (j.needs) OFFSET 0) n ON "
+		"n.owner = j.owner"
 		"	AND n.subject IS NOT DISTINCT FROM j.subject"
 		"	AND n.tenant IS NOT DISTINCT FROM j.tenant"
 		"	WHERE j.id = ANY ($2) AND j.needs IS NOT NULL GROUP BY j.id) v"
@@ -528,7 +637,9 @@ engine_next_due(void)
 	TimestampTz next =
 		Min(isnull ? DT_NOEND : DatumGetTimestampTz(due), hold_next_due());
 
-	if (release_is_blocked)
+	if (engine_release_pending())
+		next = DT_NOBEGIN;
+	else if (release_is_blocked)
 		next = Min(next, TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													 LOCKED_MS));
 	return next;

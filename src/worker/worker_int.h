@@ -295,6 +295,8 @@ extern void engine_look_at_all_waiting(void);
 /* Have jobs ended that no claim has looked at? Only after their commit: */
 extern bool engine_ends_pending(void);
 extern void engine_release_waiting(void);
+/* Is a release not at its end yet? Claims go on with it. */
+extern bool engine_release_pending(void);
 
 /* ---- worker_copy.c -------------------------------------------------------
  *

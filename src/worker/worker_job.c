@@ -753,26 +753,32 @@ intel_run_jobs(PG_FUNCTION_ARGS)
 	of_job = AllocSetContextCreate(cxt, "intel run_jobs job",
 								   ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(of_job);
-	for (int i = 0; i < max; i++)
+	for (int n = 0; n < max;)
 	{
 		bool locked;
 		List *jobs = engine_claim(of_job, 1, !superuser(), NIL, &locked);
 
 		next_transaction();
 		if (jobs != NIL)
+		{
 			run_job(http, linitial(jobs));
-		else if (!engine_ends_pending())
+			n++;
+		}
+		else if (!engine_ends_pending() && !engine_release_pending())
 			break;
 		else
 			worker_shared_job_ended(); /* given up without having been run */
 		/* what its queries have given, too */
 		MemoryContextReset(of_job);
 	}
-	if (engine_ends_pending())
+	if (engine_ends_pending() || engine_release_pending())
 	{
 		/* the last one's dependents are for whoever is next */
-		engine_release_waiting();
-		next_transaction();
+		do
+		{
+			engine_release_waiting();
+			next_transaction();
+		} while (engine_ends_pending() || engine_release_pending());
 		worker_shared_wake(MyDatabaseId, WAKE_QUEUED);
 	}
 	if (superuser())

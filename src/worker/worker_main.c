@@ -460,7 +460,7 @@ claim_jobs(Worker *worker)
 			Min(worker->due,
 				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKED_MS));
 	/* due, but not ours to take: nothing else than a lock prevents it */
-	else if (claimed == NIL)
+	else if (claimed == NIL && !engine_release_pending())
 		worker->due =
 			Max(worker->due,
 				TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKED_MS));

@@ -9,6 +9,7 @@ use IntelTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = intel_node('main', preload => 0, conf => "autovacuum = off\n");
 
@@ -103,6 +104,22 @@ is($node->safe_psql('postgres', qq{SET request.jwt.claims = '{"tenant_id": "smal
 	SELECT (intel.wait($id, '10 s')).status}), 'succeeded', 'another tenant finds a place while 16 calls hang');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM intel.job WHERE status = 'running'}), '16',
 	'and all of them still hang');
+
+# ---- jobs that need many others -------------------------------------------------------
+
+$node->safe_psql('postgres', q{UPDATE intel.job_queue SET status = 'cancelled' WHERE status IN ('queued', 'running')});
+$mock->reset;
+$node->safe_psql('postgres', q{SET request.jwt.claims = '{"tenant_id": "large"}'; BEGIN;
+	CREATE TEMP TABLE needed AS SELECT intel.submit('complete', '{"prompt": "needed", "model": "chat"}') AS id FROM generate_series(1, 700);
+	SELECT count(intel.submit('embed', '{"contents": ["needs all"]}', jsonb_build_object('after', (SELECT jsonb_agg(id) FROM needed)))) FROM generate_series(1, 700);
+	COMMIT});
+my $start = time();
+foreach my $i (1 .. 3)
+{
+	$id = $node->safe_psql('postgres', q{SET request.jwt.claims = '{"tenant_id": "small"}'; SELECT intel.submit('embed', '{"contents": ["hello"]}')});
+	is($node->safe_psql('postgres', qq{SET request.jwt.claims = '{"tenant_id": "small"}'; SELECT (intel.wait($id)).status}), 'succeeded', "another tenant's job $i");
+}
+cmp_ok(time() - $start, '<', 10, 'does not wait for those that need many others to be judged');
 
 # ---- SQL that takes long -------------------------------------------------------------
 

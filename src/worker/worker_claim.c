@@ -24,9 +24,9 @@
  *	queued -> failed		[fail_expired]
  *
  * No release is lost: it happens in a transaction that begins after the one
- * that ended the needed job has committed, and writes every job that is not
- * ready, so that it waits for an open_gates that has locked the job but may
- * not have seen that end.
+ * that ended the needed job has committed, and locks every job that is not
+ * ready, so that an open_gates that has locked the job but may not have seen
+ * that end is noticed, and the job looked at once more.
  *
  *-------------------------------------------------------------------------
  */

@@ -254,6 +254,13 @@ extern QueryArg engine_arg_time(TimestampTz value);
 extern QueryArg engine_arg_jobs(const List *jobs);
 /* When a lease that is taken now is over. */
 extern TimestampTz engine_lease_end(void);
+/*
+ * The lease condition of invariant I2, for parameters $1, the job, $2 and $3, pid
+ * and start time of the process.
+ */
+#define OWN_LEASE                                                             \
+	" WHERE id = $1 AND status = 'running' AND lease_pid = $2"                \
+	" AND lease_start = $3"
 
 /* ---- worker_claim.c ------------------------------------------------------
  *

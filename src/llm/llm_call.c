@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
@@ -46,13 +47,24 @@ set_latency(LlmCall *call)
 	call->latency_ms = (int64) INSTR_TIME_GET_MILLISEC(now);
 }
 
-/* Runs when the context of a call goes, however it goes. Must not raise. */
+/* Calls of this session, but for those of jobs. */
+static dlist_head calls = DLIST_STATIC_INIT(calls);
+
+/*
+ * Runs when the context of a call goes, however it goes, or before that when
+ * its transaction or savepoint is rolled back. Must not raise.
+ */
 static void
 release_call(void *arg)
 {
 	LlmCall *call = arg;
 	LlmCallState *state = call->state;
 
+	if (state->is_released)
+		return;
+	state->is_released = true;
+	if (state->is_of_session)
+		dlist_delete(&state->of_session);
 	if (state->transfer != NULL)
 		llm_http_drop(state->transfer);
 	state->transfer = NULL;
@@ -69,6 +81,60 @@ release_call(void *arg)
 	state->stream = NULL;
 	llm_ask_free(&state->ask);
 	llm_wire_free(&state->wire);
+}
+
+/*
+ * The memory of what failed may stay for long: that of a function until its
+ * transaction ends, which the client may put off, or catch the error and go on.
+ * Nobody waits for its calls any more, so others get what they hold.
+ */
+static void
+on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	while (event == XACT_EVENT_ABORT && !dlist_is_empty(&calls))
+		release_call(
+			dlist_head_element(LlmCallState, of_session, &calls)->call);
+}
+
+static void
+on_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg pg_attribute_unused())
+{
+	dlist_mutable_iter iter;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	dlist_foreach_modify(iter, &calls)
+	{
+		LlmCallState *state =
+			dlist_container(LlmCallState, of_session, iter.cur);
+
+		if (state->subid != subid)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			state->subid = parent;
+		else
+			release_call(state->call);
+	}
+}
+
+/* Have a call end with its transaction; one of a job outlives it. */
+static void
+follow_transaction(LlmCallState *state)
+{
+	static bool registered = false;
+
+	if (llm_origin_job() != 0)
+		return;
+	if (!registered)
+	{
+		RegisterXactCallback(on_transaction_end, NULL);
+		RegisterSubXactCallback(on_subtransaction_end, NULL);
+	}
+	registered = true;
+	state->subid = GetCurrentSubTransactionId();
+	state->is_of_session = true;
+	dlist_push_tail(&calls, &state->of_session);
 }
 
 LlmCall *
@@ -94,6 +160,7 @@ llm_call_create(LlmTask task)
 	state->release.func = release_call;
 	state->release.arg = call;
 	MemoryContextRegisterResetCallback(cxt, &state->release);
+	follow_transaction(state);
 	return call;
 }
 

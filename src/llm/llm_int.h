@@ -8,6 +8,7 @@
 #ifndef INTEL_LLM_INT_H
 #define INTEL_LLM_INT_H
 
+#include "access/xact.h"
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
 #include "portability/instr_time.h"
@@ -95,6 +96,13 @@ typedef struct LlmCallState
 	LlmStream *stream;			  /* owned; of a streamed call, or NULL */
 	bool local_taken;			  /* the answer of a builtin model */
 	MemoryContextCallback release;
+
+	/* of a session: where it was made, and what a rollback has taken; see
+	 * llm_call.c */
+	SubTransactionId subid;
+	bool is_of_session;
+	bool is_released;
+	dlist_node of_session;
 } LlmCallState;
 
 /*

@@ -126,5 +126,36 @@ wait_for_sql($node, q{SELECT count(*) = 200 FROM intel.job WHERE status = 'succe
 is($mock->stats->{max_open}, 1, 'one call at a time');
 is(value(q{SELECT max(attempts) FROM intel.job_queue}), 1, 'no attempt is used up by waiting');
 
+# ---- what was rolled back holds nothing -------------------------------------------------------------
+
+$mock->reset;
+says('hangs', 'hang');
+value(<<'SQL');
+CREATE FUNCTION asks(prompt text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE answer text; BEGIN answer := intel.complete(prompt, 'one'); RETURN answer; END $$;
+CREATE FUNCTION catches(prompt text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN RETURN asks(prompt); EXCEPTION WHEN query_canceled THEN RETURN 'caught'; END $$;
+CREATE FUNCTION collects(prompt text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE answer text; BEGIN SELECT string_agg(s, '') INTO answer FROM intel.stream(prompt, 'one') s; RETURN answer; END $$;
+SQL
+foreach my $case (
+	[ 'a transaction that failed', q{SELECT asks('hangs')} ],
+	[ 'a stream of one', q{SELECT collects('hangs')} ],
+	[ 'a savepoint', q{SAVEPOINT s; SELECT asks('hangs'); ROLLBACK TO s} ],
+	[ 'a block that caught the error', q{SELECT catches('hangs')} ])
+{
+	my ($name, $sql) = @$case;
+	my $open = session("BEGIN; SET LOCAL intel.feature = 'undone'; SET LOCAL statement_timeout = '300ms'; $sql");
+
+	$open->query_until(qr/ended/, '');
+	is(value(q{SELECT coalesce(sum(in_flight), 0) FROM intel.limit_state()}), 0, "$name gives its place back before the client ends it");
+	wait_for("$name to close its connection", sub { $mock->stats->{open} == 0 });
+	$open->{stdin} .= "ROLLBACK;\n";
+	$open->{stderr} = '';
+	$open->quit;
+}
+wait_for_sql($node, q{SELECT string_agg(status, ' ') = 'cancelled cancelled cancelled cancelled' FROM intel.inference WHERE feature = 'undone'}, 'a row of each');
+is(value(q{SELECT intel.complete('after', 'one')}), 'echo: after', 'and others have it');
+
 $node->stop;
 done_testing();

@@ -27,6 +27,12 @@ SET ROLE eval_bob;
 SET request.jwt.claims = '{"sub": "b1", "tenant_id": "t2"}';
 SELECT intel.complete_prompt('triage', '{"text": "one"}') IS NOT NULL AS answered;
 INSERT INTO made VALUES ('bob1', intel.last_inference());
+-- who has the session next did not make the call
+SET request.jwt.claims = '{"sub": "b1", "tenant_id": "t3"}';
+SELECT intel.last_inference() IS NULL AS of_another_tenant;
+SET ROLE eval_ann;
+SET request.jwt.claims = '{"sub": "b1", "tenant_id": "t2"}';
+SELECT intel.last_inference() IS NULL AS of_another_role;
 RESET ROLE;
 SELECT id AS ann1 FROM made WHERE who = 'ann1' \gset
 SELECT id AS ann2 FROM made WHERE who = 'ann2' \gset

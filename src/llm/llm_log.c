@@ -83,7 +83,10 @@ enum
 static LlmWakeFunction wake_worker = NULL;
 static const LlmOrigin no_origin = {0, NULL, NULL};
 static LlmOrigin origin = {0, NULL, NULL};
-static int64 last_id = 0; /* of the last row that this process wrote */
+
+/* The last row that this process wrote, and for whom; see identity_text. */
+static int64 last_id = 0;
+static char *last_identity = NULL;
 
 static const char *const task_names[] = {"complete", "chat", "embed",
 										 "rerank"};
@@ -145,15 +148,25 @@ add_part(StringInfo text, const char *part)
 		escape_json(text, part);
 }
 
+/* A role, subject and tenant: the same text for the same ones alone. */
+static void
+init_identity_text(StringInfo text, Oid role, const char *subject,
+				   const char *tenant)
+{
+	initStringInfo(text);
+	appendStringInfo(text, "%u", role);
+	add_part(text, subject);
+	add_part(text, tenant);
+}
+
 char *
 llm_log_origin(void)
 {
 	StringInfoData text;
 
-	initStringInfo(&text);
-	appendStringInfo(&text, "%u " INT64_FORMAT, GetUserId(), origin.job);
-	add_part(&text, identity_subject());
-	add_part(&text, identity_tenant());
+	init_identity_text(&text, GetUserId(), identity_subject(),
+					   identity_tenant());
+	appendStringInfo(&text, " " INT64_FORMAT, origin.job);
 	add_part(&text, origin.feature != NULL ? origin.feature : guc_feature);
 	return text.data;
 }
@@ -460,6 +473,25 @@ can_write(void)
 	return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress();
 }
 
+/*
+ * Note whose row was the last one. The session may be another user's next: a
+ * pool gives one to many.
+ */
+static void
+remember_last(const LlmCallState *state, int64 id)
+{
+	StringInfoData text;
+	char *identity;
+
+	init_identity_text(&text, state->owner, state->subject, state->tenant);
+	identity = MemoryContextStrdup(TopMemoryContext, text.data);
+	pfree(text.data);
+	if (last_identity != NULL)
+		pfree(last_identity);
+	last_identity = identity;
+	last_id = id;
+}
+
 int64
 llm_log_attempt(LlmCall *call, bool keep)
 {
@@ -479,7 +511,7 @@ llm_log_attempt(LlmCall *call, bool keep)
 	}
 	insert_entry(&entry, call->state->subject, call->state->tenant);
 	llm_log_keep(&entry);
-	last_id = entry.id;
+	remember_last(call->state, entry.id);
 	return entry.id;
 }
 
@@ -496,11 +528,18 @@ llm_log_flush(void)
 	}
 }
 
-/* intel.last_inference(): id of the last row that this session wrote */
+/* intel.last_inference(): id of the last row that this session wrote, if it
+ * is the caller's */
 Datum
 intel_last_inference(PG_FUNCTION_ARGS)
 {
+	StringInfoData text;
+
 	if (last_id == 0)
+		PG_RETURN_NULL();
+	init_identity_text(&text, GetUserId(), identity_subject(),
+					   identity_tenant());
+	if (strcmp(last_identity, text.data) != 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(last_id);
 }

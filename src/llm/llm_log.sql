@@ -116,7 +116,7 @@ CREATE FUNCTION @extschema@.last_inference() RETURNS bigint
     AS 'MODULE_PATHNAME', 'intel_last_inference'
     LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.last_inference() IS
-    'id of the last row of inference that this session has written for a call it waited for, or null';
+    'id of the last row of inference that this session has written for a call it waited for, if that is the caller''s, or null';
 REVOKE ALL ON FUNCTION @extschema@.last_inference() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.prune_inference(older_than interval DEFAULT NULL) RETURNS bigint

@@ -711,16 +711,16 @@ set_own_settings(void)
 		{"role", "none"},
 		{"default_transaction_read_only", "off"},
 		{"lock_timeout", "0"},
-#if PG_VERSION_NUM >= 170000
 		/* it would end the worker; intel.step_timeout ends what takes long */
 		{"transaction_timeout", "0"},
-#endif
 	};
 
+	/* older servers do not have them all */
 	for (int i = 0; i < (int) lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SET, true, 0,
-								 false);
+		if (GetConfigOption(settings[i][0], true, false) != NULL)
+			(void) set_config_option(settings[i][0], settings[i][1],
+									 PGC_USERSET, PGC_S_SESSION,
+									 GUC_ACTION_SET, true, 0, false);
 }
 
 void

@@ -233,7 +233,7 @@ sub new_worker
 $node->append_conf('postgresql.conf', 'intel.worker_idle_timeout = 1s');
 $node->reload;
 $mock->reset;
-my @streamed = map { sql(qq{$as SELECT intel.submit('complete', '{"prompt": "$_", "model": "chat", "stream": true}', '{"retention": "1 s"}')}) } 'kept', 'goes';
+my @streamed = map { sql(qq{$as SELECT intel.submit('complete', '{"prompt": "$_", "model": "chat", "stream": true}', '{"retention": "4 s"}')}) } 'kept', 'goes';
 ends($_, 'succeeded', 'a job with parts') foreach @streamed;
 hold("SELECT job FROM intel.job_part WHERE job = $streamed[0] FOR UPDATE");
 new_worker();

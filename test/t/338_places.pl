@@ -145,7 +145,7 @@ foreach my $case (
 	[ 'a block that caught the error', q{SELECT catches('hangs')} ])
 {
 	my ($name, $sql) = @$case;
-	my $open = session("BEGIN; SET LOCAL intel.feature = 'undone'; SET LOCAL statement_timeout = '300ms'; $sql");
+	my $open = session("BEGIN; SET LOCAL intel.feature = 'undone'; SET LOCAL statement_timeout = '1s'; $sql");
 
 	$open->query_until(qr/ended/, '');
 	is(value(q{SELECT coalesce(sum(in_flight), 0) FROM intel.limit_state()}), 0, "$name gives its place back before the client ends it");

@@ -42,7 +42,7 @@ typedef struct LlmCall
 	/* filled in when finished */
 	LlmOutcome outcome;
 	int sqlstate;		  /* of the failure, class IN or standard */
-	char *message;		  /* of the failure; names, numbers, codes only */
+	const char *message;  /* of the failure; names, numbers, codes only */
 	int http_status;	  /* 0: none received */
 	int64 retry_after_ms; /* asked for by the provider, or -1 */
 	char *result;		  /* JSON text in server encoding; see LlmTask */

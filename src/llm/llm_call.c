@@ -74,6 +74,7 @@ release_call(void *arg)
 	llm_call_settle(call);
 	llm_cache_leave(state);
 	llm_log_abandoned(call);
+	state->is_logged = true;
 	if (state->key_header != NULL)
 		llm_secret_wipe(state->key_header, strlen(state->key_header));
 	state->key_header = NULL;
@@ -89,11 +90,25 @@ release_call(void *arg)
  * Nobody waits for its calls any more, so others get what they hold.
  */
 static void
+roll_back(LlmCall *call)
+{
+	bool is_stream = call->state->stream != NULL;
+
+	release_call(call);
+	/* a cursor outlives the savepoint in which it was first read */
+	if (!is_stream && call->outcome != LLM_PENDING)
+		return;
+	call->message = "the call of a model went with the savepoint that it was "
+					"made in";
+	call->sqlstate = ERRCODE_INVALID_CURSOR_STATE;
+	call->outcome = LLM_PERMANENT;
+}
+
+static void
 on_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 {
 	while (event == XACT_EVENT_ABORT && !dlist_is_empty(&calls))
-		release_call(
-			dlist_head_element(LlmCallState, of_session, &calls)->call);
+		roll_back(dlist_head_element(LlmCallState, of_session, &calls)->call);
 }
 
 static void
@@ -114,7 +129,7 @@ on_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 		if (event == SUBXACT_EVENT_COMMIT_SUB)
 			state->subid = parent;
 		else
-			release_call(state->call);
+			roll_back(state->call);
 	}
 }
 

@@ -156,6 +156,14 @@ foreach my $case (
 }
 wait_for_sql($node, q{SELECT string_agg(status, ' ') = 'cancelled cancelled cancelled cancelled' FROM intel.inference WHERE feature = 'undone'}, 'a row of each');
 is(value(q{SELECT intel.complete('after', 'one')}), 'echo: after', 'and others have it');
+# a cursor outlives the savepoint in which it was first read, the stream that it reads does not
+foreach my $behaviour ('drip', 'ok')
+{
+	$mock->reset;
+	says('a b c', { kind => $behaviour, interval => 0.2 });
+	is(state_of(q{SET statement_timeout = '5s'; BEGIN; DECLARE c CURSOR FOR SELECT intel._stream('complete', '{"prompt": "a b c", "model": "one", "stream": true}');
+		SAVEPOINT s; FETCH 1 FROM c; ROLLBACK TO s; FETCH 1 FROM c}), '24000', "which is an error that says so ($behaviour)");
+}
 
 $node->stop;
 done_testing();

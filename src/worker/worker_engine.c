@@ -205,9 +205,7 @@ write_failure(const Job *job, const Failure *failure)
 	QueryArg args[7];
 	QueryResult *rows;
 
-	args[0] = query_arg_int8(job->id);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = engine_arg_time(MyStartTimestamp);
+	engine_args_own_lease(args, job);
 	args[3] = query_arg_text(status);
 	args[4] = query_arg_text(unpack_sql_state(failure->sqlstate));
 	args[5] = query_arg_text(failure->message);
@@ -279,9 +277,7 @@ write_success(const Job *job, const char *result)
 	QueryArg args[10];
 	QueryResult *rows;
 
-	args[0] = query_arg_int8(job->id);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = engine_arg_time(MyStartTimestamp);
+	engine_args_own_lease(args, job);
 	args[3] = query_arg_text(result);
 	args[4] = query_arg_text(job->model);
 	args[5] = query_arg_int8(job->input_tokens);
@@ -542,9 +538,7 @@ check_lease(const Job *job)
 {
 	QueryArg args[3];
 
-	args[0] = query_arg_int8(job->id);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = engine_arg_time(MyStartTimestamp);
+	engine_args_own_lease(args, job);
 	if (engine_query("SELECT 1 FROM intel.job_queue" OWN_LEASE
 					 " FOR NO KEY UPDATE",
 					 args, 3)

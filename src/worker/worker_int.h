@@ -261,6 +261,8 @@ extern TimestampTz engine_lease_end(void);
 #define OWN_LEASE                                                             \
 	" WHERE id = $1 AND status = 'running' AND lease_pid = $2"                \
 	" AND lease_start = $3"
+/* Fill in these three for this process. */
+extern void engine_args_own_lease(QueryArg *args, const Job *job);
 
 /* ---- worker_claim.c ------------------------------------------------------
  *

@@ -67,14 +67,20 @@ engine_renew(MemoryContext parent, List *jobs)
 	return lost;
 }
 
+void
+engine_args_own_lease(QueryArg *args, const Job *job)
+{
+	args[0] = query_arg_int8(job->id);
+	args[1] = query_arg_int4(MyProcPid);
+	args[2] = engine_arg_time(MyStartTimestamp);
+}
+
 bool
 engine_lock(const Job *job)
 {
 	QueryArg args[3];
 
-	args[0] = query_arg_int8(job->id);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = engine_arg_time(MyStartTimestamp);
+	engine_args_own_lease(args, job);
 	if (engine_query("SELECT FROM intel.job_queue" OWN_LEASE
 					 " FOR NO KEY UPDATE SKIP LOCKED",
 					 args, 3)

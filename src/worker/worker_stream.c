@@ -70,25 +70,20 @@ stream_write_as_submitter(Job *job)
 
 	if (job->part == NULL)
 		return true;
-	args[0] = query_arg_int8(job->id);
+	engine_args_own_lease(args, job);
 	if (job->n_parts == 0)
 		(void) engine_query(
 			"SELECT intel._delete_own('intel.job_part', ARRAY("
 			"SELECT ctid FROM intel.job_part WHERE job = $1 FOR UPDATE))",
 			args, 1);
-	args[1] = query_arg_int4(MyProcPid);
-	args[2] = engine_arg_time(MyStartTimestamp);
 	args[3] = query_arg_int4(job->n_parts + 1);
 	args[4] = query_arg_text(
 		pg_any_to_server(job->part, (int) strlen(job->part), PG_UTF8));
-	(void) engine_query(
-		"INSERT INTO intel.job_part (job, seq, content)"
-		" SELECT id, $4, $5 FROM intel.job_queue"
-		" WHERE id = $1 AND status = 'running' AND lease_pid = $2"
-		" AND lease_start = $3"
-		" RETURNING intel._notify('intel_job_part',"
-		"	job::text || ' ' || seq::text)",
-		args, 5);
+	(void) engine_query("INSERT INTO intel.job_part (job, seq, content)"
+						" SELECT id, $4, $5 FROM intel.job_queue" OWN_LEASE
+						" RETURNING intel._notify('intel_job_part',"
+						"	job::text || ' ' || seq::text)",
+						args, 5);
 	return true;
 }
 

@@ -258,11 +258,15 @@ look_on(Look *look)
 	QueryResult *found = find_waiting(look);
 	QueryArg args[2];
 	QueryResult *locked;
-	int64 *ids = palloc(sizeof(int64) * Max(found->nrows, 1));
+	int64 *ids;
 	int64 cost = 0;
 	int n = 0;
 	uint64 row;
 
+	look->is_open = found->nrows > 0;
+	if (!look->is_open)
+		return;
+	ids = palloc(sizeof(int64) * found->nrows);
 	args[0] = arg_ids_of_rows(found);
 	locked = engine_query("SELECT q.id, cardinality(q.needs)"
 						  " FROM intel.job_queue q WHERE q.id = ANY ($1)"
